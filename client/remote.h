@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * remote.h - one token at a server, as its application sees it: snapshot, login, signing. Module and command line
+ * stand on it.
+ *
+ * It hides what a fleet does: whatever loses the unlocked state (signer recycled, other proxy, lease ended) answers
+ * UNLOCK_REQUIRED, and remote_token unlocks again with the S it keeps in locked memory, and repeats, once.
+ * One signature is one round trip; a listing is one; a login is one more (two when the challenge has gone stale).
+ *
+ * Threads: every function may be called from any thread; none holds a lock across the network.
+ */
+#pragma once
+
+#include <openssl/x509.h>
+#include <p11-kit/pkcs11.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/channel.h"
+#include "include/bytes.h"
+#include "include/secret.h"
+#include "proto/failure.h"
+#include "proto/privyseal.pb-c.h"
+
+/* A deployment reached with an identity. Shared by its tokens. */
+struct remote;
+
+/*
+ * Takes @channel. @trust_ca: PEM file of the root that the sealing chain must end in.
+ * Errors: -errno, -EBADMSG.
+ */
+MUST_CHECK int remote_new(OSSL_LIB_CTX *libctx, const struct deployment_config *deployment,
+                          struct channel *channel, struct remote **ret);
+void remote_free(struct remote *remote);
+DEFINE_CLEANUP(remote_free, struct remote *);
+/* In a forked child: lets go of the parent's connections and leases without a byte on the wire. */
+void remote_abandon(struct remote *remote);
+
+/* What went wrong with the last call of a function below, for debugging and doctor. Plain data, no secret. */
+struct remote_error {
+    CK_RV rv;
+    struct failure failure; /* REASON_NONE: none came from the server */
+    char detail[256];
+};
+
+/* Errors: CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED (unreachable). @ret_names: malloc'd array of malloc'd strings. */
+MUST_CHECK CK_RV remote_list_tokens(struct remote *remote, char ***ret_names, size_t *ret_count,
+                                    struct remote_error *error);
+
+/* A sealed call whose inner request carries its own proof, or (with operator keys) is signed: for the CLI. */
+MUST_CHECK CK_RV remote_operate(struct remote *remote, enum method_id method, const ProtobufCMessage *request,
+                                EVP_PKEY *key, const STACK_OF(X509) *chain, ProtobufCMessage **ret_reply,
+                                struct remote_error *error);
+/* The plain call behind it: realm, version. The reply is freed with protobuf_c_message_free_unpacked(). */
+MUST_CHECK CK_RV remote_plain(struct remote *remote, enum method_id method, const ProtobufCMessage *request,
+                              ProtobufCMessage **ret_reply, struct remote_error *error);
+
+/* --------------------------------------------------------------------------------------------------- a token */
+
+struct remote_token;
+
+/* No I/O. @name: at the server. */
+MUST_CHECK int remote_token_new(struct remote *remote, const char *name, struct remote_token **ret);
+void remote_token_free(struct remote_token *token); /* no I/O: wipes S, drops leases */
+DEFINE_CLEANUP(remote_token_free, struct remote_token *);
+
+/* What is known of a token without a login. Immutable once given out; reference-counted. */
+struct remote_snapshot {
+    Privyseal__V1__Snapshot *content;
+    uint8_t hash[32];
+    Privyseal__V1__PinState pin_state;
+    uint32_t pin_version;
+    uint32_t retry_after_ms;
+    bool is_confirmed; /* its hash was confirmed under a session key */
+};
+
+struct remote_snapshot *remote_snapshot_ref(struct remote_snapshot *snapshot);
+void remote_snapshot_unref(struct remote_snapshot *snapshot);
+DEFINE_CLEANUP(remote_snapshot_unref, struct remote_snapshot *);
+
+/*
+ * The snapshot: fetched if there is none or it is older than @max_age_ms, else the one at hand (0: always fetched).
+ * Errors: CKR_DEVICE_REMOVED (unreachable), CKR_TOKEN_NOT_PRESENT (no such token, or no grant), CKR_DEVICE_ERROR.
+ */
+MUST_CHECK CK_RV remote_token_snapshot(struct remote_token *token, unsigned max_age_ms,
+                                       struct remote_snapshot **ret, struct remote_error *error);
+
+/*
+ * Logs in. The same PIN again within a few seconds of a logout costs no stretching, request or attempt.
+ * Errors: CKR_PIN_INCORRECT, CKR_PIN_LOCKED, CKR_USER_PIN_NOT_INITIALIZED, CKR_USER_ALREADY_LOGGED_IN,
+ * CKR_PIN_LEN_RANGE, CKR_DEVICE_REMOVED, CKR_DEVICE_ERROR. error->failure.tries_left tells how many are left.
+ */
+MUST_CHECK CK_RV remote_token_login(struct remote_token *token, struct bytes pin, struct remote_error *error);
+/* Ends the login here; the leases are locked at the signers, best effort, within a short deadline. */
+void remote_token_logout(struct remote_token *token);
+bool remote_token_is_logged_in(struct remote_token *token);
+
+/* A key and a raw mechanism (proto/mechanism.h). @hash: CK_MECHANISM_TYPE that made @data, 0 unknown.
+ * Errors: CKR_USER_NOT_LOGGED_IN, those of the signer, CKR_DEVICE_ERROR. @ret: appended. */
+struct remote_sign {
+    struct bytes key_name;
+    CK_MECHANISM_TYPE raw;
+    const Privyseal__V1__PssParameters *pss;
+    CK_MECHANISM_TYPE hash;
+    struct bytes data;
+};
+MUST_CHECK CK_RV remote_token_sign(struct remote_token *token, const struct remote_sign *request,
+                                   struct buffer *ret, struct remote_error *error);
+/* Makes a key; the snapshot is renewed. @ret_name: KEY_NAME_LEN bytes. */
+MUST_CHECK CK_RV remote_token_generate(struct remote_token *token, CK_KEY_TYPE type, unsigned bits,
+                                       const char *label, uint8_t ret_name[32], struct remote_error *error);
+MUST_CHECK CK_RV remote_token_put_certificate(struct remote_token *token, struct bytes der, const char *label,
+                                              struct remote_error *error);
+/* Changes the PIN; a login goes on with the new one. */
+MUST_CHECK CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin,
+                                         struct bytes new_pin, struct remote_error *error);
+/* The first PIN, with the activation code (16 bytes). */
+MUST_CHECK CK_RV remote_token_set_pin(struct remote_token *token, struct bytes activation_code,
+                                      struct bytes pin, struct remote_error *error);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* digest.h - SHA-2, HMAC-SHA256, HKDF-SHA256 and AES-256-GCM in a given OpenSSL library context. */
+#pragma once
+
+#include <openssl/types.h>
+
+#include "include/bytes.h"
+#include "include/secret.h"
+#include "proto/limits.h"
+
+#define AEAD_KEY_LEN   32
+#define AEAD_NONCE_LEN 12
+#define AEAD_TAG_LEN   16
+
+/* @libctx: NULL in our own programs; the module's private one inside a host. Errors: -EIO (OpenSSL failed). */
+MUST_CHECK int digest_sha256(OSSL_LIB_CTX *libctx, struct bytes input, uint8_t ret[HASH_LEN]);
+MUST_CHECK int digest_hmac(OSSL_LIB_CTX *libctx, struct bytes key, struct bytes input, uint8_t ret[HASH_LEN]);
+/* RFC 5869, both steps; @salt may be empty. */
+MUST_CHECK int digest_hkdf(OSSL_LIB_CTX *libctx, struct bytes ikm, struct bytes salt, struct bytes info,
+                           size_t len, struct secret **ret);
+/* Appends ciphertext and tag to @ret. */
+MUST_CHECK int aead_seal(OSSL_LIB_CTX *libctx, struct bytes key, struct bytes nonce, struct bytes aad,
+                         struct bytes plaintext, struct buffer *ret);
+/* Errors: -EBADMSG (not authentic), -EIO. */
+MUST_CHECK int aead_open(OSSL_LIB_CTX *libctx, struct bytes key, struct bytes nonce, struct bytes aad,
+                         struct bytes ciphertext, struct secret **ret);

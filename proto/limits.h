@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* limits.h - bounds for everything that comes from outside; each says what it protects. */
+#pragma once
+
+#define NAME_MAX_LEN             32  /* realm, token, user: CK_TOKEN_INFO.label has 32 bytes */
+#define LABEL_MAX_LEN            128 /* CKA_LABEL of a key or certificate: OpenSSH's buffer has 255 */
+#define KEY_NAME_LEN             32  /* SHA-256 of the SubjectPublicKeyInfo */
+#define KEY_ID_LEN               20  /* CKA_ID: libp11 takes at most 100 bytes */
+#define HASH_LEN                 32  /* SHA-256 */
+#define SERIAL_LEN               16  /* CK_TOKEN_INFO.serialNumber */
+#define REQUEST_ID_LEN           16  /* hexadecimal digits */
+#define CLIENT_REQUEST_ID_MAX    64  /* an application's own request id, for the record */
+#define STRETCHED_PIN_LEN        32  /* S */
+#define TOKEN_SECRET_LEN         32  /* U */
+#define SALT_LEN                 32
+#define ACTIVATION_CODE_LEN      16 /* 128 bits */
+#define LEASE_LEN                16 /* signer (2), random (14) */
+#define CHALLENGE_LEN            40 /* signer (2), time (8), random (14), MAC (16) */
+#define CHALLENGE_LIFE_MS        120000
+#define CLIENT_SECRET_LEN        32
+#define SEQUENCE_WINDOW          1024  /* replies kept per lease: a repeat within it gets the same bytes */
+#define SIGN_DATA_MAX            65536 /* pure EdDSA signs the message itself; all else sends a digest */
+#define CERTIFICATE_MAX          16384 /* bytes of DER */
+#define CERTIFICATES_MAX         5     /* in a chain */
+#define KEYS_PER_TOKEN_MAX       64
+#define CERTS_PER_TOKEN_MAX      64
+#define TOKENS_PER_PRINCIPAL_MAX 1024
+#define PIN_MIN_LEN              6   /* CK_TOKEN_INFO.ulMinPinLen */
+#define PIN_MAX_LEN              128 /* bytes of UTF-8 */
+#define OPERATOR_PROOF_LIFE_S    300
+#define FRAME_MAX                (2 * 1024 * 1024) /* between front and signer */
+
+/* The client refuses to stretch a PIN more cheaply than this, whatever a server says. */
+#define ARGON2_MEMORY_KIB_FLOOR 19456
+#define ARGON2_PASSES_FLOOR     2
+/* ... and more expensively than this: a hostile server must not exhaust the host. */
+#define ARGON2_MEMORY_KIB_MAX (1024 * 1024)
+#define ARGON2_PASSES_MAX     16
+#define ARGON2_LANES_MAX      4
+/* Defaults of a deployment (RFC 9106 4, second recommended option). */
+#define ARGON2_MEMORY_KIB_DEFAULT 65536
+#define ARGON2_PASSES_DEFAULT     3
+#define ARGON2_LANES_DEFAULT      1

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config.h - privyseald.conf: read once by the supervisor, fixed after start.
+ *
+ * Syntax: INI (inih). Relative paths are relative to the state directory, which is the directory of the file unless
+ * [server] state says otherwise; every process makes it its working directory before it drops its rights, so it may
+ * lie below a directory that only root can enter.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "include/cleanup.h"
+
+#define LISTEN_MAX 8
+
+struct proxy_config {
+    char *path; /* of the file itself */
+    /* [server] */
+    char *realm;
+    char *state;              /* absolute */
+    char *listen[LISTEN_MAX]; /* "127.0.0.1:7443", "[::]:7443" */
+    size_t listen_count;
+    char *certificate, *key;        /* PEM: the front's TLS certificate chain and key */
+    char *client_ca;                /* PEM: roots of client certificates */
+    char *seal_chain;               /* PEM: sealing certificates */
+    unsigned signers;               /* wrapped-custody signers; default: one per core */
+    bool partitions;                /* one more signer, which holds the HSM partitions (index = signers) */
+    char *front_user, *signer_user; /* names or numeric uids; used only when started as root */
+    char *log_level;
+    /* [limits] */
+    unsigned max_connections;             /* 20000 */
+    unsigned max_connections_per_address; /* 0: no limit */
+    unsigned max_streams;                 /* concurrent per connection: 100 */
+    unsigned queue;                       /* requests waiting per signer: 256 */
+    unsigned idle_ms;                     /* connection without a stream: 600000 */
+    unsigned handshake_ms;                /* TLS and first request: 10000 */
+    unsigned rate;                        /* requests a second and certificate, burst 2x; 0: no limit */
+    /* [store] */
+    char *store; /* "sqlite:store/privyseal.db" */
+    /* [audit] */
+    char *audit_directory;
+    bool audit_write; /* sync = write; default batch */
+    /* [hsm] */
+    char *hsm_module, *hsm_environment, *hsm_token, *hsm_pin_file;
+    char *hsm_partition_environment; /* for the partition signer: its own SOFTHSM2_CONF */
+    char *hsm_partition_directory;
+    bool allow_software_hsm;
+    unsigned hsm_handles;   /* 10000 */
+    unsigned recycle_after; /* session objects made, then the signer is replaced: 500000 */
+    /* [pin] */
+    unsigned argon2_memory_kib, argon2_passes, argon2_lanes;
+    /* [lease] */
+    unsigned lease_idle_ms, lease_life_ms, leases;
+    /* [keys] */
+    bool verify_every_ec;
+    unsigned key_life_days; /* 1826 */
+};
+
+/* @why: "FILE:LINE: what was expected", caller frees. Errors: -EINVAL, -errno of the file. */
+MUST_CHECK int proxy_config_load(const char *path, struct proxy_config **ret, char **why);
+void proxy_config_free(struct proxy_config *config);
+DEFINE_CLEANUP(proxy_config_free, struct proxy_config *);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * custody.h - how users' keys are kept: one small interface, two kinds behind it.
+ *
+ *   wrapped    keys live in the database, wrapped under the HSM's Kw and sealed under HSM.derive(Kd, HKDF(U, key));
+ *              U is sealed under HSM.derive(Kd, HKDF(S, row)). Unlimited users on a small HSM.
+ *   partition  keys are permanent objects in an HSM partition whose user PIN is base64url(S).
+ *
+ * Custody sees S (the stretched PIN), never the PIN; rows, never the store. The PIN check value and the counting of
+ * attempts come before it (proxy/access): a wrong S must not reach an HSM's own counter.
+ *
+ * Errors of every operation: CKR_PIN_INCORRECT (U does not open, or the partition refuses), CKR_DEVICE_ERROR and
+ * others from the HSM, CKR_DATA_INVALID (a row was tampered with), CKR_HOST_MEMORY.
+ */
+#pragma once
+
+#include <p11-kit/pkcs11.h>
+
+#include "include/secret.h"
+#include "proto/privyseal.pb-c.h"
+#include "proto/public_key.h"
+#include "proxy/hsm/hsm.h"
+#include "proxy/store/store.h"
+
+struct custody;       /* one kind, bound to an HSM and a realm */
+struct custody_token; /* one token, authorised: it can sign until closed */
+
+struct custody_config {
+    const char *realm;
+    struct hsm *hsm;
+    bool verify_every_ec;   /* beyond the first signature of a handle */
+    uint32_t key_life_days; /* CKA expiry of new keys, no later than its Kw epoch's */
+    const char
+        *partition_dir; /* SoftHSM: token directory this signer alone writes; NULL: no partitions here */
+};
+
+struct custody_ops {
+    const char *name; /* "wrapped" */
+    enum token_custody kind;
+    CK_RV (*new)(const struct custody_config *config, struct custody **ret);
+    void (*free)(struct custody *custody);
+    /* The key types this custody can hold: SoftHSM cannot wrap Ed25519. */
+    bool (*can_hold)(const struct custody *custody, CK_KEY_TYPE type, unsigned bits);
+    /*
+     * First PIN: makes U or the partition. Fills @row->sealed and nonce (its name, version and token are set) and,
+     * for a partition, @token->partition. The caller stores both; undo() takes back what was made when it cannot.
+     */
+    CK_RV (*create)(struct custody *custody, struct token_row *token, struct bytes s, struct access_row *row);
+    void (*undo)(struct custody *custody, const struct token_row *token);
+    /* Proves S on the row and opens the token. */
+    CK_RV (*authorise)
+    (struct custody *custody, const struct token_row *token, const struct access_row *row, struct bytes s,
+     struct custody_token **ret);
+    /* Born in the HSM, never extractable again. Fills all of @ret but id, token_id, label, mac. */
+    CK_RV (*generate)(struct custody_token *token, CK_KEY_TYPE type, unsigned bits, struct key_row *ret);
+    /* @raw as in proto/mechanism.h, already checked against the key. Verified before release as configured. */
+    CK_RV (*sign)
+    (struct custody_token *token, const struct key_row *key, CK_MECHANISM_TYPE raw,
+     const Privyseal__V1__PssParameters *pss, struct bytes data, struct buffer *ret);
+    /*
+     * The same token under a new S: fills @new_row's sealed and nonce (wrapped), or changes the partition's PIN.
+     * settle() is called when the caller's transaction is through (is_done) or was lost (then it is put back).
+     */
+    CK_RV (*change_secret)
+    (struct custody_token *token, struct bytes old_s, struct bytes new_s, struct access_row *new_row);
+    void (*settle)(struct custody_token *token, struct bytes old_s, struct bytes new_s, bool is_done);
+    /* Destroys handles, wipes U. NULL is allowed. */
+    void (*close)(struct custody_token *token);
+};
+
+extern const struct custody_ops custody_wrapped;
+extern const struct custody_ops custody_partition;
+/* Indexed by enum token_custody. */
+extern const struct custody_ops *const custody_kinds[2];

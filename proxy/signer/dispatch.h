@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dispatch.h - bytes in, bytes out: one envelope, one reply. No socket, so tests and fuzzers call it.
+ *
+ * unpack envelope -> method row -> identity -> proof (plain, sealed, operator, session) -> permission -> handler
+ * -> record -> protect the answer. Every way out gives a serialized EnvelopeReply.
+ */
+#pragma once
+
+#include "include/bytes.h"
+#include "proxy/service/service.h"
+
+/* @envelope: a serialized Envelope (without its frame). @ret: appended, a serialized EnvelopeReply. */
+void dispatch(struct service *service, struct bytes envelope, struct buffer *ret);

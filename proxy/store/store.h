@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store.h - what a deployment remembers: tokens, rows, keys, certificates, principals, attempts, log heads.
+ *
+ * Two backends stand behind it (SQLite here; PostgreSQL has its place in store_backends[]); the contract test runs
+ * every backend through one suite. The store believes nothing and decides nothing: rows that matter carry MACs which
+ * proxy/access makes and checks. What a thief of the store learns is listed in docs/threat-model.md.
+ *
+ * Errors of every function: -EIO (the backend failed; logged there), -EAGAIN (busy beyond its patience), and those
+ * named beside each. Strings in a row are owned by the row; x_row_clear() frees. All times are Unix time in ms.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "include/bytes.h"
+#include "proto/limits.h"
+
+struct store;
+
+/* @url: "sqlite:PATH" (relative to the working directory), later "postgresql:...". Migrates nothing: see below. */
+MUST_CHECK int store_open(const char *url, struct store **ret);
+void store_close(struct store *store);
+DEFINE_CLEANUP(store_close, struct store *);
+/* Creates the schema or brings it to this program's version. Errors: -EPROTO (newer than this program). */
+MUST_CHECK int store_migrate(const char *url);
+/* -EPROTO when the schema's version is not this program's. store_open() checks it too. */
+MUST_CHECK int store_schema_version(struct store *store, unsigned *ret);
+
+/*
+ * One transaction at a time; not nested. Begin takes the write lock at once (BEGIN IMMEDIATE), so that what is read
+ * inside is what is written over. A commit that returns 0 is durable (synchronous=FULL). Single calls outside a
+ * transaction are transactions of their own.
+ */
+MUST_CHECK int store_begin(struct store *store);
+MUST_CHECK int store_commit(struct store *store);
+void store_rollback(struct store *store); /* no transaction: does nothing */
+
+/* ------------------------------------------------------------------------------------------------- tokens */
+
+enum token_custody { TOKEN_WRAPPED = 0, TOKEN_PARTITION = 1 };
+
+struct token_row {
+    int64_t id;
+    char name[NAME_MAX_LEN + 1]; /* the user's and the token's */
+    char serial[SERIAL_LEN + 1]; /* CK_TOKEN_INFO.serialNumber: 16 hexadecimal digits, random */
+    enum token_custody custody;
+    int home;                       /* signer index a partition belongs to; -1: any */
+    char partition[SERIAL_LEN + 1]; /* serial number of its HSM partition; "" */
+    bool enabled;
+    bool locked;          /* the 10th failure; cleared by an operator */
+    uint32_t pin_version; /* 0: no PIN set yet */
+    uint64_t version;     /* of the snapshot */
+    uint64_t sequence;    /* grows with every change of this row: compare-and-set */
+    int64_t created_ms;
+    uint8_t activation[HASH_LEN]; /* HMAC of the activation code; all zero: none open */
+    int64_t activation_until_ms;
+    uint8_t mac[HASH_LEN]; /* by proxy/access under Krow, over all of the above */
+};
+
+/* Errors: -EEXIST (name taken). @row->id is set. */
+MUST_CHECK int store_token_insert(struct store *store, struct token_row *row);
+/* Errors: -ENOENT. */
+MUST_CHECK int store_token_by_name(struct store *store, const char *name, struct token_row *ret);
+MUST_CHECK int store_token_by_id(struct store *store, int64_t id, struct token_row *ret);
+/* Writes all but id, name, serial, created. Errors: -ESTALE (the stored sequence is not @old_sequence). */
+MUST_CHECK int store_token_update(struct store *store, const struct token_row *row, uint64_t old_sequence);
+/* Up to @limit tokens with name > @after, by name. @ret_rows: malloc'd array. */
+MUST_CHECK int store_token_list(struct store *store, const char *after, unsigned limit,
+                                struct token_row **ret_rows, size_t *ret_count);
+MUST_CHECK int store_count(struct store *store, uint64_t *ret_tokens, uint64_t *ret_keys);
+
+/* -------------------------------------------------------------------------------------------- access rows */
+
+enum access_kind { ACCESS_PIN = 0, ACCESS_RECOVERY = 1, ACCESS_QUORUM = 2 };
+
+/* One way to the token's secret U. */
+struct access_row {
+    int64_t id;
+    int64_t token_id;
+    enum access_kind kind;
+    uint8_t row_name[16]; /* random; in every context of this row */
+    uint32_t version;     /* of the PIN */
+    uint32_t kd_epoch;
+    uint8_t nonce[12];
+    struct buffer sealed; /* wrapped custody: AES-GCM of U under HSM.derive(Kd, HKDF(S, row)); else empty */
+    uint8_t check[HASH_LEN]; /* HMAC(Kcheck, row | S) */
+    uint8_t mac[HASH_LEN];   /* under Krow */
+};
+
+void access_row_clear(struct access_row *row);
+DEFINE_CLEAR(access_row_clear, struct access_row);
+MUST_CHECK int store_access_insert(struct store *store, struct access_row *row);
+/* The token's row of this kind (one pin row per token until devices carry secrets). Errors: -ENOENT. */
+MUST_CHECK int store_access_get(struct store *store, int64_t token_id, enum access_kind kind,
+                                struct access_row *ret);
+MUST_CHECK int store_access_delete(struct store *store, int64_t token_id, enum access_kind kind);
+
+/* --------------------------------------------------------------------------------- keys and certificates */
+
+struct key_row {
+    int64_t id;
+    int64_t token_id;
+    uint8_t name[KEY_NAME_LEN]; /* SHA-256 of spki */
+    char label[LABEL_MAX_LEN + 1];
+    uint64_t key_type; /* CKK_* */
+    uint32_t bits;
+    struct buffer spki;
+    uint32_t kd_epoch, kw_epoch; /* wrapped custody */
+    uint8_t nonce[12];
+    struct buffer sealed; /* wrapped: AES-GCM of W1 under HSM.derive(Kd, HKDF(U, key)); partition: empty */
+    int64_t created_ms, expires_ms;
+    uint8_t mac[HASH_LEN]; /* under Krow */
+};
+
+void key_row_clear(struct key_row *row);
+DEFINE_CLEAR(key_row_clear, struct key_row);
+void key_rows_free(struct key_row *rows, size_t count);
+/* Errors: -EEXIST. */
+MUST_CHECK int store_key_insert(struct store *store, struct key_row *row);
+MUST_CHECK int store_key_list(struct store *store, int64_t token_id, struct key_row **ret_rows,
+                              size_t *ret_count);
+/* Errors: -ENOENT (no such key of this token). */
+MUST_CHECK int store_key_get(struct store *store, int64_t token_id, const uint8_t name[KEY_NAME_LEN],
+                             struct key_row *ret);
+
+struct certificate_row {
+    int64_t id;
+    int64_t token_id;
+    uint8_t key_name[KEY_NAME_LEN];
+    char label[LABEL_MAX_LEN + 1];
+    struct buffer der;
+    int64_t created_ms;
+};
+
+void certificate_rows_free(struct certificate_row *rows, size_t count);
+/* One certificate per key of a token: a newer one replaces the older (Java refuses two with one CKA_ID). */
+MUST_CHECK int store_certificate_put(struct store *store, const struct certificate_row *row);
+MUST_CHECK int store_certificate_list(struct store *store, int64_t token_id,
+                                      struct certificate_row **ret_rows, size_t *ret_count);
+
+/* -------------------------------------------------------------------------------------------- principals */
+
+enum role { ROLE_NONE = 0, ROLE_DEVICE, ROLE_APPLICATION, ROLE_OPERATOR, ROLE_AUDITOR, ROLES };
+
+struct principal_row {
+    int64_t id;
+    char name[NAME_MAX_LEN + 1];
+    bool enabled;
+    int64_t created_ms;
+};
+
+struct principal_certificate_row {
+    uint8_t hash[HASH_LEN]; /* SHA-256 of the DER form */
+    int64_t principal_id;
+    enum role role;
+    int64_t not_after_ms;
+    bool revoked;
+};
+
+/* Errors: -EEXIST. */
+MUST_CHECK int store_principal_insert(struct store *store, struct principal_row *row);
+MUST_CHECK int store_principal_by_name(struct store *store, const char *name, struct principal_row *ret);
+MUST_CHECK int store_principal_set_enabled(struct store *store, int64_t id, bool enabled);
+/* Errors: -EEXIST (that certificate is registered). */
+MUST_CHECK int store_principal_add_certificate(struct store *store,
+                                               const struct principal_certificate_row *row);
+/* Errors: -ENOENT (default deny starts here). */
+MUST_CHECK int store_principal_by_certificate(struct store *store, const uint8_t hash[HASH_LEN],
+                                              struct principal_row *ret_principal,
+                                              struct principal_certificate_row *ret_certificate);
+MUST_CHECK int store_principal_certificates(struct store *store, int64_t principal_id,
+                                            struct principal_certificate_row **ret_rows, size_t *ret_count);
+
+enum grant_bits { GRANT_SEE = 1, GRANT_SIGN = 2, GRANT_MAKE_KEYS = 4 };
+
+MUST_CHECK int store_grant_put(struct store *store, int64_t principal_id, int64_t token_id, unsigned bits);
+/* 0 bits when there is no grant: not an error. */
+MUST_CHECK int store_grant_get(struct store *store, int64_t principal_id, int64_t token_id,
+                               unsigned *ret_bits);
+/* Names of the tokens a principal sees, oldest grant first, at most @limit. */
+MUST_CHECK int store_grant_tokens(struct store *store, int64_t principal_id, unsigned limit,
+                                  char (**ret_names)[NAME_MAX_LEN + 1], size_t *ret_count);
+
+/* ---------------------------------------------------------------------------------------------- attempts */
+
+/* An attempt is a reservation first. Failures count per token and principal; a success clears its principal's. */
+enum attempt_state { ATTEMPT_RESERVED = 0, ATTEMPT_FAILED = 1 };
+
+struct attempt_row {
+    int64_t id;
+    int64_t token_id;
+    int64_t principal_id;
+    enum attempt_state state;
+    int64_t at_ms;
+    uint8_t mac[HASH_LEN]; /* under Krow */
+};
+
+MUST_CHECK int store_attempt_insert(struct store *store, struct attempt_row *row);
+/* All attempts of a token, oldest first. */
+MUST_CHECK int store_attempt_list(struct store *store, int64_t token_id, struct attempt_row **ret_rows,
+                                  size_t *ret_count);
+/* Errors: -ENOENT. */
+MUST_CHECK int store_attempt_set(struct store *store, const struct attempt_row *row);
+MUST_CHECK int store_attempt_delete(struct store *store, int64_t id);
+/* Failures and reservations of one principal at a token; @principal_id 0: of all. */
+MUST_CHECK int store_attempt_clear(struct store *store, int64_t token_id, int64_t principal_id);
+
+/* ------------------------------------------------------------------------------------------- audit heads */
+
+MUST_CHECK int store_audit_head_put(struct store *store, uint32_t signer, uint64_t sequence,
+                                    const uint8_t hash[HASH_LEN]);
+/* Sequence 0 and a zero hash when there is none. */
+MUST_CHECK int store_audit_head_get(struct store *store, uint32_t signer, uint64_t *ret_sequence,
+                                    uint8_t ret_hash[HASH_LEN]);
+/* A key's running count in one log, as of a sequence number; 0 when there is none. */
+MUST_CHECK int store_key_count_put(struct store *store, uint32_t signer, const uint8_t name[KEY_NAME_LEN],
+                                   uint64_t count, uint64_t sequence);
+MUST_CHECK int store_key_count_get(struct store *store, uint32_t signer, const uint8_t name[KEY_NAME_LEN],
+                                   uint64_t *ret_count, uint64_t *ret_sequence);
