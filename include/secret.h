@@ -15,7 +15,7 @@
 #include "include/bytes.h"
 #include "include/cleanup.h"
 
-#define SECRET_MAX 65536 /* bytes; nothing secret of ours is larger, a wrapped RSA-4096 key has 2,384 */
+#define SECRET_MAX ((size_t)2 * 1024 * 1024) /* bytes; the largest: a decrypted message of the wire (FRAME_MAX) */
 
 struct secret {
     uint8_t *data;
