@@ -56,7 +56,11 @@ struct token_row {
     int64_t created_ms;
     uint8_t activation[HASH_LEN]; /* HMAC of the activation code; all zero: none open */
     int64_t activation_until_ms;
-    uint8_t mac[HASH_LEN]; /* by proxy/access under Krow, over all of the above */
+    uint32_t failures_total;    /* wrong PINs of all principals under failures_version */
+    uint32_t failures_version;  /* the PIN version they were counted under */
+    int64_t failed_ms;          /* the last of them */
+    uint8_t attempts[HASH_LEN]; /* digest of this token's attempt rows; all zero: there are none */
+    uint8_t mac[HASH_LEN];      /* by proxy/access under Krow, over all of the above but id */
 };
 
 /* Errors: -EEXIST (name taken). @row->id is set. */
@@ -185,7 +189,11 @@ MUST_CHECK int store_grant_tokens(struct store *store, int64_t principal_id, uns
 
 /* ---------------------------------------------------------------------------------------------- attempts */
 
-/* An attempt is a reservation first. Failures count per token and principal; a success clears its principal's. */
+/*
+ * An attempt is a reservation first. Failures count per token and principal; a success clears its principal's.
+ * These rows carry no MAC of their own: token_row.attempts, which is under the token's MAC, binds all of them, so
+ * that none can be altered, added or removed unnoticed.
+ */
 enum attempt_state { ATTEMPT_RESERVED = 0, ATTEMPT_FAILED = 1 };
 
 struct attempt_row {
@@ -194,9 +202,9 @@ struct attempt_row {
     int64_t principal_id;
     enum attempt_state state;
     int64_t at_ms;
-    uint8_t mac[HASH_LEN]; /* under Krow */
 };
 
+/* @row->id is set. */
 MUST_CHECK int store_attempt_insert(struct store *store, struct attempt_row *row);
 /* All attempts of a token, oldest first. */
 MUST_CHECK int store_attempt_list(struct store *store, int64_t token_id, struct attempt_row **ret_rows,
