@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * signer.h - the signer process: opens store, HSM, audit; proves the HSM; then reads request, dispatches, writes
- * reply until its socket closes. Plain sequential code.
+ * reply until its control socket closes. Plain sequential code.
+ *
+ * The front comes and goes, the signer and its leases stay. So the signer is not given the front's socket but a
+ * control socket from the supervisor (SOCK_SEQPACKET). Each message on it is one byte with one descriptor (take it
+ * with descriptor_receive()): a stream socket whose other end a front holds. The newest replaces the former, which is
+ * closed together with whatever was half read from it. EOF or an error on the stream only means "no front now": close
+ * it and wait for the next. EOF on the control socket means "leave": no front is left by then.
  */
 #pragma once
 
 #include "proxy/config.h"
 
 /*
- * Runs signer @index on @socket (the front's end is a stream socket; frames of 4-byte big-endian length). Writes one
- * byte to @ready_fd once it serves, so that the supervisor starts the next. Returns an exit status (sysexits.h).
+ * Runs signer @index. Frames on the stream: 4-byte big-endian length (at most FRAME_MAX), then a serialized Envelope
+ * or EnvelopeReply. Writes one byte to @ready_fd and closes it once it serves, so that the supervisor starts the next
+ * and sends the first stream. SIGTERM, SIGINT and SIGHUP are ignored in a signer: EOF on @control ends it.
+ * Returns an exit status (sysexits.h): 0 after EOF on @control, or when it is due for recycling.
  */
-int signer_main(const struct proxy_config *config, unsigned index, int socket, int ready_fd);
+int signer_main(const struct proxy_config *config, unsigned index, int control, int ready_fd);
