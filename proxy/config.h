@@ -2,7 +2,12 @@
 /*
  * config.h - privyseald.conf: read once by the supervisor, fixed after start.
  *
- * Syntax: INI (inih). Relative paths are relative to the state directory, which is the directory of the file unless
+ * Syntax: INI (inih), read by the table in config.c. A key is a field's name below without its section: [hsm] pin_file,
+ * [lease] idle_ms, [keys] life_days; but [store] url, [audit] directory and sync = batch | write, [hsm]
+ * allow_software_hsm. An unknown section or key, a key given twice and a value out of range are errors. listen takes
+ * several addresses, separated by commas or spaces. "required" below: there is no default.
+ *
+ * Relative paths are relative to the state directory, which is the directory of the file unless
  * [server] state says otherwise; every process makes it its working directory before it drops its rights, so it may
  * lie below a directory that only root can enter.
  */
@@ -17,45 +22,48 @@
 #define LISTEN_MAX 8
 
 struct proxy_config {
-    char *path; /* of the file itself */
+    char *path; /* of the file itself; absolute */
     /* [server] */
-    char *realm;
+    char *realm;              /* required */
     char *state;              /* absolute */
-    char *listen[LISTEN_MAX]; /* "127.0.0.1:7443", "[::]:7443" */
+    char *listen[LISTEN_MAX]; /* required: "127.0.0.1:7443", "[::]:7443" */
     size_t listen_count;
-    char *certificate, *key;        /* PEM: the front's TLS certificate chain and key */
-    char *client_ca;                /* PEM: roots of client certificates */
-    char *seal_chain;               /* PEM: sealing certificates */
-    unsigned signers;               /* wrapped-custody signers; default: one per core */
-    bool partitions;                /* one more signer, which holds the HSM partitions (index = signers) */
+    char *certificate, *key; /* required; PEM: the front's TLS certificate chain and key */
+    char *client_ca;         /* required; PEM: roots of client certificates */
+    char *seal_chain;        /* required; PEM: sealing certificates */
+    unsigned signers;        /* wrapped-custody signers; default: one per core */
+    bool partitions;         /* one more signer, which holds the HSM partitions (index = signers); no */
     char *front_user, *signer_user; /* names or numeric uids; used only when started as root */
-    char *log_level;
+    char *log_level;                /* error, warning, notice, info (the default), debug */
     /* [limits] */
     unsigned max_connections;             /* 20000 */
-    unsigned max_connections_per_address; /* 0: no limit */
+    unsigned max_connections_per_address; /* default 0: no limit */
     unsigned max_streams;                 /* concurrent per connection: 100 */
     unsigned queue;                       /* requests waiting per signer: 256 */
     unsigned idle_ms;                     /* connection without a stream: 600000 */
     unsigned handshake_ms;                /* TLS and first request: 10000 */
-    unsigned rate;                        /* requests a second and certificate, burst 2x; 0: no limit */
+    unsigned rate; /* requests a second and certificate, burst 2x; default 0: no limit */
     /* [store] */
     char *store; /* "sqlite:store/privyseal.db" */
     /* [audit] */
-    char *audit_directory;
-    bool audit_write; /* sync = write; default batch */
+    char *audit_directory; /* "audit" */
+    bool audit_write;      /* sync = write; default batch */
     /* [hsm] */
-    char *hsm_module, *hsm_environment, *hsm_token, *hsm_pin_file;
-    char *hsm_partition_environment; /* for the partition signer: its own SOFTHSM2_CONF */
-    char *hsm_partition_directory;
-    bool allow_software_hsm;
-    unsigned hsm_handles;   /* 10000 */
+    char *hsm_module, *hsm_token, *hsm_pin_file; /* required */
+    char *hsm_environment;                       /* "SOFTHSM2_CONF=path", or NULL */
+    char *hsm_partition_environment;             /* for the partition signer: its own SOFTHSM2_CONF */
+    char *hsm_partition_directory;               /* both required with partitions = yes */
+    bool allow_software_hsm;                     /* no */
+    unsigned hsm_handles;                        /* 10000 */
     unsigned recycle_after; /* session objects made, then the signer is replaced: 500000 */
     /* [pin] */
-    unsigned argon2_memory_kib, argon2_passes, argon2_lanes;
+    unsigned argon2_memory_kib, argon2_passes, argon2_lanes; /* ARGON2_*_DEFAULT in proto/limits.h */
     /* [lease] */
-    unsigned lease_idle_ms, lease_life_ms, leases;
+    unsigned lease_idle_ms; /* 900000: a quarter of an hour without use */
+    unsigned lease_life_ms; /* 43200000: a working day */
+    unsigned leases;        /* of one signer: 4096 */
     /* [keys] */
-    bool verify_every_ec;
+    bool verify_every_ec;   /* no: the first of each unwrapped handle only */
     unsigned key_life_days; /* 1826 */
 };
 

@@ -3,8 +3,9 @@
  * audit.h - the signer's own append-only, hash-chained log. No answer leaves before its record is written.
  *
  * One file per signer: DIR/signer-N.log, lines as in proto/audit_record.h. At open a half line at the end (a power
- * cut) is cut off and said; the chain is continued from the last whole line, which must not be older than the head
- * the store remembers (else -EUCLEAN: the signer does not start, audit verify tells what is missing).
+ * cut) is cut off and said. The head that the store remembers must be in the log, and all that follows it must be an
+ * unbroken chain (else -EUCLEAN: the signer does not start, audit verify tells what is missing); the chain is
+ * continued from the last line. A log has one writer: the file is locked while it is open.
  */
 #pragma once
 
@@ -22,6 +23,10 @@ enum audit_sync {
 
 struct audit;
 
+/*
+ * @store is borrowed. Errors: -EUCLEAN (above), -EBUSY (another process writes this log), -ENOENT (no @directory),
+ * what the system and the store say.
+ */
 MUST_CHECK int audit_open(const char *directory, const char *realm, uint32_t signer, enum audit_sync sync,
                           struct store *store, struct audit **ret);
 void audit_close(struct audit *audit);
@@ -37,6 +42,16 @@ MUST_CHECK int audit_next_count(struct audit *audit, const uint8_t name[KEY_NAME
 MUST_CHECK int audit_flush(struct audit *audit);
 /* At most once a second: head and counts to the store, and signed checkpoints. Never fails a request. */
 void audit_tick(struct audit *audit, int64_t now_ms);
+
+#define AUDIT_CHECKPOINT_MS 60000 /* between signed checkpoints of a log that grows */
+
+/* Signs the hash of the log's head with a key of the HSM. @ret: the signature, appended. Errors: negative errno. */
+typedef int audit_checkpoint_fn(void *arg, const uint8_t head[HASH_LEN], struct buffer *ret);
+/*
+ * From now on audit_tick() asks @fn for a checkpoint every AUDIT_CHECKPOINT_MS in which the head moved, and appends a
+ * record "checkpoint" with the signed hash as its digest and the signature, in hexadecimal, as its note.
+ */
+void audit_set_checkpoint(struct audit *audit, audit_checkpoint_fn *fn, void *arg);
 
 /* Up to @limit lines of the log of @signer in @directory, from sequence @from. Appends each to @lines (cleared by
  * the caller). Errors: -ENOENT. */
