@@ -9,13 +9,16 @@
 
 #include "include/bytes.h"
 #include "proto/audit_record.h"
+#include "proto/certificate.h"
 #include "proto/failure.h"
 #include "proto/method.h"
 #include "proto/privyseal.pb-c.h"
 #include "proxy/access/access.h"
 #include "proxy/audit/audit.h"
 #include "proxy/hsm/custody.h"
+#include "proxy/service/seal_keys.h"
 
+/* Fixed after start; the strings outlive the service. */
 struct service_config {
     const char *realm;
     uint32_t signer;    /* our index */
@@ -25,17 +28,12 @@ struct service_config {
     const char *seal_chain_file; /* PEM: the sealing certificates of all live epochs, newest first */
     const char *client_ca_file;  /* PEM: roots that issue client certificates */
     const char *audit_directory;
+    const char *partition_dir; /* the token directory this signer alone writes; NULL: partitions live elsewhere */
+    bool verify_every_ec;
+    uint32_t key_life_days;
+    struct leases_config leases;
     uint64_t started_unix;
 };
-
-struct seal_epoch {
-    uint32_t epoch;
-    uint8_t key_id[HASH_LEN]; /* SHA-256 of the public key */
-    uint8_t public_key[32];
-    struct secret *private_key;
-};
-
-#define SEAL_EPOCHS_MAX 4
 
 struct service {
     const struct service_config *config;
@@ -53,6 +51,14 @@ struct service {
     X509_STORE *client_trust;
 };
 
+/* Room for the words of a record that stand nowhere else; record fields point here, or into the request. */
+struct call_text {
+    char certificate[2 * HASH_LEN + 1];
+    char key[2 * KEY_NAME_LEN + 1];
+    char digest[2 * 64 + 1];
+    char note[160];
+};
+
 /* One call on its way through the signer. */
 struct call {
     const struct method *method;
@@ -60,21 +66,40 @@ struct call {
     int64_t now_ms;
     char request_id[REQUEST_ID_LEN + 1];
     char peer[64];
+    struct token_row token; /* the one the request names, or the lease's; MAC checked, permission checked */
+    bool has_token;
     struct lease *lease;        /* SESSION */
     struct bytes challenge;     /* SEALED, OPERATOR: used up */
     struct failure failure;     /* a handler may add tries_left, retry_after_ms */
+    const char *sentence;       /* static; for people, instead of the reason's own. NULL: the reason's */
     int reroute_to;             /* >= 0: belongs to that signer; return any reason */
     struct audit_record record; /* what the handler adds: token, key, mechanism, digest, note ... */
-    char text[512];             /* room for the record's strings */
-    bool is_recorded;           /* false: reads that leave no record (ListTokens, GetToken) */
+    struct call_text text;
+    bool ends_lease; /* the lease is removed once the answer is protected under its keys */
 };
 
+/*
+ * Request and reply live in wiped memory (message.h): whatever a handler puts into the reply comes from there.
+ * Errors: any reason; then the reply is not looked at.
+ */
 typedef enum reason service_handler(struct service *service, struct call *call,
                                     const ProtobufCMessage *request, ProtobufCMessage *reply);
 /* The handler of a method; the table is built from methods.def, so a missing one does not link. */
 service_handler *service_handler_of(enum method_id id);
 
-/* Opens nothing: everything is handed in by the signer (or a test). Derives the sealing keys. */
+/* Which calls leave a record. A refused one leaves a record unless its reason says nothing about anybody. */
+enum record_when { RECORD_NEVER, RECORD_REFUSED, RECORD_ALWAYS };
+/* The event of a method, as the audit log names it: "sign", "pin.set". */
+const char *service_event(enum method_id id);
+/* Whether a call of @id that ended with @reason belongs into the log. */
+bool service_is_recorded(enum method_id id, enum reason reason);
+
+/*
+ * Opens no store, HSM or log: those are handed in by the signer (or a test) and outlive the service. Derives the
+ * sealing keys, loads the sealing chain and checks that its first certificate is for the newest of them.
+ * @why: a sentence, caller frees. Errors: negative errno.
+ */
 MUST_CHECK int service_init(struct service *service, const struct service_config *config, struct store *store,
-                            struct hsm *hsm, struct audit *audit);
+                            struct hsm *hsm, struct audit *audit, char **why);
 void service_clear(struct service *service);
+DEFINE_CLEAR(service_clear, struct service);
