@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* identity.h - who calls: from a TLS client certificate's hash to a principal. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/failure.h"
+#include "proxy/store/store.h"
+
+struct access;
+
+struct caller {
+    bool is_known; /* a registered, unrevoked certificate of an enabled principal */
+    struct principal_row principal;
+    struct principal_certificate_row certificate;
+    uint8_t certificate_hash[HASH_LEN];
+};
+
+/*
+ * Looks the certificate up. An unknown one is a caller who is not known, not an error; a caller who is not known
+ * has no principal and no role, whatever the rows say. Expiry is TLS's and the chain check's business.
+ * Errors: REASON_STORE, REASON_BUSY.
+ */
+MUST_CHECK enum reason identity_find(struct access *access, struct bytes certificate_hash,
+                                     struct caller *ret);

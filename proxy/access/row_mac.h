@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * row_mac.h - who writes the database does not decide: rows that matter are under Krow.
+ *
+ * MAC = HMAC(Krow, context("privyseal v1 row KIND", realm, every field of the row in the order of its struct)).
+ * Two fields are left out: mac itself, and the id, which the backend assigns. (A row that was given another id is
+ * the row of another token, and finds none of the rows that name its old one.) A row does not name its Krow epoch:
+ * it is made under the newest and checked under the newest first, then under those before it.
+ */
+#pragma once
+
+#include "proto/failure.h"
+#include "proxy/store/store.h"
+
+struct access;
+
+/* Sets or checks @row->mac under Krow over every other field (and the realm). Errors: REASON_INTEGRITY, _HSM. */
+MUST_CHECK enum reason row_mac_token(struct access *access, struct token_row *row);
+MUST_CHECK enum reason row_check_token(struct access *access, const struct token_row *row);
+MUST_CHECK enum reason row_mac_access(struct access *access, struct access_row *row);
+MUST_CHECK enum reason row_check_access(struct access *access, const struct access_row *row);
+MUST_CHECK enum reason row_mac_key(struct access *access, struct key_row *row);
+MUST_CHECK enum reason row_check_key(struct access *access, const struct key_row *row);
+
+/*
+ * The digest that a token row holds of all its attempt rows, in the order the store lists them: all zero for none,
+ * else SHA-256 of a context. Errors: REASON_INTERNAL.
+ */
+MUST_CHECK enum reason row_digest_attempts(const struct attempt_row *rows, size_t count,
+                                           uint8_t ret[HASH_LEN]);
