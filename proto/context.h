@@ -2,8 +2,8 @@
 /*
  * context.h - the one way to say what a key, a MAC or a ciphertext is for.
  *
- * A context is a fixed label and fields, each preceded by its length (4 bytes, big-endian), so that no two different
- * lists of fields give the same bytes. No bare concatenation stands anywhere else in the project.
+ * A context is a fixed label and fields, each (the label too) preceded by its length (4 bytes, big-endian), so that no
+ * two different lists of fields give the same bytes. No bare concatenation stands anywhere else in the project.
  */
 #pragma once
 

@@ -12,13 +12,21 @@
 #define AEAD_NONCE_LEN 12
 #define AEAD_TAG_LEN   16
 
-/* @libctx: NULL in our own programs; the module's private one inside a host. Errors: -EIO (OpenSSL failed). */
+/*
+ * @libctx: NULL in our own programs; the module's private one inside a host.
+ * Errors of all: -EIO (OpenSSL failed), -ENOMEM, -EINVAL (a key or nonce of another length, or over SECRET_MAX).
+ */
 MUST_CHECK int digest_sha256(OSSL_LIB_CTX *libctx, struct bytes input, uint8_t ret[HASH_LEN]);
 MUST_CHECK int digest_hmac(OSSL_LIB_CTX *libctx, struct bytes key, struct bytes input, uint8_t ret[HASH_LEN]);
 /* RFC 5869, both steps; @salt may be empty. */
 MUST_CHECK int digest_hkdf(OSSL_LIB_CTX *libctx, struct bytes ikm, struct bytes salt, struct bytes info,
                            size_t len, struct secret **ret);
-/* Appends ciphertext and tag to @ret. */
+/* Its steps alone, for HPKE: extract gives HASH_LEN bytes, which are expand's @prk. */
+MUST_CHECK int digest_hkdf_extract(OSSL_LIB_CTX *libctx, struct bytes salt, struct bytes ikm,
+                                   struct secret **ret);
+MUST_CHECK int digest_hkdf_expand(OSSL_LIB_CTX *libctx, struct bytes prk, struct bytes info, size_t len,
+                                  struct secret **ret);
+/* AES-256-GCM (NIST SP 800-38D). Appends ciphertext and tag to @ret. */
 MUST_CHECK int aead_seal(OSSL_LIB_CTX *libctx, struct bytes key, struct bytes nonce, struct bytes aad,
                          struct bytes plaintext, struct buffer *ret);
 /* Errors: -EBADMSG (not authentic), -EIO. */

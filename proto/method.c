@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* method.c - methods.def as a table, and the one look at a request that the front takes. */
+#include "proto/method.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "include/table.h"
+#include "proto/privyseal.pb-c.h"
+
+/* protobuf-c writes its names in snake case, which no macro can make of a name. A row without its line here fails. */
+#define SNAKE_ListTokens     list_tokens
+#define SNAKE_GetToken       get_token
+#define SNAKE_SetPin         set_pin
+#define SNAKE_Unlock         unlock
+#define SNAKE_ChangePin      change_pin
+#define SNAKE_Lock           lock
+#define SNAKE_Sign           sign
+#define SNAKE_GenerateKey    generate_key
+#define SNAKE_PutCertificate put_certificate
+#define SNAKE_GetDeployment  get_deployment
+#define SNAKE_AddUser        add_user
+#define SNAKE_ListUsers      list_users
+#define SNAKE_ShowUser       show_user
+#define SNAKE_SetUserEnabled set_user_enabled
+#define SNAKE_UnlockPin      unlock_pin
+#define SNAKE_AddCertificate add_certificate
+#define SNAKE_GetStatus      get_status
+#define SNAKE_ReadAudit      read_audit
+
+#define DESCRIPTOR(snake, kind)  DESCRIPTOR_(snake, kind) /* once more, so that SNAKE_x is replaced first */
+#define DESCRIPTOR_(snake, kind) privyseal__v1__##snake##_##kind##__descriptor
+
+static const struct method methods[METHODS] = {
+#define METHOD(service_, name_, proof_, permission_, repeat_, deadline_, request_max_, reply_max_)           \
+    [METHOD_##name_] = {                                                                                     \
+        .id = METHOD_##name_,                                                                                \
+        .service = #service_,                                                                                \
+        .name = #name_,                                                                                      \
+        .path = "/privyseal.v1." #service_ "/" #name_,                                                       \
+        .proof = PROOF_##proof_,                                                                             \
+        .permission = permission_,                                                                           \
+        .repeat = repeat_,                                                                                   \
+        .deadline_ms = deadline_,                                                                            \
+        .request_max = request_max_,                                                                         \
+        .reply_max = reply_max_,                                                                             \
+        .request = &DESCRIPTOR(SNAKE_##name_, request),                                                      \
+        .reply = &DESCRIPTOR(SNAKE_##name_, response),                                                       \
+    },
+#include "proto/methods.def"
+#undef METHOD
+};
+
+const struct method *method_by_id(enum method_id id)
+{
+    assert((unsigned)id < METHODS);
+    return &methods[id];
+}
+
+const struct method *method_by_path(const char *path)
+{
+    const struct method *row;
+
+    for (EACH_ROW(row, methods))
+        if (strcmp(row->path, path) == 0)
+            return row;
+    return NULL;
+}
+
+/* -------------------------------------------------------------------------------------------------- routing */
+
+/* Protobuf's wire types ("Encoding", protobuf.dev): how the end of a field is found. */
+enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_RUN = 2, WIRE_FIXED32 = 5 };
+
+/* Which field names a signer with its first two bytes; 0: none does. */
+static const uint32_t route_fields[] = {
+    [PROOF_PLAIN] = 0,
+    [PROOF_SEALED] = 2,   /* Sealed.challenge */
+    [PROOF_OPERATOR] = 2, /* Sealed.challenge */
+    [PROOF_SESSION] = 1,  /* Session.lease */
+};
+
+static uint64_t read_varint(struct reader *reader)
+{
+    uint64_t value = 0;
+
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        uint8_t byte = reader_u8(reader);
+
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if (!(byte & 0x80))
+            return value;
+    }
+    reader->failed = true; /* more than ten bytes */
+    return 0;
+}
+
+/* The content of one field after its tag: the bytes of a run, nothing for the others. */
+static struct bytes read_field(struct reader *reader, enum wire_type type)
+{
+    uint64_t len;
+
+    switch (type) {
+    case WIRE_VARINT:
+        read_varint(reader);
+        return BYTES_NONE;
+    case WIRE_FIXED64:
+        reader_run(reader, 8);
+        return BYTES_NONE;
+    case WIRE_FIXED32:
+        reader_run(reader, 4);
+        return BYTES_NONE;
+    case WIRE_RUN:
+        len = read_varint(reader);
+        if (len <= reader->rest.len)
+            return reader_run(reader, (size_t)len);
+    }
+    reader->failed = true; /* a length beyond the end, or a type that proto3 does not have */
+    return BYTES_NONE;
+}
+
+int method_route(const struct method *method, struct bytes body)
+{
+    uint32_t wanted = route_fields[method->proof];
+    struct reader reader = reader_of(body);
+    struct bytes found = BYTES_NONE;
+
+    if (!wanted)
+        return -1;
+    while (!reader_done(&reader) && !reader.failed) {
+        uint64_t tag = read_varint(&reader);
+        struct bytes run = read_field(&reader, tag & 7);
+
+        if (tag == (wanted << 3 | WIRE_RUN))
+            found = run; /* the last one counts, as it will for the signer that unpacks the message */
+    }
+    if (reader.failed || found.len < 2)
+        return -1;
+    return found.data[0] << 8 | found.data[1];
+}
