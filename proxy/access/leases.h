@@ -37,6 +37,10 @@ struct lease {
     struct lease *newer, *older; /* by use */
 };
 
+/* Closes a lease that was never added. NULL is allowed. */
+void lease_free(struct lease *lease);
+DEFINE_CLEANUP(lease_free, struct lease *);
+
 struct leases_config {
     uint32_t max; /* least recently used first out */
     uint32_t idle_ms;

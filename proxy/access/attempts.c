@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attempts.c - reservations, failures, delays and the lock.
+ *
+ * Whatever decides happens in one transaction that holds the store's write lock: the ledger (a token's row and all
+ * its attempts) is read and proved whole, changed, and written back with a new digest under a new MAC.
+ */
+#include "proxy/access/attempts.h"
+
+#include "include/table.h"
+#include "proxy/access/access.h"
+
+/* From so many failures on: one attempt at a time, and only so long after the last failure. */
+struct throttle {
+    uint32_t failures;
+    int64_t wait_ms;
+};
+
+static const struct throttle principal_throttles[] = { { 5, 60000 }, { 6, 300000 }, { 7, 3600000 } };
+static const struct throttle token_throttles[] = { { 30, 60000 }, { 100, 300000 }, { 300, 3600000 } };
+
+_Static_assert(ARRAY_SIZE(principal_throttles) == ARRAY_SIZE(token_throttles), "both are THROTTLES long");
+#define THROTTLES ARRAY_SIZE(principal_throttles)
+
+/* What the throttles look at. */
+struct tally {
+    uint32_t failures;
+    uint32_t open;     /* reservations whose outcome is still to come */
+    int64_t failed_ms; /* the last failure */
+};
+
+/* A token and its attempts at one moment. */
+struct ledger {
+    struct token_row token;
+    struct attempt_row *rows;
+    size_t count;
+    bool is_changed;
+    struct store *transaction; /* open from ledger_begin() to ledger_commit() */
+};
+
+/* What was begun and not committed is undone. */
+static void ledger_clear(struct ledger *ledger)
+{
+    if (ledger->transaction)
+        store_rollback(ledger->transaction);
+    free(ledger->rows);
+    *ledger = (struct ledger){ 0 };
+}
+DEFINE_CLEAR(ledger_clear, struct ledger);
+
+/* --------------------------------------------------------------------------------------------- throttles */
+
+static const struct throttle *throttle_find(const struct throttle throttles[THROTTLES], uint32_t failures)
+{
+    const struct throttle *found = NULL;
+
+    for (size_t i = 0; i < THROTTLES && throttles[i].failures <= failures; i++)
+        found = &throttles[i];
+    return found;
+}
+
+/* How long until the next attempt; 0: now. */
+static int64_t throttle_wait_ms(const struct throttle throttles[THROTTLES], const struct tally *tally,
+                                int64_t now_ms)
+{
+    const struct throttle *throttle = throttle_find(throttles, tally->failures);
+    int64_t left_ms = throttle ? tally->failed_ms + throttle->wait_ms - now_ms : 0;
+
+    if (left_ms <= 0)
+        return 0;
+    return left_ms < throttle->wait_ms ? left_ms : throttle->wait_ms; /* a clock elsewhere may be ahead */
+}
+
+/* Whether one more may be open: were all of them to fail, no more guesses were made than failures allow. */
+static bool throttle_has_room(const struct throttle throttles[THROTTLES], const struct tally *tally)
+{
+    if (throttle_find(throttles, tally->failures))
+        return tally->open == 0;
+    return tally->failures + tally->open < throttles[0].failures;
+}
+
+/* ------------------------------------------------------------------------------------------------ ledger */
+
+static bool attempt_is_stale(const struct attempt_row *row, int64_t now_ms)
+{
+    return row->state == ATTEMPT_RESERVED && row->at_ms + ATTEMPT_LIFE_MS <= now_ms;
+}
+
+static bool attempt_is_failure(const struct attempt_row *row, int64_t now_ms)
+{
+    return row->state == ATTEMPT_FAILED || attempt_is_stale(row, now_ms);
+}
+
+static struct tally tally_of_principal(const struct ledger *ledger, int64_t principal_id, int64_t now_ms)
+{
+    struct tally tally = { 0 };
+    const struct attempt_row *row;
+
+    for (row = ledger->rows; row < ledger->rows + ledger->count; row++) {
+        if (row->principal_id != principal_id)
+            continue;
+        if (!attempt_is_failure(row, now_ms)) {
+            tally.open++;
+            continue;
+        }
+        tally.failures++;
+        if (row->at_ms > tally.failed_ms)
+            tally.failed_ms = row->at_ms;
+    }
+    return tally;
+}
+
+/* Of the principal with the most failures. */
+static struct tally tally_of_worst(const struct ledger *ledger, int64_t now_ms)
+{
+    struct tally worst = { 0 }, tally;
+
+    for (size_t i = 0; i < ledger->count; i++) {
+        tally = tally_of_principal(ledger, ledger->rows[i].principal_id, now_ms);
+        if (tally.failures > worst.failures)
+            worst = tally;
+    }
+    return worst;
+}
+
+static struct tally tally_of_token(const struct ledger *ledger, int64_t now_ms)
+{
+    const struct token_row *token = &ledger->token;
+    struct tally tally = { .failed_ms = token->failed_ms };
+
+    if (token->failures_version == token->pin_version)
+        tally.failures = token->failures_total;
+    for (size_t i = 0; i < ledger->count; i++)
+        if (!attempt_is_failure(&ledger->rows[i], now_ms))
+            tally.open++;
+    return tally;
+}
+
+static enum reason ledger_list(struct access *access, struct ledger *ledger)
+{
+    free(TAKE(ledger->rows));
+    ledger->count = 0;
+    return access_store_reason(
+        store_attempt_list(access->store, ledger->token.id, &ledger->rows, &ledger->count));
+}
+
+/* Reads the rows that belong to ledger->token. Errors: REASON_INTEGRITY when they are not those it knows of. */
+static enum reason ledger_read(struct access *access, struct ledger *ledger)
+{
+    uint8_t digest[HASH_LEN];
+    enum reason reason = ledger_list(access, ledger);
+
+    if (reason == REASON_NONE)
+        reason = row_digest_attempts(ledger->rows, ledger->count, digest);
+    if (reason == REASON_NONE && !bytes_equal(BYTES_OF_ARRAY(digest), BYTES_OF_ARRAY(ledger->token.attempts)))
+        reason = REASON_INTEGRITY;
+    return reason;
+}
+
+/* Begins a transaction and reads in it. */
+static enum reason ledger_begin(struct access *access, int64_t token_id, struct ledger *ledger)
+{
+    enum reason reason = access_store_reason(store_begin(access->store));
+
+    if (reason != REASON_NONE)
+        return reason;
+    ledger->transaction = access->store;
+    reason = token_reload(access, token_id, &ledger->token);
+    if (reason == REASON_NONE)
+        reason = ledger_read(access, ledger);
+    return reason;
+}
+
+/* Reads without the write lock where it can: token and rows are two reads, between which another may write. */
+static enum reason ledger_peek(struct access *access, const struct token_row *token, struct ledger *ledger)
+{
+    enum reason reason;
+
+    ledger->token = *token;
+    reason = ledger_read(access, ledger);
+    if (reason != REASON_INTEGRITY)
+        return reason;
+    return ledger_begin(access, token->id, ledger);
+}
+
+/* Binds the rows as they are now to the token's row, and commits. */
+static enum reason ledger_commit(struct access *access, struct ledger *ledger)
+{
+    enum reason reason = ledger_list(access, ledger);
+
+    if (reason == REASON_NONE)
+        reason = row_digest_attempts(ledger->rows, ledger->count, ledger->token.attempts);
+    if (reason == REASON_NONE)
+        reason = token_save(access, &ledger->token);
+    if (reason == REASON_NONE)
+        reason = token_commit(access, &ledger->token);
+    if (reason == REASON_NONE)
+        ledger->transaction = NULL;
+    return reason;
+}
+
+/* Makes @row, one of the ledger's, a failure at @at_ms. */
+static enum reason ledger_fail(struct access *access, struct ledger *ledger, struct attempt_row *row,
+                               int64_t at_ms, int64_t now_ms)
+{
+    struct token_row *token = &ledger->token;
+
+    row->state = ATTEMPT_FAILED;
+    row->at_ms = at_ms;
+    ledger->is_changed = true;
+    if (token->failures_version != token->pin_version) {
+        token->failures_version = token->pin_version;
+        token->failures_total = 0;
+    }
+    if (token->failures_total < UINT32_MAX)
+        token->failures_total++;
+    if (token->failed_ms < at_ms)
+        token->failed_ms = at_ms;
+    if (tally_of_principal(ledger, row->principal_id, now_ms).failures >= ATTEMPT_FAILURES_MAX)
+        token->locked = true;
+    return access_store_reason(store_attempt_set(access->store, row));
+}
+
+static enum reason ledger_fail_stale(struct access *access, struct ledger *ledger, int64_t now_ms)
+{
+    enum reason reason = REASON_NONE;
+
+    for (size_t i = 0; i < ledger->count && reason == REASON_NONE; i++)
+        if (attempt_is_stale(&ledger->rows[i], now_ms))
+            reason = ledger_fail(access, ledger, &ledger->rows[i], ledger->rows[i].at_ms, now_ms);
+    return reason;
+}
+
+/* ----------------------------------------------------------------------------------------------- reserve */
+
+/* Whether a PIN of @pin_version may be tried at all. */
+static enum reason token_standing(const struct token_row *token, uint32_t pin_version)
+{
+    if (token->locked)
+        return REASON_PIN_LOCKED;
+    if (!token->enabled)
+        return REASON_DISABLED;
+    if (token->pin_version == 0)
+        return REASON_PIN_NOT_SET;
+    return token->pin_version == pin_version ? REASON_NONE : REASON_PIN_CHANGED;
+}
+
+/* The decision. Delays come first: during one, nobody is told to come back in a moment. */
+static enum reason reserve_decide(const struct ledger *ledger, int64_t principal_id, uint32_t pin_version,
+                                  int64_t now_ms, struct failure *why)
+{
+    struct tally principal = tally_of_principal(ledger, principal_id, now_ms);
+    struct tally token = tally_of_token(ledger, now_ms);
+    int64_t principal_wait_ms = throttle_wait_ms(principal_throttles, &principal, now_ms);
+    int64_t token_wait_ms = throttle_wait_ms(token_throttles, &token, now_ms);
+    enum reason standing = token_standing(&ledger->token, pin_version);
+
+    if (standing != REASON_NONE)
+        return standing;
+    if (principal_wait_ms || token_wait_ms) {
+        why->retry_after_ms =
+            (uint32_t)(principal_wait_ms > token_wait_ms ? principal_wait_ms : token_wait_ms);
+        return REASON_PIN_DELAYED;
+    }
+    if (!throttle_has_room(principal_throttles, &principal) || !throttle_has_room(token_throttles, &token))
+        return REASON_BUSY;
+    return REASON_NONE;
+}
+
+static enum reason reserve(struct access *access, const struct attempt *attempt, int64_t now_ms,
+                           struct attempt_row *ret, struct failure *why)
+{
+    CLEANUP(ledger_clear) struct ledger ledger = { 0 };
+    struct attempt_row row = attempt->row;
+    enum reason reason, refusal;
+
+    reason = ledger_begin(access, row.token_id, &ledger);
+    if (reason == REASON_NONE)
+        reason = ledger_fail_stale(access, &ledger, now_ms);
+    if (reason != REASON_NONE)
+        return reason;
+
+    refusal = reserve_decide(&ledger, row.principal_id, attempt->pin_version, now_ms, why);
+    if (refusal == REASON_NONE) {
+        reason = access_store_reason(store_attempt_insert(access->store, &row));
+        ledger.is_changed = true;
+    }
+    /* A refusal, too, keeps what it found out: a dead signer's attempt is a failure from here on. */
+    if (reason == REASON_NONE && ledger.is_changed)
+        reason = ledger_commit(access, &ledger);
+    if (reason == REASON_NONE)
+        *ret = row;
+    return refusal != REASON_NONE ? refusal : reason;
+}
+
+enum reason attempt_reserve(struct access *access, const struct token_row *token, const struct caller *caller,
+                            int64_t now_ms, struct attempt *ret, struct failure *why)
+{
+    struct attempt attempt = {
+        .row = { .token_id = token->id,
+                 .principal_id = caller->principal.id,
+                 .state = ATTEMPT_RESERVED,
+                 .at_ms = now_ms },
+        .pin_version = token->pin_version,
+    };
+    enum reason reason;
+
+    if (!caller->is_known)
+        return REASON_NOT_PERMITTED;
+    reason = reserve(access, &attempt, now_ms, &attempt.row, why);
+    if (reason == REASON_BUSY)
+        why->retry_after_ms = ATTEMPT_BUSY_RETRY_MS;
+    if (reason == REASON_NONE)
+        *ret = attempt;
+    return reason;
+}
+
+/* ------------------------------------------------------------------------------------------------ settle */
+
+/*
+ * What each outcome does to the ledger. @own is the reservation among its rows; NULL when it took so long that it
+ * became a failure and was forgiven since, or an operator cleared it.
+ */
+typedef enum reason settle_function(struct access *access, struct ledger *ledger, struct attempt_row *own,
+                                    int64_t now_ms);
+
+static enum reason settle_right(struct access *access, struct ledger *ledger, struct attempt_row *own,
+                                int64_t now_ms)
+{
+    enum reason reason = REASON_NONE;
+    const struct attempt_row *row;
+
+    if (!own)
+        return REASON_NONE;
+    /* Other open reservations of this principal are somebody's at this moment: those stay. */
+    for (row = ledger->rows; row < ledger->rows + ledger->count && reason == REASON_NONE; row++)
+        if (row == own || (row->principal_id == own->principal_id && attempt_is_failure(row, now_ms)))
+            reason = access_store_reason(store_attempt_delete(access->store, row->id));
+    return reason;
+}
+
+static enum reason settle_wrong(struct access *access, struct ledger *ledger, struct attempt_row *own,
+                                int64_t now_ms)
+{
+    if (!own || own->state == ATTEMPT_FAILED)
+        return REASON_NONE; /* counted already */
+    return ledger_fail(access, ledger, own, now_ms, now_ms);
+}
+
+static enum reason settle_given_back(struct access *access, struct ledger *ledger, struct attempt_row *own,
+                                     int64_t now_ms)
+{
+    (void)ledger;
+    (void)now_ms;
+    return own ? access_store_reason(store_attempt_delete(access->store, own->id)) : REASON_NONE;
+}
+
+static settle_function *const settle_functions[] = {
+    [ATTEMPT_RIGHT] = settle_right,
+    [ATTEMPT_WRONG] = settle_wrong,
+    [ATTEMPT_NOT_CHECKED] = settle_given_back,
+};
+
+static struct attempt_row *ledger_find(const struct ledger *ledger, int64_t id)
+{
+    for (size_t i = 0; i < ledger->count; i++)
+        if (ledger->rows[i].id == id)
+            return &ledger->rows[i];
+    return NULL;
+}
+
+enum reason attempt_settle(struct access *access, struct token_row *token, const struct attempt *attempt,
+                           enum attempt_outcome outcome, int64_t now_ms, uint32_t *ret_tries_left)
+{
+    CLEANUP(ledger_clear) struct ledger ledger = { 0 };
+    enum reason reason, late = REASON_NONE;
+    uint32_t failures;
+
+    reason = ledger_begin(access, attempt->row.token_id, &ledger);
+    if (reason != REASON_NONE)
+        return reason;
+    /* Since the reservation another may have locked the token or changed its PIN: then a right one is too late. */
+    if (outcome == ATTEMPT_RIGHT)
+        late = token_standing(&ledger.token, attempt->pin_version);
+    if (late != REASON_NONE)
+        outcome = ATTEMPT_NOT_CHECKED;
+
+    reason = settle_functions[outcome](access, &ledger, ledger_find(&ledger, attempt->row.id), now_ms);
+    if (reason == REASON_NONE)
+        reason = ledger_commit(access, &ledger);
+    if (reason != REASON_NONE)
+        return reason;
+    failures = tally_of_principal(&ledger, attempt->row.principal_id, now_ms).failures;
+    *ret_tries_left =
+        ledger.token.locked || failures > ATTEMPT_FAILURES_MAX ? 0 : ATTEMPT_FAILURES_MAX - failures;
+    *token = ledger.token;
+    return late;
+}
+
+/* ----------------------------------------------------------------------------------------- state and clear */
+
+static Privyseal__V1__PinState pin_state(const struct token_row *token, uint32_t failures, bool is_delayed)
+{
+    if (token->pin_version == 0)
+        return PRIVYSEAL__V1__PIN_STATE__PIN_STATE_NOT_SET;
+    if (token->locked)
+        return PRIVYSEAL__V1__PIN_STATE__PIN_STATE_LOCKED;
+    if (is_delayed)
+        return PRIVYSEAL__V1__PIN_STATE__PIN_STATE_DELAYED;
+    if (failures >= ATTEMPT_FAILURES_MAX - 1)
+        return PRIVYSEAL__V1__PIN_STATE__PIN_STATE_FINAL_TRY;
+    return failures ? PRIVYSEAL__V1__PIN_STATE__PIN_STATE_COUNT_LOW : PRIVYSEAL__V1__PIN_STATE__PIN_STATE_OK;
+}
+
+enum reason attempt_state(struct access *access, const struct token_row *token, const struct caller *caller,
+                          int64_t now_ms, Privyseal__V1__PinState *ret, uint32_t *ret_retry_after_ms,
+                          uint32_t *ret_failures)
+{
+    CLEANUP(ledger_clear) struct ledger ledger = { 0 };
+    struct tally all, asked;
+    int64_t all_wait_ms, wait_ms;
+    enum reason reason;
+
+    reason = ledger_peek(access, token, &ledger);
+    if (reason != REASON_NONE)
+        return reason;
+    all = tally_of_token(&ledger, now_ms);
+    asked =
+        caller ? tally_of_principal(&ledger, caller->principal.id, now_ms) : tally_of_worst(&ledger, now_ms);
+    all_wait_ms = throttle_wait_ms(token_throttles, &all, now_ms);
+    wait_ms = throttle_wait_ms(principal_throttles, &asked, now_ms);
+    if (wait_ms < all_wait_ms)
+        wait_ms = all_wait_ms;
+
+    *ret = pin_state(&ledger.token, asked.failures, wait_ms > 0);
+    *ret_retry_after_ms = *ret == PRIVYSEAL__V1__PIN_STATE__PIN_STATE_DELAYED ? (uint32_t)wait_ms : 0;
+    *ret_failures = asked.failures;
+    return REASON_NONE;
+}
+
+enum reason attempt_clear(struct access *access, struct token_row *token)
+{
+    CLEANUP(ledger_clear) struct ledger ledger = { 0 };
+    enum reason reason;
+
+    reason = ledger_begin(access, token->id, &ledger);
+    if (reason == REASON_NONE)
+        reason = access_store_reason(store_attempt_clear(access->store, token->id, 0));
+    if (reason != REASON_NONE)
+        return reason;
+    ledger.token.locked = false;
+    ledger.token.failures_total = 0;
+    ledger.token.failed_ms = 0;
+    reason = ledger_commit(access, &ledger);
+    if (reason == REASON_NONE)
+        *token = ledger.token;
+    return reason;
+}

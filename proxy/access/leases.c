@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* leases.c - a table of leases by id, a list of them by use, and when each ends. */
+#include "proxy/access/leases.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "proxy/access/access.h"
+
+struct leases {
+    struct leases_config config;
+    struct lease **buckets; /* chains */
+    size_t mask;            /* their number less one */
+    size_t count;
+    struct lease *newest, *oldest; /* by use */
+};
+
+/* ------------------------------------------------------------------------------------------- table and list */
+
+static struct lease **lease_bucket(const struct leases *leases, const uint8_t id[LEASE_LEN])
+{
+    size_t hash;
+
+    /* The end of an id is random, and ours: nobody chooses collisions. */
+    memcpy(&hash, id + LEASE_LEN - sizeof(hash), sizeof(hash));
+    return &leases->buckets[hash & leases->mask];
+}
+
+/* The link that points at the lease of that id, or the NULL that ends its chain. */
+static struct lease **lease_link(const struct leases *leases, const uint8_t id[LEASE_LEN])
+{
+    struct lease **link = lease_bucket(leases, id);
+
+    while (*link && memcmp((*link)->keys.lease, id, LEASE_LEN) != 0)
+        link = &(*link)->chain;
+    return link;
+}
+
+static void lease_list_add(struct leases *leases, struct lease *lease)
+{
+    lease->newer = NULL;
+    lease->older = leases->newest;
+    *(lease->older ? &lease->older->newer : &leases->oldest) = lease;
+    leases->newest = lease;
+}
+
+static void lease_list_remove(struct leases *leases, struct lease *lease)
+{
+    *(lease->newer ? &lease->newer->older : &leases->newest) = lease->older;
+    *(lease->older ? &lease->older->newer : &leases->oldest) = lease->newer;
+}
+
+/* ------------------------------------------------------------------------------------------------ life */
+
+int leases_new(const struct leases_config *config, struct leases **ret)
+{
+    CLEANUP(leases_free) struct leases *leases = NULL;
+    size_t buckets = 1;
+
+    if (config->max == 0)
+        return -EINVAL;
+    while (buckets < config->max)
+        buckets *= 2;
+    leases = calloc(1, sizeof(*leases));
+    if (!leases)
+        return -ENOMEM;
+    leases->config = *config;
+    leases->mask = buckets - 1;
+    leases->buckets = calloc(buckets, sizeof(struct lease *));
+    if (!leases->buckets)
+        return -ENOMEM;
+    *ret = TAKE(leases);
+    return 0;
+}
+
+void leases_free(struct leases *leases)
+{
+    if (!leases)
+        return;
+    while (leases->oldest)
+        leases_remove(leases, leases->oldest);
+    free(leases->buckets);
+    free(leases);
+}
+
+void lease_free(struct lease *lease)
+{
+    if (!lease)
+        return;
+    if (lease->custody)
+        lease->custody->close(lease->custody_token);
+    session_keys_clear(&lease->keys);
+    lease_window_free(lease->window);
+    free(lease);
+}
+
+int leases_add(struct leases *leases, struct lease *lease, int64_t now_ms)
+{
+    struct lease **link;
+
+    if (*lease_link(leases, lease->keys.lease))
+        return -EEXIST;
+    if (leases->count == leases->config.max)
+        leases_remove(leases, leases->oldest);
+    lease->used_ms = lease->checked_ms = lease->tried_ms = now_ms;
+    lease->ends_ms = now_ms + leases->config.life_ms;
+    if (lease->ends_ms > lease->caller.certificate.not_after_ms)
+        lease->ends_ms = lease->caller.certificate.not_after_ms;
+
+    link = lease_bucket(leases, lease->keys.lease);
+    lease->chain = *link;
+    *link = lease;
+    lease_list_add(leases, lease);
+    leases->count++;
+    return 0;
+}
+
+void leases_remove(struct leases *leases, struct lease *lease)
+{
+    *lease_link(leases, lease->keys.lease) = lease->chain;
+    lease_list_remove(leases, lease);
+    leases->count--;
+    lease_free(lease);
+}
+
+size_t leases_count(const struct leases *leases)
+{
+    return leases->count;
+}
+
+/* ------------------------------------------------------------------------------------------- use and end */
+
+static bool lease_is_over(const struct leases *leases, const struct lease *lease, int64_t now_ms)
+{
+    return now_ms >= lease->ends_ms || now_ms - lease->used_ms >= leases->config.idle_ms;
+}
+
+struct lease *leases_find(struct leases *leases, struct bytes id, int64_t now_ms)
+{
+    struct lease *lease = id.len == LEASE_LEN ? *lease_link(leases, id.data) : NULL;
+
+    if (lease && lease_is_over(leases, lease, now_ms)) {
+        leases_remove(leases, lease);
+        return NULL;
+    }
+    return lease;
+}
+
+/* Reads what the lease rests on. Errors: REASON_STORE, _BUSY, _HSM; any other: on nothing. */
+static enum reason lease_read(struct access *access, struct lease *lease)
+{
+    struct caller caller;
+    struct token_row token;
+    unsigned bits;
+    enum reason reason;
+
+    reason = identity_find(access, BYTES_OF_ARRAY(lease->caller.certificate_hash), &caller);
+    if (reason == REASON_NONE)
+        reason = token_reload(access, lease->token.id, &token);
+    if (reason == REASON_NONE)
+        reason = access_store_reason(
+            store_grant_get(access->store, lease->caller.principal.id, lease->token.id, &bits));
+    if (reason != REASON_NONE)
+        return reason;
+    if (!caller.is_known || caller.principal.id != lease->caller.principal.id ||
+        !policy_allows(PERM_USE_TOKEN, caller.certificate.role, bits) || token.locked || !token.enabled ||
+        token.pin_version != lease->token.pin_version)
+        return REASON_UNLOCK_REQUIRED;
+    lease->caller = caller;
+    lease->token = token;
+    lease->grant_bits = bits;
+    return REASON_NONE;
+}
+
+/* Whether the store confirms the lease, or has not been silent for too long. */
+static bool lease_is_good(const struct leases *leases, struct access *access, struct lease *lease,
+                          int64_t now_ms)
+{
+    int64_t silent_ms = now_ms - lease->checked_ms;
+    enum reason reason;
+
+    /* A store that does not answer is not asked again by every request: each would wait for it. */
+    if (now_ms - lease->tried_ms < leases->config.recheck_ms && silent_ms < leases->config.storeless_ms)
+        return true;
+    lease->tried_ms = now_ms;
+    reason = lease_read(access, lease);
+    if (reason == REASON_NONE)
+        lease->checked_ms = now_ms;
+    else if (reason == REASON_STORE || reason == REASON_BUSY || reason == REASON_HSM) /* nobody could say */
+        return silent_ms < leases->config.storeless_ms;
+    return reason == REASON_NONE;
+}
+
+enum reason lease_recheck(struct leases *leases, struct access *access, struct lease *lease, int64_t now_ms)
+{
+    if (lease_is_over(leases, lease, now_ms) || !lease_is_good(leases, access, lease, now_ms)) {
+        leases_remove(leases, lease);
+        return REASON_UNLOCK_REQUIRED;
+    }
+    lease->used_ms = now_ms;
+    lease_list_remove(leases, lease);
+    lease_list_add(leases, lease);
+    return REASON_NONE;
+}
+
+void leases_sweep(struct leases *leases, int64_t now_ms, int64_t token_id)
+{
+    struct lease *lease, *newer;
+
+    for (lease = leases->oldest; lease; lease = newer) {
+        newer = lease->newer;
+        if (lease_is_over(leases, lease, now_ms) || (token_id != 0 && lease->token.id == token_id))
+            leases_remove(leases, lease);
+    }
+}

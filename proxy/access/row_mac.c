@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* row_mac.c - every field of a row as a context, and its HMAC under Krow. */
+#include "proxy/access/row_mac.h"
+
+#include <string.h>
+
+#include "proto/context.h"
+#include "proto/digest.h"
+#include "proxy/access/access.h"
+
+static enum reason row_mac(struct access *access, const struct context *context, uint8_t ret[HASH_LEN])
+{
+    return access_mac(access, HSM_ROW, hsm_epoch_mac(access->hsm, HSM_ROW), context, ret);
+}
+
+/* Tries the newest epoch first: after a rotation rows of the one before are rewritten as they change. */
+static enum reason row_check(struct access *access, const struct context *context,
+                             const uint8_t stored[HASH_LEN])
+{
+    uint8_t mac[HASH_LEN];
+    struct bytes input;
+    CK_RV rv;
+
+    if (context_end(context, &input) < 0)
+        return REASON_INTERNAL;
+    for (uint32_t epoch = hsm_epoch_mac(access->hsm, HSM_ROW); epoch > 0; epoch--) {
+        rv = hsm_mac(access->hsm, HSM_ROW, epoch, input, mac);
+        if (rv == CKR_KEY_NEEDED)
+            continue; /* that epoch was destroyed */
+        if (rv != CKR_OK)
+            return REASON_HSM;
+        if (secret_equal(BYTES_OF_ARRAY(mac), BYTES(stored, HASH_LEN)))
+            return REASON_NONE;
+    }
+    return REASON_INTEGRITY;
+}
+
+/* ------------------------------------------------------------------------------------------------- tokens */
+
+static struct context token_context(const struct access *access, const struct token_row *row)
+{
+    struct context context = context_of("privyseal v1 row token");
+
+    context_text(&context, access->realm);
+    context_text(&context, row->name);
+    context_text(&context, row->serial);
+    context_number(&context, row->custody);
+    context_number(&context, (uint64_t)row->home);
+    context_text(&context, row->partition);
+    context_number(&context, row->enabled);
+    context_number(&context, row->locked);
+    context_number(&context, row->pin_version);
+    context_number(&context, row->version);
+    context_number(&context, row->sequence);
+    context_number(&context, (uint64_t)row->created_ms);
+    context_bytes(&context, BYTES_OF_ARRAY(row->activation));
+    context_number(&context, (uint64_t)row->activation_until_ms);
+    context_number(&context, row->failures_total);
+    context_number(&context, row->failures_version);
+    context_number(&context, (uint64_t)row->failed_ms);
+    context_bytes(&context, BYTES_OF_ARRAY(row->attempts));
+    return context;
+}
+
+enum reason row_mac_token(struct access *access, struct token_row *row)
+{
+    CLEANUP(context_clear) struct context context = token_context(access, row);
+
+    return row_mac(access, &context, row->mac);
+}
+
+enum reason row_check_token(struct access *access, const struct token_row *row)
+{
+    CLEANUP(context_clear) struct context context = token_context(access, row);
+
+    return row_check(access, &context, row->mac);
+}
+
+/* -------------------------------------------------------------------------------------------- access rows */
+
+static struct context access_context(const struct access *access, const struct access_row *row)
+{
+    struct context context = context_of("privyseal v1 row access");
+
+    context_text(&context, access->realm);
+    context_number(&context, (uint64_t)row->token_id);
+    context_number(&context, row->kind);
+    context_bytes(&context, BYTES_OF_ARRAY(row->row_name));
+    context_number(&context, row->version);
+    context_number(&context, row->kd_epoch);
+    context_bytes(&context, BYTES_OF_ARRAY(row->nonce));
+    context_bytes(&context, buffer_bytes(&row->sealed));
+    context_bytes(&context, BYTES_OF_ARRAY(row->check));
+    return context;
+}
+
+enum reason row_mac_access(struct access *access, struct access_row *row)
+{
+    CLEANUP(context_clear) struct context context = access_context(access, row);
+
+    return row_mac(access, &context, row->mac);
+}
+
+enum reason row_check_access(struct access *access, const struct access_row *row)
+{
+    CLEANUP(context_clear) struct context context = access_context(access, row);
+
+    return row_check(access, &context, row->mac);
+}
+
+/* --------------------------------------------------------------------------------------------------- keys */
+
+static struct context key_context(const struct access *access, const struct key_row *row)
+{
+    struct context context = context_of("privyseal v1 row key");
+
+    context_text(&context, access->realm);
+    context_number(&context, (uint64_t)row->token_id);
+    context_bytes(&context, BYTES_OF_ARRAY(row->name));
+    context_text(&context, row->label);
+    context_number(&context, row->key_type);
+    context_number(&context, row->bits);
+    context_bytes(&context, buffer_bytes(&row->spki));
+    context_number(&context, row->kd_epoch);
+    context_number(&context, row->kw_epoch);
+    context_bytes(&context, BYTES_OF_ARRAY(row->nonce));
+    context_bytes(&context, buffer_bytes(&row->sealed));
+    context_number(&context, (uint64_t)row->created_ms);
+    context_number(&context, (uint64_t)row->expires_ms);
+    return context;
+}
+
+enum reason row_mac_key(struct access *access, struct key_row *row)
+{
+    CLEANUP(context_clear) struct context context = key_context(access, row);
+
+    return row_mac(access, &context, row->mac);
+}
+
+enum reason row_check_key(struct access *access, const struct key_row *row)
+{
+    CLEANUP(context_clear) struct context context = key_context(access, row);
+
+    return row_check(access, &context, row->mac);
+}
+
+/* ----------------------------------------------------------------------------------------------- attempts */
+
+enum reason row_digest_attempts(const struct attempt_row *rows, size_t count, uint8_t ret[HASH_LEN])
+{
+    CLEANUP(context_clear) struct context context = context_of("privyseal v1 attempts");
+    struct bytes input;
+
+    if (count == 0) {
+        memset(ret, 0, HASH_LEN);
+        return REASON_NONE;
+    }
+    for (size_t i = 0; i < count; i++) {
+        context_number(&context, (uint64_t)rows[i].id);
+        context_number(&context, (uint64_t)rows[i].token_id);
+        context_number(&context, (uint64_t)rows[i].principal_id);
+        context_number(&context, rows[i].state);
+        context_number(&context, (uint64_t)rows[i].at_ms);
+    }
+    if (context_end(&context, &input) < 0 || digest_sha256(NULL, input, ret) < 0)
+        return REASON_INTERNAL;
+    return REASON_NONE;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* token.c - a token's row read, believed and written; and the memory of the sequences that were seen. */
+#include "proxy/access/token.h"
+
+#include <errno.h>
+
+#include "include/table.h"
+#include "proxy/access/access.h"
+
+/* FNV-1a: spreads serial numbers over the slots. They are random and under the MAC: nobody chooses collisions. */
+static uint64_t serial_hash(const char *serial)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+
+    for (; *serial; serial++)
+        hash = (hash ^ (uint8_t)*serial) * 0x100000001b3;
+    return hash;
+}
+
+/* Whether @row is no older than what was seen; then it is what was seen. */
+static bool token_remember(struct token_memory *seen, const struct token_row *row)
+{
+    uint64_t serial = serial_hash(row->serial);
+    size_t slot = serial % ARRAY_SIZE(seen->slots);
+
+    if (seen->slots[slot].serial == serial && row->sequence < seen->slots[slot].sequence)
+        return false;
+    seen->slots[slot].serial = serial;
+    seen->slots[slot].sequence = row->sequence;
+    return true;
+}
+
+/* @r is how reading @row went. */
+static enum reason token_believe(struct access *access, int r, const struct token_row *row,
+                                 struct token_row *ret)
+{
+    enum reason reason;
+
+    if (r == -ENOENT)
+        return REASON_NOT_PERMITTED;
+    if (r < 0)
+        return access_store_reason(r);
+    reason = row_check_token(access, row);
+    if (reason != REASON_NONE)
+        return reason;
+    if (!token_remember(&access->seen, row))
+        return REASON_INTEGRITY;
+    *ret = *row;
+    return REASON_NONE;
+}
+
+enum reason token_load(struct access *access, const char *name, struct token_row *ret)
+{
+    struct token_row row;
+    int r = store_token_by_name(access->store, name, &row);
+
+    return token_believe(access, r, &row, ret);
+}
+
+enum reason token_reload(struct access *access, int64_t id, struct token_row *ret)
+{
+    struct token_row row;
+    int r = store_token_by_id(access->store, id, &row);
+
+    return token_believe(access, r, &row, ret);
+}
+
+enum reason token_save(struct access *access, struct token_row *row)
+{
+    struct token_row next = *row;
+    enum reason reason;
+
+    next.sequence++;
+    reason = row_mac_token(access, &next);
+    if (reason == REASON_NONE)
+        reason = access_store_reason(store_token_update(access->store, &next, row->sequence));
+    if (reason == REASON_NONE)
+        *row = next;
+    return reason;
+}
+
+enum reason token_commit(struct access *access, const struct token_row *row)
+{
+    int r = store_commit(access->store);
+
+    if (r < 0) {
+        store_rollback(access->store);
+        return access_store_reason(r);
+    }
+    return token_remember(&access->seen, row) ? REASON_NONE : REASON_INTEGRITY;
+}
