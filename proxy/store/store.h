@@ -6,8 +6,9 @@
  * every backend through one suite. The store believes nothing and decides nothing: rows that matter carry MACs which
  * proxy/access makes and checks. What a thief of the store learns is listed in docs/threat-model.md.
  *
- * Errors of every function: -EIO (the backend failed; logged there), -EAGAIN (busy beyond its patience), and those
- * named beside each. Strings in a row are owned by the row; x_row_clear() frees. All times are Unix time in ms.
+ * Errors of every function: -EAGAIN (busy beyond its patience: try later), -EIO, -ENOSPC, -EUCLEAN (damaged), -EPROTO
+ * (another schema) and -ENOMEM, which are logged where they happen, and those named beside each. An insert that refers
+ * to a row which is not there gives -ENOENT. What a row owns is freed by x_row_clear(). Times are Unix time in ms.
  */
 #pragma once
 
@@ -19,11 +20,18 @@
 
 struct store;
 
-/* @url: "sqlite:PATH" (relative to the working directory), later "postgresql:...". Migrates nothing: see below. */
+/*
+ * @url: "sqlite:PATH" (relative to the working directory, which must stay the same), later "postgresql:...".
+ * A connection belongs to one thread and does not survive fork(). Migrates nothing: see below.
+ * Errors: -EINVAL (no such backend), -EPROTO (the schema is not of this program's version), -ENOENT, -EACCES.
+ */
 MUST_CHECK int store_open(const char *url, struct store **ret);
 void store_close(struct store *store);
 DEFINE_CLEANUP(store_close, struct store *);
-/* Creates the schema or brings it to this program's version. Errors: -EPROTO (newer than this program). */
+/*
+ * Creates the database if need be and brings its schema to this program's version, in one transaction. A new file has
+ * mode 0600 and, made by root, the owner of its directory. Errors: as above; -EPROTO (newer than this program).
+ */
 MUST_CHECK int store_migrate(const char *url);
 /* -EPROTO when the schema's version is not this program's. store_open() checks it too. */
 MUST_CHECK int store_schema_version(struct store *store, unsigned *ret);
@@ -95,10 +103,12 @@ struct access_row {
 
 void access_row_clear(struct access_row *row);
 DEFINE_CLEAR(access_row_clear, struct access_row);
+/* Errors: -EEXIST (the token has a row of this kind). @row->id is set. */
 MUST_CHECK int store_access_insert(struct store *store, struct access_row *row);
 /* The token's row of this kind (one pin row per token until devices carry secrets). Errors: -ENOENT. */
 MUST_CHECK int store_access_get(struct store *store, int64_t token_id, enum access_kind kind,
                                 struct access_row *ret);
+/* No such row: nothing to do. */
 MUST_CHECK int store_access_delete(struct store *store, int64_t token_id, enum access_kind kind);
 
 /* --------------------------------------------------------------------------------- keys and certificates */
@@ -121,8 +131,9 @@ struct key_row {
 void key_row_clear(struct key_row *row);
 DEFINE_CLEAR(key_row_clear, struct key_row);
 void key_rows_free(struct key_row *rows, size_t count);
-/* Errors: -EEXIST. */
+/* Errors: -EEXIST. @row->id is set. */
 MUST_CHECK int store_key_insert(struct store *store, struct key_row *row);
+/* All keys of a token, oldest first. */
 MUST_CHECK int store_key_list(struct store *store, int64_t token_id, struct key_row **ret_rows,
                               size_t *ret_count);
 /* Errors: -ENOENT (no such key of this token). */
@@ -139,7 +150,10 @@ struct certificate_row {
 };
 
 void certificate_rows_free(struct certificate_row *rows, size_t count);
-/* One certificate per key of a token: a newer one replaces the older (Java refuses two with one CKA_ID). */
+/*
+ * One certificate per key of a token: a newer one replaces the older (Java refuses two with one CKA_ID).
+ * Errors: -ENOENT (no such key of this token).
+ */
 MUST_CHECK int store_certificate_put(struct store *store, const struct certificate_row *row);
 MUST_CHECK int store_certificate_list(struct store *store, int64_t token_id,
                                       struct certificate_row **ret_rows, size_t *ret_count);
@@ -163,9 +177,11 @@ struct principal_certificate_row {
     bool revoked;
 };
 
-/* Errors: -EEXIST. */
+/* Errors: -EEXIST (name taken). @row->id is set. */
 MUST_CHECK int store_principal_insert(struct store *store, struct principal_row *row);
+/* Errors: -ENOENT. */
 MUST_CHECK int store_principal_by_name(struct store *store, const char *name, struct principal_row *ret);
+/* Errors: -ENOENT. */
 MUST_CHECK int store_principal_set_enabled(struct store *store, int64_t id, bool enabled);
 /* Errors: -EEXIST (that certificate is registered). */
 MUST_CHECK int store_principal_add_certificate(struct store *store,
@@ -174,11 +190,13 @@ MUST_CHECK int store_principal_add_certificate(struct store *store,
 MUST_CHECK int store_principal_by_certificate(struct store *store, const uint8_t hash[HASH_LEN],
                                               struct principal_row *ret_principal,
                                               struct principal_certificate_row *ret_certificate);
+/* By end of validity. */
 MUST_CHECK int store_principal_certificates(struct store *store, int64_t principal_id,
                                             struct principal_certificate_row **ret_rows, size_t *ret_count);
 
 enum grant_bits { GRANT_SEE = 1, GRANT_SIGN = 2, GRANT_MAKE_KEYS = 4 };
 
+/* Replaces an earlier grant; 0 takes it back. */
 MUST_CHECK int store_grant_put(struct store *store, int64_t principal_id, int64_t token_id, unsigned bits);
 /* 0 bits when there is no grant: not an error. */
 MUST_CHECK int store_grant_get(struct store *store, int64_t principal_id, int64_t token_id,
@@ -211,12 +229,14 @@ MUST_CHECK int store_attempt_list(struct store *store, int64_t token_id, struct 
                                   size_t *ret_count);
 /* Errors: -ENOENT. */
 MUST_CHECK int store_attempt_set(struct store *store, const struct attempt_row *row);
+/* No such attempt: nothing to do; so for the next. */
 MUST_CHECK int store_attempt_delete(struct store *store, int64_t id);
 /* Failures and reservations of one principal at a token; @principal_id 0: of all. */
 MUST_CHECK int store_attempt_clear(struct store *store, int64_t token_id, int64_t principal_id);
 
 /* ------------------------------------------------------------------------------------------- audit heads */
 
+/* Errors: -ESTALE (the head that is stored is as new or newer: a head never goes back). */
 MUST_CHECK int store_audit_head_put(struct store *store, uint32_t signer, uint64_t sequence,
                                     const uint8_t hash[HASH_LEN]);
 /* Sequence 0 and a zero hash when there is none. */

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * schema.c - the tables of a store, one text per version. A text that was ever released is never edited: a change is
+ * a new text at the end. Words in braces are the backend's (struct dialect).
+ *
+ * Enumerations and bits are stored by number, as store.h numbers them; times in ms since 1970; nothing is ever NULL.
+ */
+#include "proxy/store/schema.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "include/log.h"
+#include "include/table.h"
+
+/* Ids are never used twice, so that an attempt settled late cannot meet another's row. */
+static const char version_1[] =
+    "CREATE TABLE tokens (id {id}, name {text} NOT NULL UNIQUE, serial {text} NOT NULL UNIQUE,"
+    " custody {number} NOT NULL, home {number} NOT NULL, partition {text} NOT NULL, enabled {number} NOT "
+    "NULL,"
+    " locked {number} NOT NULL, pin_version {number} NOT NULL, version {number} NOT NULL,"
+    " sequence {number} NOT NULL, created_ms {number} NOT NULL, activation {blob} NOT NULL,"
+    " activation_until_ms {number} NOT NULL, failures_total {number} NOT NULL,"
+    " failures_version {number} NOT NULL, failed_ms {number} NOT NULL, attempts {blob} NOT NULL,"
+    " mac {blob} NOT NULL){strict};"
+
+    "CREATE TABLE access_rows (id {id}, token_id {number} NOT NULL REFERENCES tokens (id),"
+    " kind {number} NOT NULL, row_name {blob} NOT NULL, version {number} NOT NULL, kd_epoch {number} NOT "
+    "NULL,"
+    " nonce {blob} NOT NULL, sealed {blob} NOT NULL, check_value {blob} NOT NULL, mac {blob} NOT NULL,"
+    " UNIQUE (token_id, kind)){strict};"
+
+    "CREATE TABLE keys (id {id}, token_id {number} NOT NULL REFERENCES tokens (id), name {blob} NOT NULL,"
+    " label {text} NOT NULL, key_type {number} NOT NULL, bits {number} NOT NULL, spki {blob} NOT NULL,"
+    " kd_epoch {number} NOT NULL, kw_epoch {number} NOT NULL, nonce {blob} NOT NULL, sealed {blob} NOT NULL,"
+    " created_ms {number} NOT NULL, expires_ms {number} NOT NULL, mac {blob} NOT NULL,"
+    " UNIQUE (token_id, name)){strict};"
+
+    "CREATE TABLE certificates (id {id}, token_id {number} NOT NULL, key_name {blob} NOT NULL,"
+    " label {text} NOT NULL, der {blob} NOT NULL, created_ms {number} NOT NULL, UNIQUE (token_id, key_name),"
+    " FOREIGN KEY (token_id, key_name) REFERENCES keys (token_id, name)){strict};"
+
+    "CREATE TABLE principals (id {id}, name {text} NOT NULL UNIQUE, enabled {number} NOT NULL,"
+    " created_ms {number} NOT NULL){strict};"
+
+    "CREATE TABLE principal_certificates (hash {blob} NOT NULL PRIMARY KEY,"
+    " principal_id {number} NOT NULL REFERENCES principals (id), role {number} NOT NULL,"
+    " not_after_ms {number} NOT NULL, revoked {number} NOT NULL){strict};"
+    "CREATE INDEX principal_certificates_of ON principal_certificates (principal_id);"
+
+    "CREATE TABLE grants (id {id}, principal_id {number} NOT NULL REFERENCES principals (id),"
+    " token_id {number} NOT NULL REFERENCES tokens (id), bits {number} NOT NULL,"
+    " UNIQUE (principal_id, token_id)){strict};"
+
+    "CREATE TABLE attempts (id {id}, token_id {number} NOT NULL REFERENCES tokens (id),"
+    " principal_id {number} NOT NULL REFERENCES principals (id), state {number} NOT NULL,"
+    " at_ms {number} NOT NULL){strict};"
+    "CREATE INDEX attempts_of ON attempts (token_id, id);"
+
+    "CREATE TABLE audit_heads (signer {number} NOT NULL PRIMARY KEY, sequence {number} NOT NULL,"
+    " hash {blob} NOT NULL){strict};"
+
+    "CREATE TABLE key_counts (signer {number} NOT NULL, name {blob} NOT NULL, signatures {number} NOT NULL,"
+    " sequence {number} NOT NULL, PRIMARY KEY (signer, name)){strict};";
+
+static const char *const versions[] = { version_1 }; /* versions[n] makes version n + 1 out of n */
+
+unsigned schema_version(void)
+{
+    return ARRAY_SIZE(versions);
+}
+
+static const char *dialect_word(const struct dialect *dialect, struct bytes name)
+{
+    const struct {
+        const char *name, *word;
+    } words[] = {
+        { "id", dialect->id },     { "number", dialect->number }, { "text", dialect->text },
+        { "blob", dialect->blob }, { "strict", dialect->strict },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        if (bytes_equal(name, bytes_of_text(words[i].name)))
+            return words[i].word;
+    return NULL;
+}
+
+/* Copies @text with each {word} in the dialect's form. Errors: -EINVAL (a word that is none), -ENOMEM. */
+static int expand(const struct dialect *dialect, const char *text, struct buffer *ret)
+{
+    for (const char *open; (open = strchr(text, '{')); text = strchr(open, '}') + 1) {
+        const char *close = strchr(open, '}');
+        const char *word = close ? dialect_word(dialect, BYTES(open + 1, close - open - 1)) : NULL;
+
+        if (!word)
+            return -EINVAL;
+        buffer_append(ret, BYTES(text, open - text));
+        buffer_append_text(ret, word);
+    }
+    buffer_append_text(ret, text);
+    buffer_append_u8(ret, '\0');
+    return ret->failed ? -ENOMEM : 0;
+}
+
+static int execute(struct store *store, const char *text)
+{
+    CLEANUP(buffer_clear) struct buffer script = { 0 };
+    int r = expand(store->ops->dialect, text, &script);
+
+    return r < 0 ? r : store->ops->execute(store, (const char *)script.data);
+}
+
+static int on_version(void *arg, struct values row)
+{
+    unsigned *version = arg;
+
+    if (row.count != 1 || row.items[0].kind != VALUE_INTEGER || row.items[0].integer < 0)
+        return -EPROTO;
+    *version = (unsigned)row.items[0].integer;
+    return 0;
+}
+
+int schema_read_version(struct store *store, unsigned *ret)
+{
+    unsigned version = 0;
+    int r =
+        store->ops->run(store, "SELECT version FROM schema_version", VALUES_NONE, on_version, &version, NULL);
+
+    if (r < 0)
+        return r;
+    *ret = version;
+    return 0;
+}
+
+static int write_version(struct store *store, unsigned version)
+{
+    int r = store->ops->run(store, "DELETE FROM schema_version", VALUES_NONE, NULL, NULL, NULL);
+
+    if (r < 0)
+        return r;
+    return store->ops->run(store, "INSERT INTO schema_version (version) VALUES ($1)",
+                           VALUES(value_integer(version)), NULL, NULL, NULL);
+}
+
+int schema_upgrade(struct store *store)
+{
+    unsigned version;
+    int r = execute(store, "CREATE TABLE IF NOT EXISTS schema_version (version {number} NOT NULL){strict};");
+
+    if (r < 0)
+        return r;
+    r = schema_read_version(store, &version);
+    if (r < 0)
+        return r;
+    if (version > schema_version()) {
+        log_event(LOG_LEVEL_ERROR, "store.newer", "version=%u this_program=%u", version, schema_version());
+        return -EPROTO;
+    }
+    for (unsigned next = version; next < schema_version(); next++) {
+        r = execute(store, versions[next]);
+        if (r < 0)
+            return r;
+        log_event(LOG_LEVEL_NOTICE, "store.upgraded", "version=%u", next + 1);
+    }
+    return version == schema_version() ? 0 : write_version(store, schema_version());
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store.c - the backends there are, opening one by its URL, and transactions. */
+#include "proxy/store/store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "include/log.h"
+#include "proxy/store/backend.h"
+#include "proxy/store/schema.h"
+
+const struct store_backend store_backends[] = {
+    { "sqlite", &store_sqlite_ops },
+    { NULL, NULL },
+};
+
+/* Says which scheme it does not know, never the rest: a URL may hold a password. */
+static int backend_of(const char *url, const struct store_ops **ret_ops, const char **ret_where)
+{
+    size_t scheme_len = strcspn(url, ":");
+
+    for (const struct store_backend *row = store_backends; row->scheme; row++) {
+        if (url[scheme_len] != ':' || !bytes_equal(BYTES(url, scheme_len), bytes_of_text(row->scheme)))
+            continue;
+        *ret_ops = row->ops;
+        *ret_where = url + scheme_len + 1;
+        return 0;
+    }
+    log_event(LOG_LEVEL_ERROR, "store.url", "scheme=%.*s expected=sqlite:PATH", (int)scheme_len, url);
+    return -EINVAL;
+}
+
+static int open_url(const char *url, bool may_create, struct store **ret)
+{
+    const struct store_ops *ops;
+    const char *where;
+    int r = backend_of(url, &ops, &where);
+
+    return r < 0 ? r : ops->open(where, may_create, ret);
+}
+
+int store_open(const char *url, struct store **ret)
+{
+    CLEANUP(store_close) struct store *store = NULL;
+    unsigned version;
+    int r = open_url(url, false, &store);
+
+    if (r < 0)
+        return r;
+    r = store_schema_version(store, &version);
+    if (r < 0)
+        return r;
+    *ret = TAKE(store);
+    return 0;
+}
+
+void store_close(struct store *store)
+{
+    if (!store)
+        return;
+    store_rollback(store);
+    store->ops->close(store);
+}
+
+int store_migrate(const char *url)
+{
+    CLEANUP(store_close) struct store *store = NULL; /* an unfinished transaction ends with it */
+    int r = open_url(url, true, &store);
+
+    if (r < 0)
+        return r;
+    r = store_begin(store);
+    if (r < 0)
+        return r;
+    r = schema_upgrade(store);
+    return r < 0 ? r : store_commit(store);
+}
+
+int store_schema_version(struct store *store, unsigned *ret)
+{
+    unsigned version;
+    int r = schema_read_version(store, &version);
+
+    if (r < 0)
+        return r;
+    if (version != schema_version()) {
+        log_event(LOG_LEVEL_ERROR, "store.version", "version=%u this_program=%u", version, schema_version());
+        return -EPROTO;
+    }
+    *ret = version;
+    return 0;
+}
+
+int store_begin(struct store *store)
+{
+    int r;
+
+    assert(!store->is_in_transaction);
+    r = store->ops->run(store, store->ops->begin, VALUES_NONE, NULL, NULL, NULL);
+    store->is_in_transaction = r == 0;
+    return r;
+}
+
+int store_commit(struct store *store)
+{
+    int r;
+
+    assert(store->is_in_transaction);
+    r = store->ops->run(store, "COMMIT", VALUES_NONE, NULL, NULL, NULL);
+    if (r < 0) {
+        store_rollback(store);
+        return r;
+    }
+    store->is_in_transaction = false;
+    return 0;
+}
+
+void store_rollback(struct store *store)
+{
+    if (!store->is_in_transaction)
+        return;
+    store->is_in_transaction = false;
+    /* A failure here means that the backend has rolled back already, or that its connection is lost. */
+    (void)store->ops->run(store, "ROLLBACK", VALUES_NONE, NULL, NULL, NULL);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store_principal.c - principals, their certificates, and what they were granted. */
+#include "proxy/store/store.h"
+
+#include <errno.h>
+
+#include "proxy/store/row.h"
+
+#define PRINCIPAL_COLUMNS   "id, name, enabled, created_ms"
+#define CERTIFICATE_COLUMNS "hash, principal_id, role, not_after_ms, revoked"
+
+static const struct field principal_fields[] = {
+    FIELD(struct principal_row, id),
+    FIELD(struct principal_row, name),
+    FIELD(struct principal_row, enabled),
+    FIELD(struct principal_row, created_ms),
+};
+static const struct row_type principal_type = ROW_TYPE("principal", struct principal_row, principal_fields);
+
+static const struct field certificate_fields[] = {
+    FIELD(struct principal_certificate_row, hash),    FIELD(struct principal_certificate_row, principal_id),
+    FIELD(struct principal_certificate_row, role),    FIELD(struct principal_certificate_row, not_after_ms),
+    FIELD(struct principal_certificate_row, revoked),
+};
+static const struct row_type certificate_type =
+    ROW_TYPE("principal certificate", struct principal_certificate_row, certificate_fields);
+
+struct grant {
+    unsigned bits;
+};
+
+static const struct field grant_fields[] = { FIELD(struct grant, bits) };
+static const struct row_type grant_type = ROW_TYPE("grant", struct grant, grant_fields);
+
+struct granted_name {
+    char name[NAME_MAX_LEN + 1];
+};
+
+static const struct field granted_name_fields[] = { FIELD(struct granted_name, name) };
+static const struct row_type granted_name_type =
+    ROW_TYPE("granted token", struct granted_name, granted_name_fields);
+
+int store_principal_insert(struct store *store, struct principal_row *row)
+{
+    return row_insert(store, &principal_type,
+                      "INSERT INTO principals (name, enabled, created_ms) VALUES ($1, $2, $3) RETURNING id",
+                      row);
+}
+
+int store_principal_by_name(struct store *store, const char *name, struct principal_row *ret)
+{
+    return row_get(store, &principal_type, "SELECT " PRINCIPAL_COLUMNS " FROM principals WHERE name = $1",
+                   VALUES(value_text(name)), ret);
+}
+
+int store_principal_set_enabled(struct store *store, int64_t id, bool enabled)
+{
+    return row_change(store, "UPDATE principals SET enabled = $2 WHERE id = $1",
+                      VALUES(value_integer(id), value_integer(enabled)), -ENOENT);
+}
+
+int store_principal_add_certificate(struct store *store, const struct principal_certificate_row *row)
+{
+    struct value room[ROW_FIELDS_MAX];
+
+    return row_change(
+        store, "INSERT INTO principal_certificates (" CERTIFICATE_COLUMNS ") VALUES ($1, $2, $3, $4, $5)",
+        row_values(&certificate_type, row, 0, room), -EIO);
+}
+
+int store_principal_by_certificate(struct store *store, const uint8_t hash[HASH_LEN],
+                                   struct principal_row *ret_principal,
+                                   struct principal_certificate_row *ret_certificate)
+{
+    struct principal_certificate_row certificate;
+    int r = row_get(store, &certificate_type,
+                    "SELECT " CERTIFICATE_COLUMNS " FROM principal_certificates WHERE hash = $1",
+                    VALUES(value_blob(BYTES(hash, HASH_LEN))), &certificate);
+
+    if (r < 0)
+        return r;
+    r = row_get(store, &principal_type, "SELECT " PRINCIPAL_COLUMNS " FROM principals WHERE id = $1",
+                VALUES(value_integer(certificate.principal_id)), ret_principal);
+    if (r < 0)
+        return r;
+    *ret_certificate = certificate;
+    return 0;
+}
+
+int store_principal_certificates(struct store *store, int64_t principal_id,
+                                 struct principal_certificate_row **ret_rows, size_t *ret_count)
+{
+    return row_list(store, &certificate_type,
+                    "SELECT " CERTIFICATE_COLUMNS " FROM principal_certificates"
+                    " WHERE principal_id = $1 ORDER BY not_after_ms, hash",
+                    VALUES(value_integer(principal_id)), (void **)ret_rows, ret_count);
+}
+
+int store_grant_put(struct store *store, int64_t principal_id, int64_t token_id, unsigned bits)
+{
+    return row_change(store,
+                      "INSERT INTO grants (principal_id, token_id, bits) VALUES ($1, $2, $3)"
+                      " ON CONFLICT (principal_id, token_id) DO UPDATE SET bits = excluded.bits",
+                      VALUES(value_integer(principal_id), value_integer(token_id), value_integer(bits)),
+                      -EIO);
+}
+
+int store_grant_get(struct store *store, int64_t principal_id, int64_t token_id, unsigned *ret_bits)
+{
+    struct grant grant = { 0 };
+    int r = row_get(store, &grant_type, "SELECT bits FROM grants WHERE principal_id = $1 AND token_id = $2",
+                    VALUES(value_integer(principal_id), value_integer(token_id)), &grant);
+
+    if (r < 0 && r != -ENOENT)
+        return r;
+    *ret_bits = grant.bits;
+    return 0;
+}
+
+int store_grant_tokens(struct store *store, int64_t principal_id, unsigned limit,
+                       char (**ret_names)[NAME_MAX_LEN + 1], size_t *ret_count)
+{
+    return row_list(store, &granted_name_type,
+                    "SELECT t.name FROM grants g JOIN tokens t ON t.id = g.token_id"
+                    " WHERE g.principal_id = $1 AND g.bits % 2 = 1 ORDER BY g.id LIMIT $2", /* GRANT_SEE */
+                    VALUES(value_integer(principal_id), value_integer(limit)), (void **)ret_names, ret_count);
+}

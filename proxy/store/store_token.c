@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store_token.c - tokens: one row each, changed by compare-and-set. */
+#include "proxy/store/store.h"
+
+#include <errno.h>
+
+#include "proxy/store/row.h"
+
+#define TOKEN_COLUMNS                                                                                        \
+    "id, name, serial, custody, home, partition, enabled, locked, pin_version, version, sequence, "          \
+    "created_ms, activation, activation_until_ms, failures_total, failures_version, failed_ms, attempts, "   \
+    "mac"
+
+static const struct field token_fields[] = {
+    FIELD(struct token_row, id),
+    FIELD(struct token_row, name),
+    FIELD(struct token_row, serial),
+    FIELD(struct token_row, custody),
+    FIELD(struct token_row, home),
+    FIELD(struct token_row, partition),
+    FIELD(struct token_row, enabled),
+    FIELD(struct token_row, locked),
+    FIELD(struct token_row, pin_version),
+    FIELD(struct token_row, version),
+    FIELD(struct token_row, sequence),
+    FIELD(struct token_row, created_ms),
+    FIELD(struct token_row, activation),
+    FIELD(struct token_row, activation_until_ms),
+    FIELD(struct token_row, failures_total),
+    FIELD(struct token_row, failures_version),
+    FIELD(struct token_row, failed_ms),
+    FIELD(struct token_row, attempts),
+    FIELD(struct token_row, mac),
+};
+static const struct row_type token_type = ROW_TYPE("token", struct token_row, token_fields);
+
+int store_token_insert(struct store *store, struct token_row *row)
+{
+    return row_insert(
+        store, &token_type,
+        "INSERT INTO tokens (name, serial, custody, home, partition, enabled, locked,"
+        " pin_version, version, sequence, created_ms, activation, activation_until_ms,"
+        " failures_total, failures_version, failed_ms, attempts, mac)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
+        " RETURNING id",
+        row);
+}
+
+int store_token_by_name(struct store *store, const char *name, struct token_row *ret)
+{
+    return row_get(store, &token_type, "SELECT " TOKEN_COLUMNS " FROM tokens WHERE name = $1",
+                   VALUES(value_text(name)), ret);
+}
+
+int store_token_by_id(struct store *store, int64_t id, struct token_row *ret)
+{
+    return row_get(store, &token_type, "SELECT " TOKEN_COLUMNS " FROM tokens WHERE id = $1",
+                   VALUES(value_integer(id)), ret);
+}
+
+/* What a token is born with (name, serial, created) cannot change: a row that differs there is not found. */
+int store_token_update(struct store *store, const struct token_row *row, uint64_t old_sequence)
+{
+    struct value room[ROW_FIELDS_MAX];
+    struct values values = row_values(&token_type, row, 0, room);
+
+    room[values.count++] = value_integer((int64_t)old_sequence);
+    return row_change(store,
+                      "UPDATE tokens SET custody = $4, home = $5, partition = $6, enabled = $7, locked = $8,"
+                      " pin_version = $9, version = $10, sequence = $11, activation = $13,"
+                      " activation_until_ms = $14, failures_total = $15, failures_version = $16,"
+                      " failed_ms = $17, attempts = $18, mac = $19"
+                      " WHERE id = $1 AND name = $2 AND serial = $3 AND created_ms = $12 AND sequence = $20",
+                      values, -ESTALE);
+}
+
+int store_token_list(struct store *store, const char *after, unsigned limit, struct token_row **ret_rows,
+                     size_t *ret_count)
+{
+    return row_list(store, &token_type,
+                    "SELECT " TOKEN_COLUMNS " FROM tokens WHERE name > $1 ORDER BY name LIMIT $2",
+                    VALUES(value_text(after), value_integer(limit)), (void **)ret_rows, ret_count);
+}
+
+struct counts {
+    uint64_t tokens, keys;
+};
+
+static const struct field counts_fields[] = {
+    FIELD(struct counts, tokens),
+    FIELD(struct counts, keys),
+};
+static const struct row_type counts_type = ROW_TYPE("counts", struct counts, counts_fields);
+
+int store_count(struct store *store, uint64_t *ret_tokens, uint64_t *ret_keys)
+{
+    struct counts counts;
+    int r = row_get(store, &counts_type, "SELECT (SELECT count(*) FROM tokens), (SELECT count(*) FROM keys)",
+                    VALUES_NONE, &counts);
+
+    if (r < 0)
+        return r;
+    *ret_tokens = counts.tokens;
+    *ret_keys = counts.keys;
+    return 0;
+}
