@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ca.h - the deployment's small certificate authority: a root and three issuers, each held to one use.
+ *
+ *   root.pem     trusted by clients and signers; signs only the issuers
+ *   tls.pem      server and client certificates (extended key usage: TLS server, TLS client)
+ *   seal.pem     sealing certificates (extended key usage: SEAL_EKU_OID)
+ *   signing.pem  users' signing certificates (extended key usage: e-mail, RFC 9336 document signing)
+ *
+ * An issuer cannot stand in for another: its own extended key usage limits what chains through it (checked by us for
+ * sealing, by OpenSSL and NSS for the rest). Keys are files (0600) in a directory (0700), meant to be moved off the
+ * server. Source: RFC 5280 4.1, 4.2.
+ */
+#pragma once
+
+#include <openssl/x509.h>
+
+#include "include/bytes.h"
+#include "include/cleanup.h"
+
+enum ca_issuer { CA_ROOT, CA_TLS, CA_SEAL, CA_SIGNING, CA_ISSUERS };
+
+enum ca_profile { CA_PROFILE_SERVER, CA_PROFILE_CLIENT, CA_PROFILE_SEAL, CA_PROFILE_DOCUMENT, CA_PROFILES };
+
+/* Errors of all: -errno with a sentence in @why (caller frees). */
+/* Makes root and issuers in @directory, which must not hold a root yet (-EEXIST). */
+MUST_CHECK int ca_create(const char *directory, const char *realm, char **why);
+
+struct ca_request {
+    enum ca_profile profile;
+    EVP_PKEY *public_key;
+    const X509_NAME *subject;
+    const char *alt_names; /* "DNS:localhost,IP:127.0.0.1" or NULL */
+    unsigned days;
+};
+
+/* Issues and appends leaf and issuer as PEM to @ret_pem; @ret_certificate may be NULL. */
+MUST_CHECK int ca_issue(const char *directory, const struct ca_request *request, struct buffer *ret_pem,
+                        X509 **ret_certificate, char **why);
+
+/* A P-256 key in a new file of mode 0600 (-EEXIST when there is one). */
+MUST_CHECK int ca_make_key_file(const char *path, EVP_PKEY **ret, char **why);
+/* "/C=AT/O=Example/CN=Ann" -> a name. -EINVAL. */
+MUST_CHECK int ca_parse_subject(const char *text, X509_NAME **ret, char **why);
+/* Writes @content to a new file with @mode; replaces an old one at once (rename). */
+MUST_CHECK int ca_write_file(const char *path, unsigned mode, struct bytes content, char **why);

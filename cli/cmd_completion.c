@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_completion.c - completion: a script for bash, made from the table of commands. */
+#include "cli/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void print_nouns(void)
+{
+    for (const struct command *command = commands; command->noun; command++)
+        if (command == commands || strcmp(command[-1].noun, command->noun) != 0)
+            printf(" %s", command->noun);
+}
+
+static void print_verbs(const char *noun)
+{
+    for (const struct command *command = commands; command->noun; command++)
+        if (command->verb && strcmp(command->noun, noun) == 0)
+            printf(" %s", command->verb);
+}
+
+static void print_options(const struct command *command)
+{
+    for (size_t i = 0; i < CLI_OPTIONS_MAX && command->options[i].name; i++)
+        printf(" --%s", command->options[i].name);
+}
+
+enum cli_exit cmd_completion(struct cli *cli)
+{
+    (void)cli;
+    fputs("# bash completion for privyseal, printed by `privyseal completion`\n"
+          "_privyseal() {\n"
+          "    local word=${COMP_WORDS[COMP_CWORD]} words=()\n"
+          "    for w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do [[ $w == -* ]] || words+=(\"$w\"); done\n"
+          "    local choices='--config --identity --json --help --version'\n"
+          "    case \"${words[0]} ${words[1]}\" in\n",
+          stdout);
+    for (const struct command *command = commands; command->noun; command++) {
+        printf("    '%s %s'*) choices+='", command->noun, command->verb ? command->verb : "");
+        print_options(command);
+        puts("' ;;");
+    }
+    fputs("    esac\n    case ${#words[@]}:${words[0]} in\n    0:*) choices+='", stdout);
+    print_nouns();
+    puts("' ;;");
+    for (const struct command *command = commands; command->noun; command++)
+        if (command->verb && (command == commands || strcmp(command[-1].noun, command->noun) != 0)) {
+            printf("    1:%s) choices+='", command->noun);
+            print_verbs(command->noun);
+            puts("' ;;");
+        }
+    fputs("    esac\n"
+          "    COMPREPLY=($(compgen -W \"$choices\" -- \"$word\"))\n"
+          "    [[ $word != -* && ${#words[@]} -ge 2 ]] && COMPREPLY+=($(compgen -f -- \"$word\"))\n"
+          "}\n"
+          "complete -o filenames -F _privyseal privyseal\n",
+          stdout);
+    return CLI_DONE;
+}

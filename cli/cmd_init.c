@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_init.c - init: a deployment in a directory.
+ *
+ *   DIR/privyseald.conf   the proxy's configuration
+ *   DIR/ca/               root and issuers (keep them off the server once this is more than a trial)
+ *   DIR/tls/              the proxy's certificate and key, the sealing certificate, what it trusts
+ *   DIR/hsm/              with SoftHSM: its configuration, the token directories, the HSM's PIN
+ *   DIR/store/  DIR/audit/   made by `privyseald --provision init`, which alone touches HSM and store
+ *   DIR/operator/         the first operator's certificate, key and pkcs11.conf
+ *   DIR/client.conf       the [deployment] section that every client needs
+ */
+#include "cli/commands.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/ca.h"
+#include "cli/output.h"
+#include "include/table.h"
+#include "proto/hpke.h"
+#include "proto/name.h"
+
+#define SOFTHSM_MODULE "/usr/lib/softhsm/libsofthsm2.so"
+#define OPERATOR_NAME  "operator"
+#define SERVER_DAYS    730
+#define SEAL_DAYS      3650
+
+DEFINE_CLEANUP(X509_NAME_free, X509_NAME *);
+DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);
+
+struct init {
+    struct cli *cli;
+    char directory[PATH_MAX];
+    const char *realm, *listen, *module;
+    bool is_softhsm;
+};
+
+static enum cli_exit fail_why(const struct init *init, char *why)
+{
+    return cli_fail(init->cli, CLI_REFUSED,
+                    "Nothing was started. Remove what was made in the directory, and try again.", "%s",
+                    why ? why : "out of memory");
+}
+
+/* A path below the deployment's directory. */
+static const char *path_in(const struct init *init, const char *name, char ret[PATH_MAX])
+{
+    if (snprintf(ret, PATH_MAX, "%s/%s", init->directory, name) >= PATH_MAX)
+        ret[0] = '\0';
+    return ret;
+}
+
+static enum cli_exit write_text(const struct init *init, const char *name, unsigned mode, const char *format,
+                                ...) PRINTF_LIKE(4, 5);
+static enum cli_exit write_text(const struct init *init, const char *name, unsigned mode, const char *format,
+                                ...)
+{
+    CLEANUP(free_string) char *text = NULL;
+    CLEANUP(free_string) char *why = NULL;
+    char path[PATH_MAX];
+    va_list arguments;
+    int len;
+
+    va_start(arguments, format);
+    len = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (len < 0 || ca_write_file(path_in(init, name, path), mode, bytes_of_text(text), &why) < 0)
+        return fail_why(init, why);
+    return CLI_DONE;
+}
+
+/* ---------------------------------------------------------------------------------------------- directories */
+
+static enum cli_exit make_directories(struct init *init)
+{
+    static const struct {
+        const char *name;
+        unsigned mode;
+    } directories[] = {
+        { "", 0755 }, { "ca", 0700 }, { "tls", 0755 }, { "operator", 0700 }, { "hsm", 0755 }
+    };
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
+        if (mkdir(path_in(init, directories[i].name, path), directories[i].mode) < 0 && errno != EEXIST)
+            return cli_fail(init->cli, CLI_REFUSED, NULL, "%s: %s", path, strerror(errno));
+    if (access(path_in(init, "privyseald.conf", path), F_OK) == 0)
+        return cli_fail(init->cli, CLI_REFUSED, "Choose another directory, or remove that one.",
+                        "%s holds a deployment already", init->directory);
+    return CLI_DONE;
+}
+
+/* The absolute name of a directory that may not exist yet. */
+static enum cli_exit resolve_directory(struct init *init, const char *given)
+{
+    if (mkdir(given, 0755) < 0 && errno != EEXIST)
+        return cli_fail(init->cli, CLI_REFUSED, NULL, "%s: %s", given, strerror(errno));
+    if (!realpath(given, init->directory))
+        return cli_fail(init->cli, CLI_REFUSED, NULL, "%s: %s", given, strerror(errno));
+    return CLI_DONE;
+}
+
+/* --------------------------------------------------------------------------------------------- certificates */
+
+static enum cli_exit issue_to(struct init *init, enum ca_profile profile, EVP_PKEY *key,
+                              const char *common_name, const char *alt_names, unsigned days, const char *file)
+{
+    CLEANUP(X509_NAME_free) X509_NAME *subject = NULL;
+    CLEANUP(buffer_clear) struct buffer pem = { 0 };
+    CLEANUP(free_string) char *why = NULL;
+    char ca[PATH_MAX], path[PATH_MAX], name[128];
+    struct ca_request request = {
+        .profile = profile, .public_key = key, .alt_names = alt_names, .days = days
+    };
+
+    snprintf(name, sizeof(name), "/CN=%.100s", common_name);
+    if (ca_parse_subject(name, &subject, &why) < 0)
+        return fail_why(init, why);
+    request.subject = subject;
+    if (ca_issue(path_in(init, "ca", ca), &request, &pem, NULL, &why) < 0 ||
+        ca_write_file(path_in(init, file, path), 0644, buffer_bytes(&pem), &why) < 0)
+        return fail_why(init, why);
+    return CLI_DONE;
+}
+
+static enum cli_exit issue_with_key(struct init *init, enum ca_profile profile, const char *common_name,
+                                    const char *alt_names, const char *key_file, const char *file)
+{
+    CLEANUP(EVP_PKEY_free) EVP_PKEY *key = NULL;
+    CLEANUP(free_string) char *why = NULL;
+    char path[PATH_MAX];
+
+    if (ca_make_key_file(path_in(init, key_file, path), &key, &why) < 0)
+        return fail_why(init, why);
+    return issue_to(init, profile, key, common_name, alt_names, SERVER_DAYS, file);
+}
+
+static enum cli_exit copy_file(struct init *init, const char *from, const char *to)
+{
+    CLEANUP(free_string) char *why = NULL;
+    char path[PATH_MAX], content[16384];
+    FILE *file = fopen(path_in(init, from, path), "re");
+    size_t len = file ? fread(content, 1, sizeof(content), file) : 0;
+
+    if (file)
+        fclose(file);
+    if (len == 0 || ca_write_file(path_in(init, to, path), 0644, BYTES(content, len), &why) < 0)
+        return fail_why(init, why);
+    return CLI_DONE;
+}
+
+static enum cli_exit make_certificates(struct init *init)
+{
+    const char *hostname = cli_option(init->cli, "hostname");
+    char host[128] = "localhost", alt_names[256], ca[PATH_MAX];
+    CLEANUP(free_string) char *why = NULL;
+    enum cli_exit status;
+
+    if (!hostname && gethostname(host, sizeof(host) - 1) < 0)
+        snprintf(host, sizeof(host), "localhost");
+    snprintf(alt_names, sizeof(alt_names), "DNS:localhost,IP:127.0.0.1,IP:::1,DNS:%.100s",
+             hostname ? hostname : host);
+    if (ca_create(path_in(init, "ca", ca), init->realm, &why) < 0)
+        return fail_why(init, why);
+    status = copy_file(init, "ca/root.pem", "tls/root.pem");
+    if (status == CLI_DONE)
+        status = issue_with_key(init, CA_PROFILE_SERVER, hostname ? hostname : host, alt_names,
+                                "tls/server.key", "tls/server.pem");
+    if (status == CLI_DONE)
+        status = issue_with_key(init, CA_PROFILE_CLIENT, OPERATOR_NAME, NULL, "operator/operator.key",
+                                "operator/operator.pem");
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------- configurations */
+
+static enum cli_exit write_hsm_section(struct init *init, FILE *out)
+{
+    const struct cli *cli = init->cli;
+    enum cli_exit status = CLI_DONE;
+
+    fprintf(out, "\n[hsm]\nmodule = %s\ntoken = privyseal %s\npin_file = hsm/pin\nallow_software_hsm = %s\n",
+            init->module, init->realm, cli_option(cli, "allow-software-hsm") ? "yes" : "no");
+    if (!init->is_softhsm)
+        return CLI_DONE;
+    fputs("environment = SOFTHSM2_CONF=hsm/softhsm2.conf\n", out);
+    status = write_text(init, "hsm/softhsm2.conf", 0644,
+                        "# Relative to the state directory, which is every signer's working directory.\n"
+                        "directories.tokendir = hsm/tokens\nobjectstore.backend = file\nlog.level = ERROR\n"
+                        "slots.removable = false\n");
+    if (status != CLI_DONE || !cli_option(cli, "partitions"))
+        return status;
+    fputs("partition_environment = SOFTHSM2_CONF=hsm/softhsm2-partitions.conf\n"
+          "partition_directory = hsm/partitions\n",
+          out);
+    return write_text(init, "hsm/softhsm2-partitions.conf", 0644,
+                      "# The partition signer alone writes here.\n"
+                      "directories.tokendir = hsm/partitions\nobjectstore.backend = file\nlog.level = ERROR\n"
+                      "slots.removable = false\n");
+}
+
+static void write_server_section(struct init *init, FILE *out)
+{
+    static const struct {
+        const char *option, *key;
+    } copied[] = { { "signers", "signers" },
+                   { "front-user", "front_user" },
+                   { "signer-user", "signer_user" } };
+
+    fprintf(out,
+            "# privyseald.conf - made by `privyseal init`. privyseald.conf(5) describes every key.\n\n"
+            "[server]\nrealm = %s\nlisten = %s\ncertificate = tls/server.pem\nkey = tls/server.key\n"
+            "client_ca = tls/root.pem\nseal_chain = tls/seal.pem\n",
+            init->realm, init->listen);
+    if (cli_option(init->cli, "partitions"))
+        fputs("partitions = yes\n", out);
+    for (size_t i = 0; i < ARRAY_SIZE(copied); i++)
+        if (cli_option(init->cli, copied[i].option))
+            fprintf(out, "%s = %s\n", copied[i].key, cli_option(init->cli, copied[i].option));
+}
+
+static enum cli_exit write_server_config(struct init *init)
+{
+    CLEANUP(free_string) char *text = NULL;
+    enum cli_exit status;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return fail_why(init, NULL);
+    write_server_section(init, out);
+    fputs("\n[store]\nurl = sqlite:store/privyseal.db\n\n[audit]\ndirectory = audit\nsync = batch\n", out);
+    status = write_hsm_section(init, out);
+    if (fclose(out) != 0 && status == CLI_DONE)
+        status = fail_why(init, NULL);
+    return status == CLI_DONE ? write_text(init, "privyseald.conf", 0644, "%s", text) : status;
+}
+
+/* The port clients use is the one the proxy listens on; the name is one in its certificate. */
+static enum cli_exit write_client_configs(struct init *init)
+{
+    const char *hostname = cli_option(init->cli, "hostname"), *port = strrchr(init->listen, ':');
+    enum cli_exit status;
+
+    status = write_text(init, "client.conf", 0644,
+                        "[deployment %s]\nrealm = %s\nendpoints = %s%s\nca = tls/root.pem\n", init->realm,
+                        init->realm, hostname ? hostname : "localhost", port ? port : ":7443");
+    if (status != CLI_DONE)
+        return status;
+    return write_text(init, "operator/pkcs11.conf", 0644,
+                      "[deployment %s]\nrealm = %s\nendpoints = %s%s\nca = ../tls/root.pem\n\n"
+                      "[identity " OPERATOR_NAME "]\ncertificate = operator.pem\nkey = operator.key\n",
+                      init->realm, init->realm, hostname ? hostname : "localhost", port ? port : ":7443");
+}
+
+/* ----------------------------------------------------------------------------------------------- provisioning */
+
+/* privyseald: the one --privyseald names, else beside this program (installed, or in the build tree), else in PATH. */
+static void find_daemon(const struct init *init, char ret[PATH_MAX])
+{
+    static const char *const places[] = { "privyseald", "../sbin/privyseald", "../proxy/privyseald" };
+    const char *given = cli_option(init->cli, "privyseald");
+    char self[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    snprintf(ret, PATH_MAX, "%s", given ? given : "privyseald");
+    if (given || len < 0)
+        return;
+    self[len] = '\0';
+    dirname(self);
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        char place[2 * PATH_MAX];
+
+        snprintf(place, sizeof(place), "%s/%s", self, places[i]);
+        if (strlen(place) < PATH_MAX && access(place, X_OK) == 0) {
+            snprintf(ret, PATH_MAX, "%.*s", PATH_MAX - 1, place);
+            return;
+        }
+    }
+}
+
+/* Runs `privyseald --provision init` and reads the JSON it prints. */
+static enum cli_exit run_daemon(struct init *init, json_t **ret)
+{
+    char daemon[PATH_MAX], config[PATH_MAX], certificate[PATH_MAX];
+    int pipes[2], status;
+    json_t *reply;
+    FILE *out;
+    pid_t pid;
+
+    find_daemon(init, daemon);
+    path_in(init, "privyseald.conf", config);
+    path_in(init, "operator/operator.pem", certificate);
+    if (pipe2(pipes, O_CLOEXEC) < 0 || (pid = fork()) < 0)
+        return cli_fail(init->cli, CLI_REFUSED, NULL, "%s", strerror(errno));
+    if (pid == 0) {
+        dup2(pipes[1], STDOUT_FILENO);
+        execlp(daemon, "privyseald", "--config", config, "--provision", "init", "--operator", OPERATOR_NAME,
+               "--certificate", certificate, NULL);
+        fprintf(stderr, "%s: %s\n", daemon, strerror(errno));
+        _exit(127);
+    }
+    close(pipes[1]);
+    out = fdopen(pipes[0], "r");
+    reply = out ? json_loadf(out, 0, NULL) : NULL;
+    if (out)
+        fclose(out);
+    if (waitpid(pid, &status, 0) < 0 || status != 0 || !reply) {
+        json_decref(reply);
+        return cli_fail(init->cli, CLI_REFUSED, "Its own words stand above.",
+                        "setting up HSM and store failed (%s)", daemon);
+    }
+    *ret = reply;
+    return CLI_DONE;
+}
+
+/* The sealing key was made by the HSM; its certificate says that this deployment's signers have it. */
+static enum cli_exit certify_seal_key(struct init *init, const json_t *provisioned)
+{
+    CLEANUP(EVP_PKEY_free) EVP_PKEY *key = NULL;
+    uint8_t public_key[HPKE_KEY_LEN];
+    const char *text = json_string_value(json_object_get(provisioned, "seal_public_key"));
+    char name[NAME_MAX_LEN + 24];
+
+    if (!text || hex_decode(text, public_key, sizeof(public_key)) < 0)
+        return cli_fail(init->cli, CLI_REFUSED, NULL, "the daemon gave no sealing key");
+    key = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, public_key, sizeof(public_key));
+    if (!key)
+        return fail_why(init, NULL);
+    snprintf(name, sizeof(name), "%.32s sealing epoch 1", init->realm);
+    return issue_to(init, CA_PROFILE_SEAL, key, name, NULL, SEAL_DAYS, "tls/seal.pem");
+}
+
+static enum cli_exit report(struct init *init, const json_t *provisioned)
+{
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:O, s:O, s:O}", "directory", init->directory, "realm", init->realm, "listen",
+        init->listen, "hsm", json_object_get(provisioned, "hsm"), "grade",
+        json_object_get(provisioned, "grade"), "not_enforced", json_object_get(provisioned, "not_enforced"));
+    enum cli_exit status = output_object(init->cli, object);
+
+    json_decref(object);
+    output_say(init->cli,
+               "\nNext: privyseald --config %s/privyseald.conf\n"
+               "      privyseal --config %s/operator/pkcs11.conf user add NAME\n"
+               "Move %s/ca off this machine before this is more than a trial: who has it can issue "
+               "identities (but not "
+               "sign for anybody).",
+               init->directory, init->directory, init->directory);
+    return status;
+}
+
+static enum cli_exit check_options(struct init *init)
+{
+    struct cli *cli = init->cli;
+
+    init->realm = cli_option(cli, "realm") ? cli_option(cli, "realm") : "privyseal";
+    init->listen = cli_option(cli, "listen") ? cli_option(cli, "listen") : "127.0.0.1:7443";
+    init->module = cli_option(cli, "hsm-module") ? cli_option(cli, "hsm-module") : SOFTHSM_MODULE;
+    init->is_softhsm = strstr(init->module, "softhsm") != NULL;
+    /* The realm is in the HSM token's label, after "privyseal ". */
+    if (!name_is_valid(bytes_of_text(init->realm)) ||
+        strlen(init->realm) > NAME_MAX_LEN - strlen("privyseal "))
+        return cli_fail(cli, CLI_USAGE, NULL,
+                        "--realm takes 1 to %zu bytes without colon, slash or quote, not \"%s\"",
+                        NAME_MAX_LEN - strlen("privyseal "), init->realm);
+    if (!strrchr(init->listen, ':'))
+        return cli_fail(cli, CLI_USAGE, NULL, "--listen takes HOST:PORT, not \"%s\"", init->listen);
+    if (init->is_softhsm && !cli_option(cli, "allow-software-hsm"))
+        return cli_fail(cli, CLI_USAGE,
+                        "Give --hsm-module for a real HSM, or --allow-software-hsm for a trial.",
+                        "SoftHSM is software: whoever reads its files and PIN has every master key");
+    return CLI_DONE;
+}
+
+enum cli_exit cmd_init(struct cli *cli)
+{
+    struct init init = { .cli = cli };
+    CLEANUP(json_decref) json_t *provisioned = NULL;
+    enum cli_exit status = check_options(&init);
+
+    if (status == CLI_DONE)
+        status = resolve_directory(&init, cli->args[0]);
+    if (status == CLI_DONE)
+        status = make_directories(&init);
+    if (status == CLI_DONE)
+        status = make_certificates(&init);
+    if (status == CLI_DONE)
+        status = write_server_config(&init);
+    if (status == CLI_DONE)
+        status = write_client_configs(&init);
+    if (status == CLI_DONE)
+        status = run_daemon(&init, &provisioned);
+    if (status == CLI_DONE)
+        status = certify_seal_key(&init, provisioned);
+    return status == CLI_DONE ? report(&init, provisioned) : status;
+}

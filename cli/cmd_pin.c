@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_pin.c - pin set, change (the user's), unlock (the operator's). */
+#include "cli/commands.h"
+
+#include "cli/connect.h"
+#include "cli/names.h"
+#include "cli/output.h"
+#include "proto/name.h"
+
+static enum cli_exit read_code(struct cli *cli, uint8_t ret[ACTIVATION_CODE_LEN])
+{
+    CLEANUP(secret_free) struct secret *line = NULL;
+    char text[ACTIVATION_TEXT_MAX * 2];
+    enum cli_exit status = connect_line(cli, "code-file", "Activation code: ", &line);
+    int r;
+
+    if (status != CLI_DONE)
+        return status;
+    snprintf(text, sizeof(text), "%.*s", (int)line->len, (const char *)line->data);
+    r = activation_code_parse(text, ret);
+    secret_wipe(text, sizeof(text));
+    if (r < 0)
+        return cli_fail(cli, CLI_USAGE,
+                        "It has 26 letters and digits and a check character; dashes do not matter.",
+                        "this is not an activation code, or it has a typing error");
+    return CLI_DONE;
+}
+
+enum cli_exit cmd_pin_set(struct cli *cli)
+{
+    CLEANUP(secret_free) struct secret *pin = NULL;
+    struct remote_error error = { 0 };
+    uint8_t code[ACTIVATION_CODE_LEN];
+    enum cli_exit status = connect_token(cli);
+    CK_RV rv;
+
+    if (status == CLI_DONE)
+        status = read_code(cli, code);
+    if (status == CLI_DONE)
+        status = connect_pin(cli, "pin-file", "New PIN: ", true, &pin);
+    if (status != CLI_DONE)
+        return status;
+    rv = remote_token_set_pin(cli->token, BYTES_OF_ARRAY(code), secret_bytes(pin), &error);
+    secret_wipe(code, sizeof(code));
+    if (rv != CKR_OK)
+        return cli_fail_remote(cli, "setting the PIN", rv, &error);
+    output_say(cli, "The PIN is set. Next: privyseal key generate");
+    return CLI_DONE;
+}
+
+enum cli_exit cmd_pin_change(struct cli *cli)
+{
+    CLEANUP(secret_free) struct secret *old_pin = NULL;
+    CLEANUP(secret_free) struct secret *new_pin = NULL;
+    struct remote_error error = { 0 };
+    enum cli_exit status = connect_token(cli);
+    CK_RV rv;
+
+    if (status == CLI_DONE)
+        status = connect_pin(cli, "pin-file", "Old PIN: ", false, &old_pin);
+    if (status == CLI_DONE)
+        status = connect_pin(cli, "new-pin-file", "New PIN: ", true, &new_pin);
+    if (status != CLI_DONE)
+        return status;
+    rv = remote_token_change_pin(cli->token, secret_bytes(old_pin), secret_bytes(new_pin), &error);
+    if (rv != CKR_OK)
+        return cli_fail_remote(cli, "changing the PIN", rv, &error);
+    output_say(cli, "The PIN is changed. Keys and certificates are as they were.");
+    return CLI_DONE;
+}
+
+enum cli_exit cmd_pin_unlock(struct cli *cli)
+{
+    Privyseal__V1__UnlockPinRequest request = PRIVYSEAL__V1__UNLOCK_PIN_REQUEST__INIT;
+    CLEANUP(free_message) ProtobufCMessage *message = NULL;
+    CLEANUP(json_decref) json_t *object = NULL;
+    enum cli_exit status;
+
+    request.user = cli->args[0];
+    status = connect_operate(cli, "unlocking the PIN", METHOD_UnlockPin, &request.base, &message);
+    if (status != CLI_DONE)
+        return status;
+    object = json_pack("{s:s, s:s}", "user", cli->args[0], "pin_was",
+                       names_pin_state(((const Privyseal__V1__UnlockPinResponse *)message)->pin_state));
+    return output_object(cli, object);
+}

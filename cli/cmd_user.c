@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_user.c - user add, list, show, enable, disable: what an operator does with users. */
+#include "cli/commands.h"
+
+#include <string.h>
+
+#include "cli/connect.h"
+#include "cli/names.h"
+#include "cli/output.h"
+#include "include/table.h"
+#include "proto/name.h"
+
+#define PAGE 500 /* users asked for at a time */
+
+static enum cli_exit check_user_name(struct cli *cli)
+{
+    if (name_is_valid(bytes_of_text(cli->args[0])))
+        return CLI_DONE;
+    return cli_fail(cli, CLI_USAGE,
+                    "1 to 32 bytes, no colon, slash, quote or backslash, no space at the ends.",
+                    "\"%s\" cannot be a user's name", cli->args[0]);
+}
+
+/* 128 bits: 22 characters of base32 with a check character, in groups for reading aloud. */
+static enum cli_exit print_added(struct cli *cli, const Privyseal__V1__AddUserResponse *reply)
+{
+    CLEANUP(json_decref) json_t *object = NULL;
+    char code[ACTIVATION_TEXT_MAX];
+    enum cli_exit status;
+
+    if (reply->activation_code.len != ACTIVATION_CODE_LEN)
+        return cli_fail(cli, CLI_REFUSED, NULL, "the server sent no usable activation code");
+    activation_code_text(reply->activation_code.data, code);
+    object = json_pack("{s:s, s:s, s:o}", "user", cli->args[0], "activation_code", code, "good_until",
+                       output_time(reply->expires_unix));
+    secret_wipe(code, sizeof(code));
+    status = output_object(cli, object);
+    output_say(cli, "\nGive the code to the user and to nobody else; it is not shown again. The user runs:\n"
+                    "  privyseal pin set");
+    return status;
+}
+
+enum cli_exit cmd_user_add(struct cli *cli)
+{
+    Privyseal__V1__AddUserRequest request = PRIVYSEAL__V1__ADD_USER_REQUEST__INIT;
+    CLEANUP(free_message) ProtobufCMessage *reply = NULL;
+    const char *custody = cli_option(cli, "custody");
+    enum cli_exit status = check_user_name(cli);
+    long hours;
+
+    if (status == CLI_DONE)
+        status = cli_option_number(cli, "hours", 168, 1, 8760, &hours);
+    if (status != CLI_DONE)
+        return status;
+    if (custody && strcmp(custody, "wrapped") != 0 && strcmp(custody, "partition") != 0)
+        return cli_fail(cli, CLI_USAGE, NULL, "--custody is wrapped or partition, not \"%s\"", custody);
+    request.user = cli->args[0];
+    request.custody = custody && strcmp(custody, "partition") == 0 ? PRIVYSEAL__V1__CUSTODY__CUSTODY_PARTITION
+                                                                   : PRIVYSEAL__V1__CUSTODY__CUSTODY_WRAPPED;
+    request.activation_hours = (uint32_t)hours;
+    status = connect_operate(cli, "adding the user", METHOD_AddUser, &request.base, &reply);
+    return status == CLI_DONE ? print_added(cli, (const Privyseal__V1__AddUserResponse *)reply) : status;
+}
+
+static json_t *user_object(const Privyseal__V1__UserInfo *user)
+{
+    return json_pack("{s:s, s:b, s:s, s:s, s:i, s:i, s:i, s:o}", "user", user->user, "enabled", user->enabled,
+                     "custody", names_custody(user->custody), "pin", names_pin_state(user->pin_state),
+                     "failures", (int)user->failures, "keys", (int)user->keys, "certificates",
+                     (int)user->certificates, "created", output_time(user->created_unix));
+}
+
+/* One page appended to @rows. @after becomes the last name seen. */
+static enum cli_exit list_page(struct cli *cli, json_t *rows, char after[NAME_MAX_LEN + 1], bool *ret_more)
+{
+    Privyseal__V1__ListUsersRequest request = PRIVYSEAL__V1__LIST_USERS_REQUEST__INIT;
+    CLEANUP(free_message) ProtobufCMessage *message = NULL;
+    const Privyseal__V1__ListUsersResponse *reply;
+    enum cli_exit status;
+
+    request.after = after;
+    request.limit = PAGE;
+    status = connect_operate(cli, "listing users", METHOD_ListUsers, &request.base, &message);
+    if (status != CLI_DONE)
+        return status;
+    reply = (const Privyseal__V1__ListUsersResponse *)message;
+    for (size_t i = 0; i < reply->n_user; i++) {
+        json_array_append_new(rows, user_object(reply->user[i]));
+        snprintf(after, NAME_MAX_LEN + 1, "%s", reply->user[i]->user);
+    }
+    *ret_more = reply->more && reply->n_user;
+    return CLI_DONE;
+}
+
+enum cli_exit cmd_user_list(struct cli *cli)
+{
+    static const struct column columns[] = {
+        { "user", "USER" },          { "enabled", "ENABLED" },
+        { "custody", "CUSTODY" },    { "pin", "PIN" },
+        { "failures", "FAILED" },    { "keys", "KEYS" },
+        { "certificates", "CERTS" }, { "created", "CREATED" },
+    };
+    CLEANUP(json_decref) json_t *rows = json_array();
+    char after[NAME_MAX_LEN + 1] = "";
+    bool more = true;
+
+    while (more) {
+        enum cli_exit status = list_page(cli, rows, after, &more);
+
+        if (status != CLI_DONE)
+            return status;
+    }
+    return output_table(cli, rows, columns, ARRAY_SIZE(columns));
+}
+
+static json_t *device_objects(const Privyseal__V1__ShowUserResponse *reply)
+{
+    json_t *devices = json_array();
+
+    for (size_t i = 0; i < reply->n_device; i++)
+        json_array_append_new(devices, json_pack("{s:o, s:s, s:o, s:b}", "fingerprint",
+                                                 output_hex(BYTES(reply->device[i]->fingerprint.data,
+                                                                  reply->device[i]->fingerprint.len)),
+                                                 "role", reply->device[i]->role, "good_until",
+                                                 output_time(reply->device[i]->not_after_unix), "revoked",
+                                                 reply->device[i]->revoked));
+    return devices;
+}
+
+enum cli_exit cmd_user_show(struct cli *cli)
+{
+    Privyseal__V1__ShowUserRequest request = PRIVYSEAL__V1__SHOW_USER_REQUEST__INIT;
+    CLEANUP(free_message) ProtobufCMessage *message = NULL;
+    CLEANUP(json_decref) json_t *object = NULL;
+    const Privyseal__V1__ShowUserResponse *reply;
+    enum cli_exit status;
+
+    request.user = cli->args[0];
+    status = connect_operate(cli, "showing the user", METHOD_ShowUser, &request.base, &message);
+    if (status != CLI_DONE)
+        return status;
+    reply = (const Privyseal__V1__ShowUserResponse *)message;
+    if (!reply->info)
+        return cli_fail(cli, CLI_REFUSED, NULL, "the server's answer lacks the user");
+    object = user_object(reply->info);
+    json_object_set_new(object, "keys", names_keys(reply->key, reply->n_key));
+    json_object_set_new(object, "certificates", names_certificates(reply->certificate, reply->n_certificate));
+    json_object_set_new(object, "devices", device_objects(reply));
+    return output_object(cli, object);
+}
+
+static enum cli_exit set_enabled(struct cli *cli, bool is_enabled)
+{
+    Privyseal__V1__SetUserEnabledRequest request = PRIVYSEAL__V1__SET_USER_ENABLED_REQUEST__INIT;
+    CLEANUP(free_message) ProtobufCMessage *reply = NULL;
+    CLEANUP(json_decref) json_t *object = NULL;
+    enum cli_exit status;
+
+    request.user = cli->args[0];
+    request.enabled = is_enabled;
+    status = connect_operate(cli, is_enabled ? "enabling the user" : "disabling the user",
+                             METHOD_SetUserEnabled, &request.base, &reply);
+    if (status != CLI_DONE)
+        return status;
+    object = json_pack("{s:s, s:b}", "user", cli->args[0], "enabled", is_enabled);
+    return output_object(cli, object);
+}
+
+enum cli_exit cmd_user_disable(struct cli *cli)
+{
+    return set_enabled(cli, false);
+}
+
+enum cli_exit cmd_user_enable(struct cli *cli)
+{
+    return set_enabled(cli, true);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* commands.h - the functions of the commands; main.c has their rows, cmd_NOUN.c their code. */
+#pragma once
+
+#include "cli/cli.h"
+
+enum cli_exit cmd_init(struct cli *cli);
+enum cli_exit cmd_user_add(struct cli *cli);
+enum cli_exit cmd_user_list(struct cli *cli);
+enum cli_exit cmd_user_show(struct cli *cli);
+enum cli_exit cmd_user_disable(struct cli *cli);
+enum cli_exit cmd_user_enable(struct cli *cli);
+enum cli_exit cmd_cert_request(struct cli *cli);
+enum cli_exit cmd_cert_issue(struct cli *cli);
+enum cli_exit cmd_cert_import(struct cli *cli);
+enum cli_exit cmd_pin_set(struct cli *cli);
+enum cli_exit cmd_pin_change(struct cli *cli);
+enum cli_exit cmd_pin_unlock(struct cli *cli);
+enum cli_exit cmd_key_generate(struct cli *cli);
+enum cli_exit cmd_key_list(struct cli *cli);
+enum cli_exit cmd_token_show(struct cli *cli);
+enum cli_exit cmd_status(struct cli *cli);
+enum cli_exit cmd_audit_show(struct cli *cli);
+enum cli_exit cmd_audit_verify(struct cli *cli);
+enum cli_exit cmd_doctor(struct cli *cli);
+enum cli_exit cmd_completion(struct cli *cli);
+
+/* All commands, ended by a row without a noun: usage, completion and the manual come from it. */
+extern const struct command commands[];

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* connect.c - configuration, connection, login, and questions to people. */
+#include "cli/connect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+#include <openssl/pem.h>
+
+#include "proto/name.h"
+
+#define LINE_MAX_LEN 256
+
+DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);
+
+enum cli_exit connect_configure(struct cli *cli)
+{
+    CLEANUP(free_string) char *why = NULL;
+    int r;
+
+    if (cli->config)
+        return CLI_DONE;
+    r = client_config_load(cli->config_path, &cli->config, &why);
+    if (r < 0)
+        return cli_fail(cli, CLI_REFUSED, "privyseal-pkcs11(5) describes the file.", "configuration: %s",
+                        why ? why : strerror(-r));
+    cli->identity = client_config_identity(cli->config, cli->identity_name);
+    if (!cli->identity && cli->identity_name)
+        return cli_fail(cli, CLI_REFUSED, "Add an [identity] section, or name another with --identity.",
+                        "no identity \"%s\" in the configuration", cli->identity_name);
+    if (!cli->identity)
+        return cli_fail(cli, CLI_REFUSED,
+                        "Name the configuration with --config or PRIVYSEAL_CONF, and the identity "
+                        "with --identity where there are several.",
+                        "%s",
+                        cli->config->identity_count ? "several identities are configured"
+                                                    : "no identity is configured");
+    cli->deployment = client_config_deployment(cli->config, cli->identity->deployment);
+    if (!cli->deployment)
+        return cli_fail(cli, CLI_REFUSED, "Add its [deployment] section.",
+                        "identity \"%s\" names no known deployment", cli->identity->name);
+    return CLI_DONE;
+}
+
+enum cli_exit connect_remote(struct cli *cli)
+{
+    CLEANUP(channel_free) struct channel *channel = NULL;
+    CLEANUP(free_string) char *why = NULL;
+    enum cli_exit status = connect_configure(cli);
+    int r;
+
+    if (status != CLI_DONE || cli->remote)
+        return status;
+    r = channel_curl_new(NULL, cli->deployment, cli->identity, &channel, &why);
+    if (r < 0)
+        return cli_fail(cli, CLI_REFUSED, "`privyseal doctor` looks at every part of the set-up.",
+                        "identity \"%s\": %s", cli->identity->name, why ? why : strerror(-r));
+    r = remote_new(NULL, cli->deployment, TAKE(channel), &cli->remote);
+    if (r < 0)
+        return cli_fail(cli, CLI_REFUSED, "Check `ca` in the [deployment] section.",
+                        "deployment \"%s\": %s: %s", cli->deployment->name, cli->deployment->ca,
+                        strerror(-r));
+    return CLI_DONE;
+}
+
+/* Which token is meant, by its name at the server. */
+static const char *token_name(const struct cli *cli)
+{
+    const struct client_config *config = cli->config;
+
+    for (size_t i = 0; cli->token_name && i < config->token_count; i++)
+        if (strcmp(config->token[i].name, cli->token_name) == 0)
+            return config->token[i].token;
+    if (cli->token_name)
+        return cli->token_name;
+    return config->token_count == 1 ? config->token[0].token : cli->identity->name;
+}
+
+enum cli_exit connect_token(struct cli *cli)
+{
+    enum cli_exit status = connect_remote(cli);
+    int r;
+
+    if (status != CLI_DONE || cli->token)
+        return status;
+    r = remote_token_new(cli->remote, token_name(cli), &cli->token);
+    if (r < 0)
+        return cli_fail(cli, CLI_REFUSED, NULL, "token \"%s\": %s", token_name(cli), strerror(-r));
+    return CLI_DONE;
+}
+
+enum cli_exit connect_login(struct cli *cli)
+{
+    CLEANUP(secret_free) struct secret *pin = NULL;
+    struct remote_error error = { 0 };
+    enum cli_exit status = connect_token(cli);
+    char prompt[NAME_MAX_LEN + 16];
+    CK_RV rv;
+
+    if (status != CLI_DONE)
+        return status;
+    snprintf(prompt, sizeof(prompt), "PIN of %.32s: ", token_name(cli));
+    status = connect_pin(cli, "pin-file", prompt, false, &pin);
+    if (status != CLI_DONE)
+        return status;
+    rv = remote_token_login(cli->token, secret_bytes(pin), &error);
+    return rv == CKR_OK ? CLI_DONE : cli_fail_remote(cli, "logging in", rv, &error);
+}
+
+void connect_close(struct cli *cli)
+{
+    if (cli->token)
+        remote_token_logout(cli->token);
+    remote_token_free(cli->token);
+    remote_free(cli->remote);
+    client_config_free(cli->config);
+}
+
+static enum cli_exit load_key(const struct cli *cli, const char *path, EVP_PKEY **ret)
+{
+    FILE *file = fopen(path, "re");
+
+    if (file) {
+        *ret = PEM_read_PrivateKey(file, NULL, NULL, (void *)"");
+        fclose(file);
+    }
+    if (!file || !*ret)
+        return cli_fail(cli, CLI_REFUSED, "Check `key` in the [identity] section.", "%s: %s", path,
+                        file ? "not an unencrypted private key in PEM form" : strerror(errno));
+    return CLI_DONE;
+}
+
+enum cli_exit connect_operate(struct cli *cli, const char *doing, enum method_id method,
+                              const ProtobufCMessage *request, ProtobufCMessage **ret)
+{
+    CLEANUP(certificate_free_stack) STACK_OF(X509) *chain = NULL;
+    CLEANUP(EVP_PKEY_free) EVP_PKEY *key = NULL;
+    struct remote_error error = { 0 };
+    enum cli_exit status = connect_remote(cli);
+    CK_RV rv;
+    int r;
+
+    if (status != CLI_DONE)
+        return status;
+    status = load_key(cli, cli->identity->key, &key);
+    if (status != CLI_DONE)
+        return status;
+    r = certificate_load_file(NULL, cli->identity->certificate, &chain);
+    if (r < 0)
+        return cli_fail(cli, CLI_REFUSED, "Check `certificate` in the [identity] section.", "%s: %s",
+                        cli->identity->certificate, strerror(-r));
+    rv = remote_operate(cli->remote, method, request, key, chain, ret, &error);
+    return rv == CKR_OK ? CLI_DONE : cli_fail_remote(cli, doing, rv, &error);
+}
+
+/* Reads one line into locked memory, byte by byte: no stdio buffer keeps a copy. */
+static int read_secret_line(int fd, struct secret **ret)
+{
+    CLEANUP(secret_free) struct secret *line = NULL;
+    size_t used = 0;
+    int r = secret_new(LINE_MAX_LEN, &line);
+
+    if (r < 0)
+        return r;
+    for (;;) {
+        uint8_t c;
+        ssize_t n = read(fd, &c, 1);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0 || c == '\n')
+            break;
+        if (used == LINE_MAX_LEN)
+            return -E2BIG;
+        line->data[used++] = c;
+    }
+    if (used && line->data[used - 1] == '\r')
+        used--;
+    line->len = used;
+    *ret = TAKE(line);
+    return 0;
+}
+
+static int ask_terminal(const char *prompt, bool is_seen, struct secret **ret)
+{
+    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC), r;
+    struct termios before, unseen;
+
+    if (fd < 0)
+        return -ENOTTY;
+    if (write(fd, prompt, strlen(prompt)) < 0 || tcgetattr(fd, &before) < 0) {
+        close(fd);
+        return -ENOTTY;
+    }
+    unseen = before;
+    unseen.c_lflag &= ~(tcflag_t)ECHO;
+    if (!is_seen)
+        tcsetattr(fd, TCSAFLUSH, &unseen);
+    r = read_secret_line(fd, ret);
+    if (!is_seen) {
+        tcsetattr(fd, TCSAFLUSH, &before);
+        if (write(fd, "\n", 1) < 0)
+            r = r < 0 ? r : 0;
+    }
+    close(fd);
+    return r;
+}
+
+static int read_line_file(const char *path, struct secret **ret)
+{
+    int fd, r;
+
+    if (strcmp(path, "-") == 0)
+        return read_secret_line(STDIN_FILENO, ret);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    r = read_secret_line(fd, ret);
+    close(fd);
+    return r;
+}
+
+/* A line from the file that @option names, else from the terminal. */
+static enum cli_exit get_line(struct cli *cli, const char *option, const char *prompt, bool is_seen,
+                              struct secret **ret)
+{
+    const char *path = cli_option(cli, option);
+    int r = path ? read_line_file(path, ret) : ask_terminal(prompt, is_seen, ret);
+
+    if (r == -ENOTTY)
+        return cli_fail(cli, CLI_USAGE, NULL,
+                        "no terminal to ask on: give --%s FILE (or - for standard input)", option);
+    if (r < 0)
+        return cli_fail(cli, CLI_REFUSED, NULL, "%s: %s", path ? path : "terminal",
+                        r == -E2BIG ? "the line is too long" : strerror(-r));
+    return CLI_DONE;
+}
+
+enum cli_exit connect_pin(struct cli *cli, const char *option, const char *prompt, bool is_new,
+                          struct secret **ret)
+{
+    CLEANUP(secret_free) struct secret *pin = NULL;
+    CLEANUP(secret_free) struct secret *again = NULL;
+    enum cli_exit status = get_line(cli, option, prompt, false, &pin);
+
+    if (status != CLI_DONE)
+        return status;
+    if (pin->len < PIN_MIN_LEN || pin->len > PIN_MAX_LEN)
+        return cli_fail(cli, CLI_PIN, "Longer is better: docs/threat-model.md has the figures.",
+                        "a PIN has %d to %d bytes", PIN_MIN_LEN, PIN_MAX_LEN);
+    if (is_new && !cli_option(cli, option)) {
+        status = get_line(cli, option, "The same again: ", false, &again);
+        if (status != CLI_DONE)
+            return status;
+        if (!secret_equal(secret_bytes(pin), secret_bytes(again)))
+            return cli_fail(cli, CLI_PIN, NULL, "the two are not the same: nothing was changed");
+    }
+    *ret = TAKE(pin);
+    return CLI_DONE;
+}
+
+enum cli_exit connect_line(struct cli *cli, const char *option, const char *prompt, struct secret **ret)
+{
+    return get_line(cli, option, prompt, true, ret);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* connect.h - from the configuration to a deployment, a token, an operator's keys; and PINs from people. */
+#pragma once
+
+#include <openssl/x509.h>
+
+#include "cli/cli.h"
+#include "include/secret.h"
+#include "proto/certificate.h"
+
+/* Reads the configuration and finds deployment and identity (cli->config, ->deployment, ->identity). */
+MUST_CHECK enum cli_exit connect_configure(struct cli *cli);
+/* And makes cli->remote. No network yet. */
+MUST_CHECK enum cli_exit connect_remote(struct cli *cli);
+/* And cli->token: --token, else the only [token] section, else the identity's name. */
+MUST_CHECK enum cli_exit connect_token(struct cli *cli);
+/* And logs in, with the PIN from --pin-file or the terminal. */
+MUST_CHECK enum cli_exit connect_login(struct cli *cli);
+void connect_close(struct cli *cli);
+
+/* Calls a method of the Operators service, signed with the identity's key. */
+MUST_CHECK enum cli_exit connect_operate(struct cli *cli, const char *doing, enum method_id method,
+                                         const ProtobufCMessage *request, ProtobufCMessage **ret);
+static inline void free_message(ProtobufCMessage *message)
+{
+    protobuf_c_message_free_unpacked(message, NULL);
+}
+DEFINE_CLEANUP(free_message, ProtobufCMessage *);
+
+/*
+ * A PIN: from the file that @option names ("-": standard input; its first line), else from the terminal, unseen,
+ * asked for by @prompt; twice when @is_new. Never from the arguments or the environment.
+ */
+MUST_CHECK enum cli_exit connect_pin(struct cli *cli, const char *option, const char *prompt, bool is_new,
+                                     struct secret **ret);
+/* A line of text (an activation code), from the file @option names or the terminal, seen. */
+MUST_CHECK enum cli_exit connect_line(struct cli *cli, const char *option, const char *prompt,
+                                      struct secret **ret);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* names.c - words for the wire's numbers. */
+#include "cli/names.h"
+
+#include <string.h>
+#include <openssl/x509.h>
+
+#include "cli/output.h"
+#include "include/table.h"
+#include "proto/certificate.h"
+
+static const char *const pin_states[] = {
+    [PRIVYSEAL__V1__PIN_STATE__PIN_STATE_OK] = "ok",
+    [PRIVYSEAL__V1__PIN_STATE__PIN_STATE_COUNT_LOW] = "wrong try",
+    [PRIVYSEAL__V1__PIN_STATE__PIN_STATE_FINAL_TRY] = "last try",
+    [PRIVYSEAL__V1__PIN_STATE__PIN_STATE_LOCKED] = "locked",
+    [PRIVYSEAL__V1__PIN_STATE__PIN_STATE_DELAYED] = "delayed",
+    [PRIVYSEAL__V1__PIN_STATE__PIN_STATE_NOT_SET] = "not set",
+};
+
+static const struct key_kind key_kinds[] = {
+    { "rsa-2048", CKK_RSA, 2048 },      { "rsa-3072", CKK_RSA, 3072 }, { "rsa-4096", CKK_RSA, 4096 },
+    { "p-256", CKK_EC, 256 },           { "p-384", CKK_EC, 384 },      { "p-521", CKK_EC, 521 },
+    { "ed25519", CKK_EC_EDWARDS, 255 },
+};
+
+const char *names_custody(Privyseal__V1__Custody custody)
+{
+    return custody == PRIVYSEAL__V1__CUSTODY__CUSTODY_PARTITION ? "partition" : "wrapped";
+}
+
+const char *names_pin_state(Privyseal__V1__PinState state)
+{
+    return (unsigned)state < ARRAY_SIZE(pin_states) ? pin_states[state] : "unknown";
+}
+
+const struct key_kind *names_key_kind(const char *name)
+{
+    const struct key_kind *kind;
+
+    for (EACH_ROW(kind, key_kinds))
+        if (strcmp(kind->name, name) == 0)
+            return kind;
+    return NULL;
+}
+
+const char *names_key(CK_KEY_TYPE type, unsigned bits)
+{
+    const struct key_kind *kind;
+
+    for (EACH_ROW(kind, key_kinds))
+        if (kind->type == type && kind->bits == bits)
+            return kind->name;
+    return "unknown";
+}
+
+json_t *names_keys(Privyseal__V1__KeyInfo **keys, size_t count)
+{
+    json_t *rows = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(rows, json_pack("{s:o, s:s, s:s, s:o, s:o}", "id",
+                                              output_hex(BYTES(keys[i]->id.data, keys[i]->id.len)), "type",
+                                              names_key(keys[i]->key_type, keys[i]->bits), "label",
+                                              keys[i]->label, "created", output_time(keys[i]->created_unix),
+                                              "good_until", output_time(keys[i]->expires_unix)));
+    return rows;
+}
+
+static json_t *certificate_object(const Privyseal__V1__CertificateInfo *info)
+{
+    CLEANUP(X509_free) X509 *certificate = NULL;
+    char subject[256] = "unreadable";
+    struct tm until = { 0 };
+    uint64_t not_after = 0;
+
+    if (certificate_parse(NULL, BYTES(info->der.data, info->der.len), &certificate) == 0) {
+        X509_NAME_oneline(X509_get_subject_name(certificate), subject, sizeof(subject));
+        if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &until))
+            not_after = (uint64_t)timegm(&until);
+    }
+    return json_pack("{s:o, s:s, s:s, s:o}", "id", output_hex(BYTES(info->id.data, info->id.len)), "label",
+                     info->label, "subject", subject, "good_until", output_time(not_after));
+}
+
+json_t *names_certificates(Privyseal__V1__CertificateInfo **certificates, size_t count)
+{
+    json_t *rows = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(rows, certificate_object(certificates[i]));
+    return rows;
+}

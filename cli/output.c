@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* output.c - printing results. */
+#include "cli/output.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define CELL_MAX    512
+#define COLUMNS_MAX 12
+
+/* A value as people read it. */
+static void cell_text(const json_t *value, char *ret, size_t size)
+{
+    switch (json_typeof(value)) {
+    case JSON_STRING:
+        snprintf(ret, size, "%s", json_string_length(value) ? json_string_value(value) : "-");
+        break;
+    case JSON_INTEGER:
+        snprintf(ret, size, "%lld", (long long)json_integer_value(value));
+        break;
+    case JSON_REAL:
+        snprintf(ret, size, "%.1f", json_real_value(value));
+        break;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        snprintf(ret, size, "%s", json_is_true(value) ? "yes" : "no");
+        break;
+    default:
+        snprintf(ret, size, "-");
+        break;
+    }
+}
+
+static void row_cell(const json_t *row, const struct column *column, char *ret, size_t size)
+{
+    const json_t *value = json_object_get(row, column->key);
+
+    if (value)
+        cell_text(value, ret, size);
+    else
+        snprintf(ret, size, "-");
+}
+
+/* How many columns of a terminal @text takes: bytes that continue a UTF-8 character take none. */
+static int text_width(const char *text)
+{
+    int width = 0;
+
+    for (; *text; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
+static void print_padded(const char *text, int width, bool is_last)
+{
+    fputs(text, stdout);
+    for (int i = text_width(text); !is_last && i < width + 2; i++)
+        putchar(' ');
+}
+
+static enum cli_exit print_json(json_t *value)
+{
+    json_dumpf(value, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY);
+    putchar('\n');
+    return CLI_DONE;
+}
+
+enum cli_exit output_table(const struct cli *cli, json_t *rows, const struct column *columns, size_t count)
+{
+    int widths[COLUMNS_MAX] = { 0 };
+    char cell[CELL_MAX];
+    json_t *row;
+    size_t i;
+
+    if (cli->is_json)
+        return print_json(rows);
+    for (size_t c = 0; c < count; c++)
+        widths[c] = text_width(columns[c].title);
+    json_array_foreach(rows, i, row) for (size_t c = 0; c < count; c++)
+    {
+        row_cell(row, &columns[c], cell, sizeof(cell));
+        widths[c] = text_width(cell) > widths[c] ? text_width(cell) : widths[c];
+    }
+    for (size_t c = 0; c < count; c++)
+        print_padded(columns[c].title, widths[c], c + 1 == count);
+    putchar('\n');
+    json_array_foreach(rows, i, row)
+    {
+        for (size_t c = 0; c < count; c++) {
+            row_cell(row, &columns[c], cell, sizeof(cell));
+            print_padded(cell, widths[c], c + 1 == count);
+        }
+        putchar('\n');
+    }
+    return CLI_DONE;
+}
+
+/* Keys are words with underscores in JSON, and with spaces for people. */
+static void print_key(const char *key, int width)
+{
+    int used = 0;
+
+    for (; *key; key++, used++)
+        putchar(*key == '_' ? ' ' : *key);
+    for (; used < width + 2; used++)
+        putchar(' ');
+}
+
+/* Values under each other; of a list of objects, their values side by side. */
+static void print_list(const json_t *list, int width)
+{
+    char cell[CELL_MAX];
+    const json_t *entry;
+    size_t i;
+
+    json_array_foreach(list, i, entry)
+    {
+        const char *key;
+        json_t *value;
+
+        if (i)
+            printf("%*s", width + 2, "");
+        if (json_is_object(entry)) {
+            json_object_foreach((json_t *)entry, key, value)
+            {
+                cell_text(value, cell, sizeof(cell));
+                printf("%s  ", cell);
+            }
+        } else {
+            cell_text(entry, cell, sizeof(cell));
+            fputs(cell, stdout);
+        }
+        putchar('\n');
+    }
+    if (json_array_size(list) == 0)
+        puts("-");
+}
+
+enum cli_exit output_object(const struct cli *cli, json_t *object)
+{
+    char cell[CELL_MAX];
+    const char *key;
+    json_t *value;
+    int width = 0;
+
+    if (cli->is_json)
+        return print_json(object);
+    json_object_foreach(object, key, value) width = (int)strlen(key) > width ? (int)strlen(key) : width;
+    json_object_foreach(object, key, value)
+    {
+        print_key(key, width);
+        if (json_is_array(value)) {
+            print_list(value, width);
+            continue;
+        }
+        cell_text(value, cell, sizeof(cell));
+        puts(cell);
+    }
+    return CLI_DONE;
+}
+
+void output_say(const struct cli *cli, const char *format, ...)
+{
+    va_list arguments;
+
+    if (cli->is_json)
+        return;
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    putchar('\n');
+}
+
+json_t *output_time(uint64_t unix_seconds)
+{
+    time_t when = (time_t)unix_seconds;
+    char text[32] = "-";
+    struct tm utc;
+
+    if (unix_seconds && gmtime_r(&when, &utc))
+        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return json_string(text);
+}
+
+json_t *output_hex(struct bytes bytes)
+{
+    char text[2 * 256 + 1];
+
+    hex_encode(BYTES(bytes.data, bytes.len > 256 ? 256 : bytes.len), text);
+    return json_string(text);
+}

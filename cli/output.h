@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* output.h - one JSON value, printed for people (tables, key and value) or as it is (--json). */
+#pragma once
+
+#include "cli/cli.h"
+
+struct column {
+    const char *key;   /* in each object */
+    const char *title; /* "USER" */
+};
+
+/* An array of objects as a table. @rows is borrowed. */
+enum cli_exit output_table(const struct cli *cli, json_t *rows, const struct column *columns, size_t count);
+/* An object as lines "key  value"; nested arrays of strings as further lines. */
+enum cli_exit output_object(const struct cli *cli, json_t *object);
+/* A sentence for people only: silent with --json. To standard output. */
+void output_say(const struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
+/* "2026-11-21 20:15 UTC"; "-" for 0. */
+json_t *output_time(uint64_t unix_seconds);
+json_t *output_hex(struct bytes bytes);

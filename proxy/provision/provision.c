@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * provision.c - the verbs that need the HSM's administration or the store's schema. Each is a row; each runs under a
+ * lock in the state directory and prints one JSON object.
+ */
+#include "proxy/provision/provision.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+#include <openssl/x509.h>
+
+#include "include/table.h"
+#include "proto/certificate.h"
+#include "proto/name.h"
+#include "proxy/hsm/hsm.h"
+#include "proxy/provision/directories.h"
+#include "proxy/service/seal_keys.h"
+#include "proxy/store/store.h"
+
+DEFINE_CLEANUP(json_decref, json_t *);
+
+static int fail(int status, const char *format, ...) PRINTF_LIKE(2, 3);
+static int fail(int status, const char *format, ...)
+{
+    va_list arguments;
+
+    fputs("privyseald: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    return status;
+}
+
+static struct hsm_config hsm_config_of(const struct proxy_config *config)
+{
+    return (struct hsm_config){ .module = config->hsm_module,
+                                .environment = config->hsm_environment,
+                                .token_label = config->hsm_token,
+                                .pin_file = config->hsm_pin_file,
+                                .allow_software = config->allow_software_hsm,
+                                .max_handles = config->hsm_handles };
+}
+
+static int take_lock(void)
+{
+    int fd = open("provision.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return fail(EX_CANTCREAT, "provision.lock: %s", strerror(errno));
+    /* Held until the process ends. */
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return fail(EX_TEMPFAIL, "another provisioning runs here: wait for it");
+    return EX_OK;
+}
+
+static int print(json_t *object)
+{
+    json_dumpf(object, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    putchar('\n');
+    return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+}
+
+/* ------------------------------------------------------------------------------------------- softhsm's files */
+
+/*
+ * SoftHSM keeps its tokens where its configuration says: "SOFTHSM2_CONF=FILE" and a line "directories.tokendir = DIR"
+ * in it. False for any other HSM: then there are no files to own.
+ */
+static bool softhsm_directory(const char *environment, char ret[PATH_MAX])
+{
+    static const char variable[] = "SOFTHSM2_CONF=", key[] = "directories.tokendir";
+    char line[PATH_MAX + 64];
+    bool is_found = false;
+    FILE *file;
+
+    if (!environment || strncmp(environment, variable, strlen(variable)) != 0)
+        return false;
+    file = fopen(environment + strlen(variable), "re");
+    while (file && !is_found && fgets(line, sizeof(line), file))
+        is_found = strncmp(line, key, strlen(key)) == 0 && sscanf(line + strlen(key), " = %4095s", ret) == 1;
+    if (file)
+        fclose(file);
+    return is_found;
+}
+
+static int make_directory(const char *path)
+{
+    if (mkdir(path, 0755) < 0 && errno != EEXIST)
+        return fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+    return EX_OK;
+}
+
+/* The partition signer's library sees one token directory: it gets a copy of the master token beside the partitions. */
+static int lay_out_partitions(const struct proxy_config *config, const char *tokens,
+                              const struct owners *owners)
+{
+    char partitions[PATH_MAX], backup[PATH_MAX + 16];
+    int r;
+
+    if (!config->partitions)
+        return EX_OK;
+    if (!softhsm_directory(config->hsm_partition_environment, partitions))
+        return fail(EX_CONFIG,
+                    "[hsm] partition_environment names no SoftHSM configuration with a token directory");
+    r = directory_for_signers(partitions, owners);
+    if (r == 0)
+        r = directory_copy(tokens, partitions);
+    if (r == 0)
+        r = directory_read_only(partitions, owners);
+    if (r == 0)
+        r = directory_for_signers(partitions, owners);
+    snprintf(backup, sizeof(backup), "%s-backup", partitions);
+    if (r == 0)
+        r = directory_for_signers(backup, owners);
+    return r == 0 ? EX_OK : fail(EX_CANTCREAT, "%s: %s", partitions, strerror(-r));
+}
+
+static int lay_out_hsm(const struct proxy_config *config, const struct owners *owners)
+{
+    char tokens[PATH_MAX];
+    int status, r = 0;
+
+    if (softhsm_directory(config->hsm_environment, tokens)) {
+        status = lay_out_partitions(config, tokens, owners);
+        if (status != EX_OK)
+            return status;
+        r = directory_read_only(tokens, owners);
+    }
+    if (r == 0)
+        r = directory_read_only(config->hsm_pin_file, owners);
+    return r == 0 ? EX_OK : fail(EX_CANTCREAT, "%s: %s", tokens, strerror(-r));
+}
+
+/* ---------------------------------------------------------------------------------------------------- store */
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int read_certificate(const char *path, struct principal_certificate_row *ret)
+{
+    CLEANUP(certificate_free_stack) STACK_OF(X509) *chain = NULL;
+    struct tm until = { 0 };
+    int r = certificate_load_file(NULL, path, &chain);
+
+    if (r == 0)
+        r = certificate_hash(NULL, sk_X509_value(chain, 0), ret->hash);
+    if (r < 0)
+        return fail(EX_NOINPUT, "%s: %s", path, strerror(-r));
+    if (!ASN1_TIME_to_tm(X509_get0_notAfter(sk_X509_value(chain, 0)), &until))
+        return fail(EX_DATAERR, "%s: its validity cannot be read", path);
+    ret->not_after_ms = (int64_t)timegm(&until) * 1000;
+    ret->role = ROLE_OPERATOR;
+    return EX_OK;
+}
+
+static int insert_operator(struct store *store, const char *name,
+                           struct principal_certificate_row *certificate)
+{
+    struct principal_row principal = { .enabled = true, .created_ms = now_ms() };
+    int r;
+
+    snprintf(principal.name, sizeof(principal.name), "%s", name);
+    r = store_principal_insert(store, &principal);
+    if (r == -EEXIST)
+        r = store_principal_by_name(store, name, &principal);
+    certificate->principal_id = principal.id;
+    return r < 0 ? r : store_principal_add_certificate(store, certificate);
+}
+
+/* The directory part of "sqlite:DIR/FILE"; false for other stores. */
+static bool store_directory(const char *url, char ret[PATH_MAX])
+{
+    const char *path = strncmp(url, "sqlite:", 7) == 0 ? url + 7 : NULL,
+               *slash = path ? strrchr(path, '/') : NULL;
+
+    if (!slash || slash == path)
+        return false;
+    snprintf(ret, PATH_MAX, "%.*s", (int)(slash - path), path);
+    return true;
+}
+
+static int make_store(const struct proxy_config *config, const char *name, const char *certificate_path,
+                      const struct owners *owners)
+{
+    struct principal_certificate_row certificate = { 0 };
+    CLEANUP(store_close) struct store *store = NULL;
+    char directory[PATH_MAX];
+    bool has_directory = store_directory(config->store, directory);
+    int status = read_certificate(certificate_path, &certificate), r = 0;
+
+    if (status != EX_OK)
+        return status;
+    if (has_directory)
+        r = directory_for_signers(directory, owners);
+    if (r == 0)
+        r = store_migrate(config->store);
+    if (r == 0)
+        r = store_open(config->store, &store);
+    if (r == 0)
+        r = insert_operator(store, name, &certificate);
+    store_close(TAKE(store));
+    if (r == 0 && has_directory)
+        r = directory_give(directory, owners);
+    if (r == 0)
+        r = directory_for_signers(config->audit_directory, owners);
+    return r == 0 ? EX_OK : fail(EX_CANTCREAT, "%s: %s", config->store, strerror(-r));
+}
+
+/* ----------------------------------------------------------------------------------------------- what it says */
+
+static void add_findings(json_t *object, const struct hsm_finding *findings, size_t count)
+{
+    json_t *lacking = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        if (!findings[i].is_enforced)
+            json_array_append_new(lacking, json_string(findings[i].sentence));
+    json_object_set_new(object, "grade", json_string(hsm_grade(findings, count)));
+    json_object_set_new(object, "not_enforced", lacking);
+}
+
+/* Opens the HSM as a signer would, and says what it is, what it refuses, and the sealing key of the newest epoch. */
+static int describe(const struct proxy_config *config)
+{
+    struct hsm_config hsm_config = hsm_config_of(config);
+    CLEANUP(json_decref) json_t *object = NULL;
+    struct hsm_finding findings[HSM_FINDINGS_MAX];
+    CLEANUP(seal_epoch_clear) struct seal_epoch seal = { 0 };
+    CLEANUP(hsm_close) struct hsm *hsm = NULL;
+    CLEANUP(free_string) char *why = NULL;
+    char public_key[2 * HPKE_KEY_LEN + 1];
+    size_t count = 0;
+    CK_RV rv = hsm_open(&hsm_config, &hsm, &why);
+
+    if (rv != CKR_OK)
+        return fail(EX_UNAVAILABLE, "%s", why ? why : "the HSM cannot be opened");
+    rv = hsm_self_test(hsm, findings, &count);
+    if (rv == CKR_OK)
+        rv = seal_epoch_derive(hsm, config->realm, hsm_epoch_mac(hsm, HSM_SEAL), &seal);
+    if (rv != CKR_OK)
+        return fail(EX_UNAVAILABLE, "the HSM failed while it was tested: CKR 0x%lx", rv);
+    hex_encode(BYTES_OF_ARRAY(seal.public_key), public_key);
+    object = json_pack("{s:s, s:i, s:s}", "hsm", hsm_description(hsm), "seal_epoch", (int)seal.epoch,
+                       "seal_public_key", public_key);
+    add_findings(object, findings, count);
+    return print(object);
+}
+
+/* ---------------------------------------------------------------------------------------------------- verbs */
+
+static int make_hsm(const struct proxy_config *config, const struct owners *owners)
+{
+    struct hsm_config hsm_config = hsm_config_of(config);
+    CLEANUP(free_string) char *why = NULL;
+    char tokens[PATH_MAX];
+    int status = EX_OK;
+    CK_RV rv;
+
+    if (softhsm_directory(config->hsm_environment, tokens))
+        status = make_directory(tokens);
+    if (status != EX_OK)
+        return status;
+    rv = hsm_provision(&hsm_config, &why);
+    if (rv != CKR_OK)
+        return fail(EX_UNAVAILABLE, "%s", why ? why : "the HSM's token could not be made");
+    return lay_out_hsm(config, owners);
+}
+
+static int verb_init(const struct proxy_config *config, int argc, char **argv)
+{
+    static const struct option options[] = { { "operator", required_argument, NULL, 'o' },
+                                             { "certificate", required_argument, NULL, 'c' },
+                                             { NULL, 0, NULL, 0 } };
+    const char *name = NULL, *certificate = NULL;
+    struct owners owners;
+    int c, status;
+
+    optind = 1;
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (c == 'o')
+            name = optarg;
+        else if (c == 'c')
+            certificate = optarg;
+        else
+            return EX_USAGE;
+    }
+    if (!name || !certificate || !name_is_valid(bytes_of_text(name)))
+        return fail(EX_USAGE, "usage: --provision init --operator NAME --certificate FILE");
+    if (owners_find(config->signer_user, &owners) < 0)
+        return fail(EX_NOUSER, "[server] signer_user: there is no user \"%s\"", config->signer_user);
+    status = make_hsm(config, &owners);
+    if (status == EX_OK)
+        status = make_store(config, name, certificate, &owners);
+    return status == EX_OK ? describe(config) : status;
+}
+
+static int verb_self_test(const struct proxy_config *config, int argc, char **argv)
+{
+    (void)argv;
+    return argc == 1 ? describe(config) : fail(EX_USAGE, "usage: --provision self-test");
+}
+
+static const struct verb {
+    const char *name;
+    int (*run)(const struct proxy_config *config, int argc, char **argv);
+} verbs[] = {
+    { "init", verb_init },
+    { "self-test", verb_self_test },
+};
+
+int provision_main(const struct proxy_config *config, int argc, char **argv)
+{
+    const struct verb *verb;
+    int status;
+
+    umask(077);
+    if (chdir(config->state) < 0)
+        return fail(EX_NOINPUT, "%s: %s", config->state, strerror(errno));
+    for (EACH_ROW(verb, verbs)) {
+        if (argc < 1 || strcmp(verb->name, argv[0]) != 0)
+            continue;
+        status = take_lock();
+        return status == EX_OK ? verb->run(config, argc, argv) : status;
+    }
+    return fail(EX_USAGE, "--provision takes init or self-test");
+}
