@@ -28,7 +28,8 @@ struct service_config {
     const char *seal_chain_file; /* PEM: the sealing certificates of all live epochs, newest first */
     const char *client_ca_file;  /* PEM: roots that issue client certificates */
     const char *audit_directory;
-    const char *partition_dir; /* the token directory this signer alone writes; NULL: partitions live elsewhere */
+    const char
+        *partition_dir; /* the token directory this signer alone writes; NULL: partitions live elsewhere */
     bool verify_every_ec;
     uint32_t key_life_days;
     struct leases_config leases;

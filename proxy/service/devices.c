@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * devices.c - whose TLS certificate is whose: the root of every decision about callers.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "include/table.h"
+#include "proto/certificate.h"
+#include "proto/name.h"
+#include "proxy/service/handlers.h"
+#include "proxy/service/message.h"
+#include "proxy/service/refusal.h"
+#include "proxy/service/roles.h"
+
+struct role_row {
+    enum role role;
+    const char *word;
+    bool makes_principal;
+};
+
+static const struct role_row role_rows[] = {
+    { ROLE_DEVICE, "device", false },
+    { ROLE_APPLICATION, "application", true },
+    { ROLE_OPERATOR, "operator", true },
+    { ROLE_AUDITOR, "auditor", true },
+};
+
+const char *role_word(enum role role)
+{
+    const struct role_row *row;
+
+    for (EACH_ROW(row, role_rows))
+        if (row->role == role)
+            return row->word;
+    return "none";
+}
+
+enum role role_of_word(const char *word)
+{
+    const struct role_row *row;
+
+    for (EACH_ROW(row, role_rows))
+        if (strcmp(row->word, word) == 0)
+            return row->role;
+    return ROLE_NONE;
+}
+
+bool role_makes_principal(enum role role)
+{
+    const struct role_row *row;
+
+    for (EACH_ROW(row, role_rows))
+        if (row->role == role)
+            return row->makes_principal;
+    return false;
+}
+
+/* Registering what the front would never let in only looks like access: so it has to chain to the client CA. */
+static enum reason check_certificate(struct service *service, struct call *call, X509 *certificate)
+{
+    CLEANUP(certificate_free_stack) STACK_OF(X509) *chain = sk_X509_new_null();
+    const char *why = NULL;
+    int r;
+
+    if (!chain || X509_up_ref(certificate) != 1)
+        return REASON_INTERNAL;
+    if (sk_X509_push(chain, certificate) < 1) {
+        X509_free(certificate);
+        return REASON_INTERNAL;
+    }
+    r = certificate_check(NULL, chain, service->client_trust, CERTIFICATE_CLIENT,
+                          (uint64_t)call->now_ms / 1000, &why);
+    if (r == -EACCES)
+        call->sentence = why;
+    return r == -EACCES ? REASON_CERT_MISMATCH : refusal_of_errno(r);
+}
+
+static enum reason fill_row(X509 *certificate, enum role role, struct principal_certificate_row *row)
+{
+    struct tm until;
+
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &until) != 1)
+        return REASON_MALFORMED;
+    row->role = role;
+    row->not_after_ms = (int64_t)timegm(&until) * 1000;
+    return certificate_hash(NULL, certificate, row->hash) < 0 ? REASON_INTERNAL : REASON_NONE;
+}
+
+static enum reason find_principal(struct store *store, const char *name, enum role role, int64_t now_ms,
+                                  int64_t *ret_id)
+{
+    struct principal_row row = { .enabled = true, .created_ms = now_ms };
+    struct principal_row found;
+    int r = store_principal_by_name(store, name, &found);
+
+    if (r == 0)
+        *ret_id = found.id;
+    if (r != -ENOENT || !role_makes_principal(role))
+        return refusal_of_store(r);
+    strcpy(row.name, name); /* name_is_valid: at most NAME_MAX_LEN */
+    r = store_principal_insert(store, &row);
+    if (r == 0)
+        *ret_id = row.id;
+    return refusal_of_store(r);
+}
+
+/* Asked twice, because an answer was lost, the second finds done what it wants. */
+static enum reason already_there(struct store *store, const struct principal_certificate_row *row)
+{
+    struct principal_certificate_row found;
+    struct principal_row principal;
+    int r = store_principal_by_certificate(store, row->hash, &principal, &found);
+
+    if (r < 0)
+        return refusal_of_store(r);
+    return found.principal_id == row->principal_id && found.role == row->role && !found.revoked
+               ? REASON_NONE
+               : REASON_ALREADY_EXISTS;
+}
+
+static enum reason register_certificate(struct store *store, const char *name, int64_t now_ms,
+                                        struct principal_certificate_row *row)
+{
+    enum reason reason = find_principal(store, name, row->role, now_ms, &row->principal_id);
+    int r;
+
+    if (reason != REASON_NONE)
+        return reason;
+    r = store_principal_add_certificate(store, row);
+    return r == -EEXIST ? already_there(store, row) : refusal_of_store(r);
+}
+
+static enum reason store_certificate(struct store *store, const char *name, int64_t now_ms,
+                                     struct principal_certificate_row *row)
+{
+    enum reason reason = refusal_of_store(store_begin(store));
+
+    if (reason != REASON_NONE)
+        return reason;
+    reason = register_certificate(store, name, now_ms, row);
+    if (reason == REASON_NONE)
+        reason = refusal_of_store(store_commit(store));
+    if (reason != REASON_NONE)
+        store_rollback(store);
+    return reason;
+}
+
+enum reason handle_AddCertificate(struct service *service, struct call *call, const ProtobufCMessage *request,
+                                  ProtobufCMessage *reply)
+{
+    const Privyseal__V1__AddCertificateRequest *ask = (const Privyseal__V1__AddCertificateRequest *)request;
+    Privyseal__V1__AddCertificateResponse *answer = (Privyseal__V1__AddCertificateResponse *)reply;
+    CLEANUP(X509_free) X509 *certificate = NULL;
+    struct principal_certificate_row row = { 0 };
+    enum role role = role_of_word(ask->role);
+    enum reason reason;
+    int r;
+
+    if (role == ROLE_NONE || !name_is_valid(bytes_of_text(ask->principal)))
+        return REASON_MALFORMED;
+    call->record.token = ask->principal;
+    r = certificate_parse(NULL, message_bytes(&ask->der), &certificate);
+    reason = r < 0 ? refusal_of_errno(r) : check_certificate(service, call, certificate);
+    if (reason == REASON_NONE)
+        reason = fill_row(certificate, role, &row);
+    if (reason != REASON_NONE)
+        return reason;
+    hex_encode(BYTES_OF_ARRAY(row.hash), call->text.key);
+    snprintf(call->text.note, sizeof(call->text.note), "%s %s", role_word(role), call->text.key);
+    call->record.note = call->text.note;
+    reason = store_certificate(service->access.store, ask->principal, call->now_ms, &row);
+    if (reason != REASON_NONE)
+        return reason;
+    return message_set_bytes(&answer->fingerprint, BYTES_OF_ARRAY(row.hash)) < 0 ? REASON_INTERNAL
+                                                                                 : REASON_NONE;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * handlers.c - which function answers a method, and what of it the audit log gets.
+ */
+#include "proxy/service/handlers.h"
+
+#include <assert.h>
+
+static service_handler *const handlers[METHODS] = {
+#define METHOD(service, name, proof, permission, repeat, deadline, request_max, reply_max)                   \
+    [METHOD_##name] = handle_##name,
+#include "proto/methods.def"
+#undef METHOD
+};
+
+struct event {
+    const char *name;
+    enum record_when when;
+};
+
+/* Reads that anybody with a certificate makes all day leave no record; everything that changes or decides does. */
+static const struct event events[METHODS] = {
+    [METHOD_ListTokens] = { "token.list", RECORD_NEVER },
+    [METHOD_GetToken] = { "token.get", RECORD_NEVER },
+    [METHOD_SetPin] = { "pin.set", RECORD_ALWAYS },
+    [METHOD_Unlock] = { "unlock", RECORD_ALWAYS },
+    [METHOD_ChangePin] = { "pin.change", RECORD_ALWAYS },
+    [METHOD_Lock] = { "lock", RECORD_ALWAYS },
+    [METHOD_Sign] = { "sign", RECORD_ALWAYS },
+    [METHOD_GenerateKey] = { "key.generate", RECORD_ALWAYS },
+    [METHOD_PutCertificate] = { "certificate.put", RECORD_ALWAYS },
+    [METHOD_GetDeployment] = { "deployment.get", RECORD_NEVER },
+    [METHOD_AddUser] = { "user.add", RECORD_ALWAYS },
+    [METHOD_ListUsers] = { "user.list", RECORD_REFUSED },
+    [METHOD_ShowUser] = { "user.show", RECORD_REFUSED },
+    [METHOD_SetUserEnabled] = { "user.enable", RECORD_ALWAYS },
+    [METHOD_UnlockPin] = { "pin.unlock", RECORD_ALWAYS },
+    [METHOD_AddCertificate] = { "device.add", RECORD_ALWAYS },
+    [METHOD_GetStatus] = { "status.get", RECORD_REFUSED },
+    [METHOD_ReadAudit] = { "audit.read", RECORD_ALWAYS },
+};
+
+/* Refusals that say nothing about anybody: the client takes what they bring and asks again. */
+static const bool is_routine[REASONS] = {
+    [REASON_UNLOCK_REQUIRED] = true, [REASON_CHALLENGE_STALE] = true,
+    [REASON_PIN_CHANGED] = true,     [REASON_BUSY] = true,
+    [REASON_UNAVAILABLE] = true,     [REASON_DEADLINE] = true,
+};
+
+service_handler *service_handler_of(enum method_id id)
+{
+    assert(id < METHODS);
+    return handlers[id];
+}
+
+const char *service_event(enum method_id id)
+{
+    assert(id < METHODS);
+    return events[id].name;
+}
+
+bool service_is_recorded(enum method_id id, enum reason reason)
+{
+    assert(id < METHODS && reason < REASONS);
+    switch (events[id].when) {
+    case RECORD_ALWAYS:
+        return !is_routine[reason];
+    case RECORD_REFUSED:
+        return reason != REASON_NONE && !is_routine[reason];
+    case RECORD_NEVER:
+        break;
+    }
+    return false;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pin.c - the life of a PIN: set once with an activation code, proved to unlock, changed, and let go.
+ */
+#include <string.h>
+
+#include "proto/digest.h"
+#include "proxy/service/activation.h"
+#include "proxy/service/change.h"
+#include "proxy/service/handlers.h"
+#include "proxy/service/message.h"
+#include "proxy/service/pin_proof.h"
+#include "proxy/service/random.h"
+#include "proxy/service/refusal.h"
+#include "proxy/service/snapshot.h"
+
+/* ------------------------------------------------------------------------------------------------- SetPin */
+
+/* What custody made is taken back unless the rows that name it were stored. */
+struct creation {
+    const struct custody_ops *ops;
+    struct custody *custody;
+    struct token_row token; /* custody fills in the partition */
+};
+
+static void creation_undo(struct creation *creation)
+{
+    if (creation->ops)
+        creation->ops->undo(creation->custody, &creation->token);
+}
+DEFINE_CLEAR(creation_undo, struct creation);
+
+static enum reason create_secret(struct service *service, struct call *call, struct bytes s,
+                                 struct creation *creation, struct access_row *row)
+{
+    enum reason reason = pin_row_name(service, &call->token, 1, row);
+    const struct custody_ops *ops = custody_kinds[call->token.custody];
+    CK_RV rv;
+
+    if (reason != REASON_NONE)
+        return reason;
+    creation->custody = service->custody[call->token.custody];
+    creation->token = call->token;
+    if (!creation->custody)
+        return REASON_UNAVAILABLE;
+    rv = ops->create(creation->custody, &creation->token, s, row);
+    if (rv != CKR_OK)
+        return refusal_of_rv(rv);
+    creation->ops = ops;
+    return pin_row_finish(service, &creation->token, s, row);
+}
+
+/* The code is used up in the transaction that stores the PIN's row: of two at once, one finds it gone. */
+static enum reason store_first_pin(struct service *service, struct call *call,
+                                   const struct creation *creation, struct access_row *row)
+{
+    CLEANUP(change_clear) struct change change = { 0 };
+    enum reason reason = change_begin(service, call->token.name, &change);
+
+    if (reason != REASON_NONE)
+        return reason;
+    if (change.token.pin_version != 0)
+        return REASON_PIN_ALREADY_SET;
+    if (memcmp(change.token.activation, call->token.activation, HASH_LEN) != 0)
+        return REASON_CODE_INCORRECT; /* a newer code was given out meanwhile */
+    reason = refusal_of_store(store_access_insert(service->access.store, row));
+    if (reason != REASON_NONE)
+        return reason;
+    memcpy(change.token.partition, creation->token.partition, sizeof(change.token.partition));
+    memset(change.token.activation, 0, HASH_LEN);
+    change.token.activation_until_ms = 0;
+    change.token.pin_version = row->version;
+    return change_commit(service, &change);
+}
+
+enum reason handle_SetPin(struct service *service, struct call *call, const ProtobufCMessage *request,
+                          ProtobufCMessage *reply)
+{
+    const Privyseal__V1__SetPinRequest *ask = (const Privyseal__V1__SetPinRequest *)request;
+    Privyseal__V1__SetPinResponse *answer = (Privyseal__V1__SetPinResponse *)reply;
+    CLEANUP(access_row_clear) struct access_row row = { 0 };
+    CLEANUP(creation_undo) struct creation creation = { 0 };
+    struct bytes s = message_bytes(&ask->stretched_pin);
+    enum reason reason = pin_check_certificate(call, message_bytes(&ask->certificate_hash));
+
+    if (reason == REASON_NONE && s.len != STRETCHED_PIN_LEN)
+        reason = REASON_MALFORMED;
+    if (reason == REASON_NONE && call->token.pin_version != 0)
+        reason = REASON_PIN_ALREADY_SET;
+    if (reason == REASON_NONE)
+        reason = activation_check(service, &call->token, message_bytes(&ask->activation_code), call->now_ms);
+    if (reason == REASON_NONE)
+        reason = create_secret(service, call, s, &creation, &row);
+    if (reason == REASON_NONE)
+        reason = store_first_pin(service, call, &creation, &row);
+    if (reason != REASON_NONE)
+        return reason;
+    creation.ops = NULL; /* stored: it stays */
+    answer->pin_version = row.version;
+    return REASON_NONE;
+}
+
+/* ------------------------------------------------------------------------------------------------- Unlock */
+
+/* A lease that leases_add() has not taken. */
+static void lease_discard(struct lease *lease)
+{
+    if (lease->custody_token)
+        lease->custody->close(lease->custody_token);
+    session_keys_clear(&lease->keys);
+    free(lease);
+}
+DEFINE_CLEANUP(lease_discard, struct lease *);
+
+/* Its first two bytes name this signer, so that the front can route by them. */
+static int name_lease(const struct service *service, uint8_t id[LEASE_LEN])
+{
+    id[0] = (uint8_t)(service->config->signer >> 8);
+    id[1] = (uint8_t)service->config->signer;
+    return random_fill(id + 2, LEASE_LEN - 2);
+}
+
+static enum reason lease_make(struct service *service, const struct call *call, struct bytes client_secret,
+                              struct opened *opened, struct lease **ret)
+{
+    CLEANUP(lease_discard) struct lease *lease = calloc(1, sizeof(*lease));
+    uint8_t id[LEASE_LEN];
+    int r;
+
+    if (!lease || name_lease(service, id) < 0)
+        return REASON_INTERNAL;
+    r = store_grant_get(service->access.store, call->caller.principal.id, call->token.id, &lease->grant_bits);
+    if (r < 0)
+        return refusal_of_store(r);
+    if (session_keys_derive(NULL, service->config->realm, call->token.name, client_secret, call->challenge,
+                            BYTES_OF_ARRAY(id), BYTES_OF_ARRAY(call->caller.certificate_hash),
+                            &lease->keys) < 0)
+        return REASON_INTERNAL;
+    lease->caller = call->caller;
+    lease->token = call->token;
+    lease->custody = opened->custody;
+    lease->custody_token = TAKE(opened->token);
+    *ret = TAKE(lease);
+    return REASON_NONE;
+}
+
+/* The caller compares it with the snapshot that came without proof. */
+static enum reason fill_snapshot_hash(struct service *service, const struct call *call,
+                                      Privyseal__V1__UnlockResponse *answer)
+{
+    CLEANUP(secret_free) struct secret *snapshot = NULL;
+    uint8_t hash[HASH_LEN];
+    enum reason reason = snapshot_build(service, &call->token, &snapshot);
+
+    if (reason != REASON_NONE)
+        return reason;
+    if (digest_sha256(NULL, secret_bytes(snapshot), hash) < 0 ||
+        message_set_bytes(&answer->snapshot_hash, BYTES_OF_ARRAY(hash)) < 0)
+        return REASON_INTERNAL;
+    return REASON_NONE;
+}
+
+static enum reason give_lease(struct service *service, const struct call *call, struct lease *made,
+                              Privyseal__V1__UnlockResponse *answer)
+{
+    CLEANUP(lease_discard) struct lease *lease = made;
+
+    answer->idle_ms = service->config->leases.idle_ms;
+    answer->life_ms = service->config->leases.life_ms;
+    if (message_set_bytes(&answer->lease, BYTES_OF_ARRAY(lease->keys.lease)) < 0 ||
+        leases_add(service->leases, lease, call->now_ms) < 0)
+        return REASON_INTERNAL;
+    lease = NULL;
+    return REASON_NONE;
+}
+
+enum reason handle_Unlock(struct service *service, struct call *call, const ProtobufCMessage *request,
+                          ProtobufCMessage *reply)
+{
+    const Privyseal__V1__UnlockRequest *ask = (const Privyseal__V1__UnlockRequest *)request;
+    Privyseal__V1__UnlockResponse *answer = (Privyseal__V1__UnlockResponse *)reply;
+    const struct pin_proof proof = {
+        .pin_version = ask->pin_version,
+        .s = message_bytes(&ask->stretched_pin),
+        .certificate_hash = message_bytes(&ask->certificate_hash),
+    };
+    CLEANUP(opened_clear) struct opened opened = { 0 };
+    struct lease *lease = NULL;
+    enum reason reason;
+
+    if (ask->client_secret.len != CLIENT_SECRET_LEN)
+        return REASON_MALFORMED;
+    reason = pin_proof_open(service, call, &proof, &opened);
+    if (reason == REASON_NONE)
+        reason = fill_snapshot_hash(service, call, answer);
+    if (reason == REASON_NONE)
+        reason = lease_make(service, call, message_bytes(&ask->client_secret), &opened, &lease);
+    return reason == REASON_NONE ? give_lease(service, call, lease, answer) : reason;
+}
+
+/* The dispatcher removes the lease when the answer has been protected under its keys. */
+enum reason handle_Lock(struct service *service, struct call *call, const ProtobufCMessage *request,
+                        ProtobufCMessage *reply)
+{
+    (void)service;
+    (void)request;
+    (void)reply;
+    call->ends_lease = true;
+    return REASON_NONE;
+}
+
+/* ---------------------------------------------------------------------------------------------- ChangePin */
+
+/* One transaction: the old row goes, and with it what every older PIN and every other device could open. */
+static enum reason store_new_pin(struct service *service, const struct call *call, struct access_row *row)
+{
+    CLEANUP(change_clear) struct change change = { 0 };
+    struct store *store = service->access.store;
+    enum reason reason = change_begin(service, call->token.name, &change);
+
+    if (reason != REASON_NONE)
+        return reason;
+    if (change.token.pin_version != call->token.pin_version)
+        return REASON_PIN_CHANGED;
+    reason = refusal_of_store(store_access_delete(store, change.token.id, ACCESS_PIN));
+    if (reason == REASON_NONE)
+        reason = refusal_of_store(store_access_insert(store, row));
+    if (reason != REASON_NONE)
+        return reason;
+    change.token.pin_version = row->version;
+    return change_commit(service, &change);
+}
+
+static enum reason change_secret(struct service *service, const struct call *call,
+                                 const struct opened *opened, struct bytes old_s, struct bytes new_s,
+                                 uint32_t *ret_version)
+{
+    CLEANUP(access_row_clear) struct access_row row = { 0 };
+    enum reason reason = pin_row_name(service, &call->token, call->token.pin_version + 1, &row);
+    CK_RV rv;
+
+    if (reason != REASON_NONE)
+        return reason;
+    rv = opened->custody->change_secret(opened->token, old_s, new_s, &row);
+    if (rv != CKR_OK)
+        return refusal_of_rv(rv);
+    reason = pin_row_finish(service, &call->token, new_s, &row);
+    if (reason == REASON_NONE)
+        reason = store_new_pin(service, call, &row);
+    opened->custody->settle(opened->token, old_s, new_s, reason == REASON_NONE);
+    *ret_version = row.version;
+    return reason;
+}
+
+enum reason handle_ChangePin(struct service *service, struct call *call, const ProtobufCMessage *request,
+                             ProtobufCMessage *reply)
+{
+    const Privyseal__V1__ChangePinRequest *ask = (const Privyseal__V1__ChangePinRequest *)request;
+    Privyseal__V1__ChangePinResponse *answer = (Privyseal__V1__ChangePinResponse *)reply;
+    const struct pin_proof proof = {
+        .pin_version = ask->pin_version,
+        .s = message_bytes(&ask->stretched_pin),
+        .certificate_hash = message_bytes(&ask->certificate_hash),
+    };
+    struct bytes new_s = message_bytes(&ask->new_stretched_pin);
+    CLEANUP(opened_clear) struct opened opened = { 0 };
+    enum reason reason;
+
+    if (new_s.len != STRETCHED_PIN_LEN)
+        return REASON_MALFORMED;
+    reason = pin_proof_open(service, call, &proof, &opened);
+    if (reason == REASON_NONE)
+        reason = change_secret(service, call, &opened, proof.s, new_s, &answer->pin_version);
+    if (reason == REASON_NONE) /* here at once; at other signers at their next recheck */
+        leases_sweep(service->leases, call->now_ms, call->token.id);
+    return reason;
+}

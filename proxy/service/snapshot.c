@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * snapshot.c - rows into messages, in an order of their own.
+ */
+#include "proxy/service/snapshot.h"
+
+#include <string.h>
+
+#include "proto/mechanism.h"
+#include "proxy/service/key_kind.h"
+#include "proxy/service/message.h"
+#include "proxy/service/refusal.h"
+
+static int compare_keys(const void *a, const void *b)
+{
+    const struct key_row *left = a, *right = b;
+
+    if (left->created_ms != right->created_ms)
+        return left->created_ms < right->created_ms ? -1 : 1;
+    return memcmp(left->name, right->name, KEY_NAME_LEN);
+}
+
+void contents_clear(struct contents *contents)
+{
+    key_rows_free(contents->keys, contents->key_count);
+    certificate_rows_free(contents->certificates, contents->certificate_count);
+    *contents = (struct contents){ 0 };
+}
+
+enum reason contents_load(struct service *service, int64_t token_id, struct contents *ret)
+{
+    CLEANUP(contents_clear) struct contents contents = { 0 };
+    struct store *store = service->access.store;
+    int r = store_key_list(store, token_id, &contents.keys, &contents.key_count);
+
+    if (r == 0)
+        r = store_certificate_list(store, token_id, &contents.certificates, &contents.certificate_count);
+    if (r < 0)
+        return refusal_of_store(r);
+    for (size_t i = 0; i < contents.key_count; i++) {
+        enum reason reason = row_check_key(&service->access, &contents.keys[i]);
+
+        if (reason != REASON_NONE)
+            return reason;
+    }
+    if (contents.key_count)
+        qsort(contents.keys, contents.key_count, sizeof(contents.keys[0]), compare_keys);
+    *ret = contents;
+    contents = (struct contents){ 0 };
+    return REASON_NONE;
+}
+
+enum reason key_info(const struct key_row *key, Privyseal__V1__KeyInfo **ret)
+{
+    CLEANUP(message_free) ProtobufCMessage *message = NULL;
+    Privyseal__V1__KeyInfo *info;
+
+    if (message_new(&privyseal__v1__key_info__descriptor, &message) < 0)
+        return REASON_INTERNAL;
+    info = (Privyseal__V1__KeyInfo *)message;
+    info->key_type = key->key_type;
+    info->bits = key->bits;
+    info->created_unix = (uint64_t)key->created_ms / 1000;
+    info->expires_unix = (uint64_t)key->expires_ms / 1000;
+    if (message_set_bytes(&info->id, BYTES(key->name, KEY_ID_LEN)) < 0 ||
+        message_set_bytes(&info->name, BYTES_OF_ARRAY(key->name)) < 0 ||
+        message_set_text(&info->label, key->label) < 0 ||
+        message_set_bytes(&info->public_key, buffer_bytes(&key->spki)) < 0)
+        return REASON_INTERNAL;
+    message = NULL;
+    *ret = info;
+    return REASON_NONE;
+}
+
+enum reason certificate_info(const struct certificate_row *certificate, Privyseal__V1__CertificateInfo **ret)
+{
+    CLEANUP(message_free) ProtobufCMessage *message = NULL;
+    Privyseal__V1__CertificateInfo *info;
+
+    if (message_new(&privyseal__v1__certificate_info__descriptor, &message) < 0)
+        return REASON_INTERNAL;
+    info = (Privyseal__V1__CertificateInfo *)message;
+    if (message_set_bytes(&info->id, BYTES(certificate->key_name, KEY_ID_LEN)) < 0 ||
+        message_set_text(&info->label, certificate->label) < 0 ||
+        message_set_bytes(&info->der, buffer_bytes(&certificate->der)) < 0)
+        return REASON_INTERNAL;
+    message = NULL;
+    *ret = info;
+    return REASON_NONE;
+}
+
+/* The arrays below grow in place: what is there when memory ends is freed with the message that holds them. */
+
+enum reason contents_keys(const struct contents *contents, size_t *ret_count, Privyseal__V1__KeyInfo ***ret)
+{
+    enum reason reason = REASON_NONE;
+
+    *ret = message_alloc(contents->key_count * sizeof(**ret));
+    if (!*ret)
+        return REASON_INTERNAL;
+    for (size_t i = 0; reason == REASON_NONE && i < contents->key_count; i++) {
+        reason = key_info(&contents->keys[i], &(*ret)[i]);
+        if (reason == REASON_NONE)
+            (*ret_count)++;
+    }
+    return reason;
+}
+
+static const struct certificate_row *certificate_of(const struct contents *contents,
+                                                    const uint8_t key_name[KEY_NAME_LEN])
+{
+    for (size_t i = 0; i < contents->certificate_count; i++)
+        if (memcmp(contents->certificates[i].key_name, key_name, KEY_NAME_LEN) == 0)
+            return &contents->certificates[i];
+    return NULL;
+}
+
+enum reason contents_certificates(const struct contents *contents, size_t *ret_count,
+                                  Privyseal__V1__CertificateInfo ***ret)
+{
+    *ret = message_alloc(contents->key_count * sizeof(**ret)); /* at most one certificate a key */
+    if (!*ret)
+        return REASON_INTERNAL;
+    for (size_t i = 0; i < contents->key_count; i++) {
+        const struct certificate_row *row = certificate_of(contents, contents->keys[i].name);
+        enum reason reason = row ? certificate_info(row, &(*ret)[*ret_count]) : REASON_NONE;
+
+        if (reason != REASON_NONE)
+            return reason;
+        if (row)
+            (*ret_count)++;
+    }
+    return REASON_NONE;
+}
+
+static bool is_offered(const struct service *service, const struct token_row *token,
+                       const struct mechanism *mechanism)
+{
+    return mechanism->key_type != CK_UNAVAILABLE_INFORMATION &&
+           key_kind_is_held(service, token->custody, mechanism->key_type);
+}
+
+static enum reason fill_mechanisms(const struct service *service, const struct token_row *token,
+                                   Privyseal__V1__Snapshot *snapshot)
+{
+    const struct mechanism *mechanism;
+    size_t count = 0;
+
+    while (mechanism_at(count))
+        count++;
+    snapshot->mechanism = message_alloc(count * sizeof(*snapshot->mechanism));
+    if (!snapshot->mechanism)
+        return REASON_INTERNAL;
+    for (size_t i = 0; (mechanism = mechanism_at(i)); i++)
+        if (is_offered(service, token, mechanism))
+            snapshot->mechanism[snapshot->n_mechanism++] = mechanism->type;
+    return REASON_NONE;
+}
+
+static enum reason fill_names(const struct service *service, const struct token_row *token,
+                              Privyseal__V1__Snapshot *snapshot)
+{
+    snapshot->version = token->version;
+    snapshot->custody = (Privyseal__V1__Custody)token->custody;
+    if (message_set_text(&snapshot->realm, service->config->realm) < 0 ||
+        message_set_text(&snapshot->token, token->name) < 0 ||
+        message_set_text(&snapshot->serial, token->serial) < 0)
+        return REASON_INTERNAL;
+    return REASON_NONE;
+}
+
+enum reason snapshot_build(struct service *service, const struct token_row *token, struct secret **ret)
+{
+    CLEANUP(contents_clear) struct contents contents = { 0 };
+    CLEANUP(message_free) ProtobufCMessage *message = NULL;
+    Privyseal__V1__Snapshot *snapshot;
+    enum reason reason = contents_load(service, token->id, &contents);
+
+    if (reason != REASON_NONE)
+        return reason;
+    if (message_new(&privyseal__v1__snapshot__descriptor, &message) < 0)
+        return REASON_INTERNAL;
+    snapshot = (Privyseal__V1__Snapshot *)message;
+    reason = fill_names(service, token, snapshot);
+    if (reason == REASON_NONE)
+        reason = contents_keys(&contents, &snapshot->n_key, &snapshot->key);
+    if (reason == REASON_NONE)
+        reason = contents_certificates(&contents, &snapshot->n_certificate, &snapshot->certificate);
+    if (reason == REASON_NONE)
+        reason = fill_mechanisms(service, token, snapshot);
+    if (reason != REASON_NONE)
+        return reason;
+    return message_pack(message, ret) < 0 ? REASON_INTERNAL : REASON_NONE;
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * users.c - what operators do to users. None of it yields a signature: a user without an unlocked token has no keys,
+ * and an operator never learns a PIN.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "include/table.h"
+#include "proto/certificate.h"
+#include "proto/name.h"
+#include "proxy/service/activation.h"
+#include "proxy/service/change.h"
+#include "proxy/service/handlers.h"
+#include "proxy/service/message.h"
+#include "proxy/service/random.h"
+#include "proxy/service/refusal.h"
+#include "proxy/service/roles.h"
+#include "proxy/service/snapshot.h"
+
+#define ACTIVATION_HOURS_DEFAULT 168  /* a week */
+#define ACTIVATION_HOURS_MAX     2160 /* ninety days: a code that nobody used is a door left ajar */
+#define HOUR_MS                  3600000
+
+/* The user an operator's call is about stands in the record where a token's name does: they are one. */
+static enum reason record_user(struct call *call, const char *user)
+{
+    if (!name_is_valid(bytes_of_text(user)))
+        return REASON_MALFORMED;
+    call->record.token = user;
+    return REASON_NONE;
+}
+
+/* Operators may know what does not exist. */
+static enum reason load_user(struct service *service, struct call *call, const char *user,
+                             struct token_row *ret)
+{
+    enum reason reason = record_user(call, user);
+
+    if (reason == REASON_NONE)
+        reason = token_load(&service->access, user, ret);
+    return reason == REASON_NOT_PERMITTED ? REASON_NOT_FOUND : reason;
+}
+
+/* ------------------------------------------------------------------------------------------------ AddUser */
+
+static enum reason check_custody(const struct service *service, struct call *call, int custody)
+{
+    switch (custody) {
+    case TOKEN_WRAPPED:
+        return REASON_NONE;
+    case TOKEN_PARTITION:
+        if (service->config->partition_home >= 0)
+            return REASON_NONE;
+        call->sentence = "this deployment has no signer for partitions: set partitions = yes under [server]";
+        return REASON_NOT_FOUND;
+    default:
+        return REASON_MALFORMED;
+    }
+}
+
+static enum reason fill_token(struct service *service, const struct call *call,
+                              const Privyseal__V1__AddUserRequest *ask, const uint8_t *code,
+                              struct token_row *row)
+{
+    uint32_t hours = ask->activation_hours ? ask->activation_hours : ACTIVATION_HOURS_DEFAULT;
+    bool is_partition = ask->custody == (Privyseal__V1__Custody)TOKEN_PARTITION;
+    uint8_t serial[SERIAL_LEN / 2];
+    enum reason reason;
+
+    if (hours > ACTIVATION_HOURS_MAX)
+        return REASON_MALFORMED;
+    if (random_fill(serial, sizeof(serial)) < 0)
+        return REASON_INTERNAL;
+    *row = (struct token_row){
+        .custody = (enum token_custody)ask->custody,
+        .home = is_partition ? service->config->partition_home : -1,
+        .enabled = true,
+        .version = 1,
+        .sequence = 1,
+        .created_ms = call->now_ms,
+        .activation_until_ms = call->now_ms + (int64_t)hours * HOUR_MS,
+    };
+    strcpy(row->name, ask->user); /* name_is_valid: at most NAME_MAX_LEN */
+    hex_encode(BYTES_OF_ARRAY(serial), row->serial);
+    reason = activation_hmac(service, row->name, BYTES(code, ACTIVATION_CODE_LEN), row->activation);
+    return reason == REASON_NONE ? row_mac_token(&service->access, row) : reason;
+}
+
+/* A principal that is there already (an application, an operator) gets its token and stays what it is. */
+static int find_or_add_principal(struct store *store, const char *name, int64_t now_ms,
+                                 struct principal_row *ret)
+{
+    struct principal_row row = { .enabled = true, .created_ms = now_ms };
+    int r = store_principal_by_name(store, name, ret);
+
+    if (r != -ENOENT)
+        return r;
+    strcpy(row.name, name); /* name_is_valid: at most NAME_MAX_LEN */
+    r = store_principal_insert(store, &row);
+    if (r == 0)
+        *ret = row;
+    return r;
+}
+
+static enum reason store_user(struct service *service, int64_t now_ms, struct token_row *token)
+{
+    struct store *store = service->access.store;
+    struct principal_row principal;
+    int r = store_begin(store);
+
+    if (r < 0)
+        return refusal_of_store(r);
+    r = find_or_add_principal(store, token->name, now_ms, &principal);
+    if (r == 0)
+        r = store_token_insert(store, token);
+    if (r == 0)
+        r = store_grant_put(store, principal.id, token->id, GRANT_SEE | GRANT_SIGN | GRANT_MAKE_KEYS);
+    if (r == 0)
+        r = store_commit(store);
+    if (r < 0)
+        store_rollback(store);
+    return refusal_of_store(r);
+}
+
+enum reason handle_AddUser(struct service *service, struct call *call, const ProtobufCMessage *request,
+                           ProtobufCMessage *reply)
+{
+    const Privyseal__V1__AddUserRequest *ask = (const Privyseal__V1__AddUserRequest *)request;
+    Privyseal__V1__AddUserResponse *answer = (Privyseal__V1__AddUserResponse *)reply;
+    CLEANUP(secret_free) struct secret *code = NULL;
+    struct token_row token;
+    enum reason reason = record_user(call, ask->user);
+
+    if (reason == REASON_NONE)
+        reason = check_custody(service, call, (int)ask->custody);
+    if (reason != REASON_NONE)
+        return reason;
+    if (secret_random(ACTIVATION_CODE_LEN, &code) < 0)
+        return REASON_INTERNAL;
+    reason = fill_token(service, call, ask, code->data, &token);
+    if (reason == REASON_NONE)
+        reason = store_user(service, call->now_ms, &token);
+    if (reason != REASON_NONE)
+        return reason;
+    answer->expires_unix = (uint64_t)token.activation_until_ms / 1000;
+    return message_set_bytes(&answer->activation_code, secret_bytes(code)) < 0 ? REASON_INTERNAL
+                                                                               : REASON_NONE;
+}
+
+/* -------------------------------------------------------------------------------------- ListUsers, ShowUser */
+
+static enum reason fill_info(struct service *service, const struct call *call, const struct token_row *token,
+                             const struct contents *contents, Privyseal__V1__UserInfo *info)
+{
+    uint32_t retry_after_ms;
+    enum reason reason;
+
+    info->enabled = token->enabled;
+    info->custody = (Privyseal__V1__Custody)token->custody;
+    info->keys = (uint32_t)contents->key_count;
+    info->certificates = (uint32_t)contents->certificate_count;
+    info->created_unix = (uint64_t)token->created_ms / 1000;
+    if (message_set_text(&info->user, token->name) < 0)
+        return REASON_INTERNAL;
+    reason = attempt_state(&service->access, token, NULL, call->now_ms, &info->pin_state, &retry_after_ms,
+                           &info->failures);
+    if (reason == REASON_NONE && token->pin_version == 0)
+        info->pin_state = PRIVYSEAL__V1__PIN_STATE__PIN_STATE_NOT_SET;
+    return reason;
+}
+
+static enum reason make_info(struct service *service, const struct call *call, const struct token_row *token,
+                             const struct contents *contents, Privyseal__V1__UserInfo **ret)
+{
+    CLEANUP(message_free) ProtobufCMessage *message = NULL;
+    enum reason reason;
+
+    if (message_new(&privyseal__v1__user_info__descriptor, &message) < 0)
+        return REASON_INTERNAL;
+    reason = fill_info(service, call, token, contents, (Privyseal__V1__UserInfo *)message);
+    if (reason == REASON_NONE)
+        *ret = (Privyseal__V1__UserInfo *)TAKE(message);
+    return reason;
+}
+
+static enum reason list_user(struct service *service, struct call *call, const struct token_row *token,
+                             Privyseal__V1__ListUsersResponse *answer)
+{
+    CLEANUP(contents_clear) struct contents contents = { 0 };
+    enum reason reason = row_check_token(&service->access, token);
+
+    if (reason == REASON_NONE)
+        reason = contents_load(service, token->id, &contents);
+    if (reason == REASON_NONE)
+        reason = make_info(service, call, token, &contents, &answer->user[answer->n_user]);
+    if (reason == REASON_NONE)
+        answer->n_user++;
+    else
+        snprintf(call->text.note, sizeof(call->text.note), "at %s", token->name);
+    return reason;
+}
+
+enum reason handle_ListUsers(struct service *service, struct call *call, const ProtobufCMessage *request,
+                             ProtobufCMessage *reply)
+{
+    const Privyseal__V1__ListUsersRequest *ask = (const Privyseal__V1__ListUsersRequest *)request;
+    Privyseal__V1__ListUsersResponse *answer = (Privyseal__V1__ListUsersResponse *)reply;
+    CLEANUP(free) void *memory = NULL;
+    struct token_row *rows = NULL;
+    unsigned limit = ask->limit ? ask->limit : 100;
+    enum reason reason = REASON_NONE;
+    size_t count = 0;
+    int r;
+
+    if (limit > 1000)
+        return REASON_MALFORMED;
+    r = store_token_list(service->access.store, ask->after, limit + 1, &rows, &count);
+    memory = rows;
+    if (r < 0)
+        return refusal_of_store(r);
+    answer->more = count > limit;
+    count = count > limit ? limit : count;
+    answer->user = message_alloc(count * sizeof(*answer->user));
+    if (!answer->user)
+        return REASON_INTERNAL;
+    call->record.note = call->text.note;
+    for (size_t i = 0; reason == REASON_NONE && i < count; i++)
+        reason = list_user(service, call, &rows[i], answer);
+    return reason;
+}
+
+static enum reason make_device(const struct principal_certificate_row *row, Privyseal__V1__DeviceInfo **ret)
+{
+    CLEANUP(message_free) ProtobufCMessage *message = NULL;
+    Privyseal__V1__DeviceInfo *info;
+
+    if (message_new(&privyseal__v1__device_info__descriptor, &message) < 0)
+        return REASON_INTERNAL;
+    info = (Privyseal__V1__DeviceInfo *)message;
+    info->not_after_unix = (uint64_t)row->not_after_ms / 1000;
+    info->revoked = row->revoked;
+    if (message_set_bytes(&info->fingerprint, BYTES_OF_ARRAY(row->hash)) < 0 ||
+        message_set_text(&info->role, role_word(row->role)) < 0)
+        return REASON_INTERNAL;
+    *ret = (Privyseal__V1__DeviceInfo *)TAKE(message);
+    return REASON_NONE;
+}
+
+static enum reason fill_devices(struct service *service, const char *user,
+                                Privyseal__V1__ShowUserResponse *answer)
+{
+    CLEANUP(free) void *memory = NULL;
+    struct principal_certificate_row *rows = NULL;
+    struct principal_row principal;
+    enum reason reason = REASON_NONE;
+    size_t count = 0;
+    int r = store_principal_by_name(service->access.store, user, &principal);
+
+    if (r == 0)
+        r = store_principal_certificates(service->access.store, principal.id, &rows, &count);
+    memory = rows;
+    if (r < 0)
+        return refusal_of_store(r);
+    answer->device = message_alloc(count * sizeof(*answer->device));
+    if (!answer->device)
+        return REASON_INTERNAL;
+    for (size_t i = 0; reason == REASON_NONE && i < count; i++) {
+        reason = make_device(&rows[i], &answer->device[i]);
+        answer->n_device += reason == REASON_NONE;
+    }
+    return reason;
+}
+
+enum reason handle_ShowUser(struct service *service, struct call *call, const ProtobufCMessage *request,
+                            ProtobufCMessage *reply)
+{
+    const Privyseal__V1__ShowUserRequest *ask = (const Privyseal__V1__ShowUserRequest *)request;
+    Privyseal__V1__ShowUserResponse *answer = (Privyseal__V1__ShowUserResponse *)reply;
+    CLEANUP(contents_clear) struct contents contents = { 0 };
+    struct token_row token;
+    enum reason reason = load_user(service, call, ask->user, &token);
+
+    if (reason == REASON_NONE)
+        reason = contents_load(service, token.id, &contents);
+    if (reason == REASON_NONE)
+        reason = make_info(service, call, &token, &contents, &answer->info);
+    if (reason == REASON_NONE)
+        reason = contents_keys(&contents, &answer->n_key, &answer->key);
+    if (reason == REASON_NONE)
+        reason = contents_certificates(&contents, &answer->n_certificate, &answer->certificate);
+    return reason == REASON_NONE ? fill_devices(service, ask->user, answer) : reason;
+}
+
+/* -------------------------------------------------------------------------------- SetUserEnabled, UnlockPin */
+
+static enum reason store_enabled(struct service *service, const char *user, bool is_enabled,
+                                 int64_t *ret_token_id)
+{
+    CLEANUP(change_clear) struct change change = { 0 };
+    struct store *store = service->access.store;
+    struct principal_row principal;
+    enum reason reason = change_begin(service, user, &change);
+
+    if (reason == REASON_NONE)
+        reason = refusal_of_store(store_principal_by_name(store, user, &principal));
+    if (reason == REASON_NONE)
+        reason = refusal_of_store(store_principal_set_enabled(store, principal.id, is_enabled));
+    if (reason != REASON_NONE)
+        return reason;
+    *ret_token_id = change.token.id;
+    change.token.enabled = is_enabled;
+    return change_commit(service, &change);
+}
+
+enum reason handle_SetUserEnabled(struct service *service, struct call *call, const ProtobufCMessage *request,
+                                  ProtobufCMessage *reply)
+{
+    const Privyseal__V1__SetUserEnabledRequest *ask = (const Privyseal__V1__SetUserEnabledRequest *)request;
+    int64_t token_id = 0;
+    enum reason reason = record_user(call, ask->user);
+
+    (void)reply;
+    call->record.note = ask->enabled ? "enabled" : "disabled";
+    if (reason == REASON_NONE)
+        reason = store_enabled(service, ask->user, ask->enabled, &token_id);
+    if (reason == REASON_NOT_PERMITTED)
+        return REASON_NOT_FOUND; /* no such token, and operators may know */
+    if (reason == REASON_NONE && !ask->enabled)
+        leases_sweep(service->leases, call->now_ms, token_id);
+    return reason;
+}
+
+enum reason handle_UnlockPin(struct service *service, struct call *call, const ProtobufCMessage *request,
+                             ProtobufCMessage *reply)
+{
+    const Privyseal__V1__UnlockPinRequest *ask = (const Privyseal__V1__UnlockPinRequest *)request;
+    Privyseal__V1__UnlockPinResponse *answer = (Privyseal__V1__UnlockPinResponse *)reply;
+    uint32_t retry_after_ms, failures;
+    struct token_row token;
+    enum reason reason = load_user(service, call, ask->user, &token);
+
+    if (reason == REASON_NONE)
+        reason = attempt_state(&service->access, &token, NULL, call->now_ms, &answer->pin_state,
+                               &retry_after_ms, &failures);
+    return reason == REASON_NONE ? attempt_clear(&service->access, &token) : reason;
+}
