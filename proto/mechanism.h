@@ -3,7 +3,7 @@
  * mechanism.h - the mechanisms of a remote signing token: one table for module, policy and signer.
  *
  * The module turns a hash-and-sign mechanism into its raw one (the hash is computed locally); only raw ones travel.
- * Source: PKCS#11 v3.1 6.1 (RSA), 6.3 (elliptic curve), Table of CK_MECHANISM_INFO flags 3.? (C_GetMechanismInfo).
+ * Source: PKCS#11 v3.1 6.1 (RSA), 6.3 (Elliptic Curve), 5.5.6 (C_GetMechanismInfo).
  */
 #pragma once
 
@@ -49,7 +49,7 @@ CK_MECHANISM_TYPE mechanism_hash_of_digest_info(struct bytes data);
 /*
  * Whether @data may be signed by a raw mechanism with a key of @bits: length limits, PSS salt and hash agreement.
  * Errors: REASON-able CK_RV: CKR_DATA_LEN_RANGE, CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID,
- * CKR_KEY_TYPE_INCONSISTENT.
+ * CKR_KEY_TYPE_INCONSISTENT, CKR_KEY_SIZE_RANGE.
  */
 MUST_CHECK CK_RV mechanism_check_raw(CK_MECHANISM_TYPE raw, CK_KEY_TYPE key_type, unsigned bits,
                                      const Privyseal__V1__PssParameters *pss, struct bytes data);
