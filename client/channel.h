@@ -34,6 +34,8 @@ struct channel_ops {
     /* The hash of the client certificate it presents. */
     void (*certificate_hash)(struct channel *channel, uint8_t ret[HASH_LEN]);
     void (*free)(struct channel *channel);
+    /* channel_abandon(); NULL: there is nothing to let go of. */
+    void (*abandon)(struct channel *channel);
 };
 
 /* The first member of every channel. */

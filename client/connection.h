@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * connection.h - one libcurl easy handle, which keeps one HTTP/2 connection to one endpoint alive between calls; and
+ * the descriptors of them all, so that a forked child can let go of them.
+ *
+ * Threads: a connection belongs to one call at a time. Its functions want the private library context set.
+ */
+#pragma once
+
+#include <curl/curl.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/config.h"
+#include "client/credentials.h"
+
+#define DESCRIPTORS_MAX 256 /* libcurl tries several addresses at once, so more than connections */
+
+/* Open sockets, -1 for a free place. No lock: a forked child reads it, and a lock might be held for ever there. */
+struct descriptors {
+    atomic_int list[DESCRIPTORS_MAX];
+};
+
+void descriptors_init(struct descriptors *descriptors);
+/* In a forked child: closes them all. Nothing is sent: the parent's connections go on. */
+void descriptors_close(struct descriptors *descriptors);
+
+struct connection {
+    CURL *easy;
+    size_t endpoint;
+    struct credentials *credentials;
+    struct curl_slist *resolve; /* what the handle was told about addresses */
+    int64_t idle_since_ms;
+    struct connection *next; /* in the pool */
+    char error[CURL_ERROR_SIZE];
+};
+
+/* Errors: -ENOMEM, -EIO (libcurl lacks an option: not the library we were built for). */
+MUST_CHECK int connection_new(const struct credentials *credentials, struct descriptors *descriptors,
+                              size_t endpoint, struct connection **ret);
+void connection_free(struct connection *connection);
+DEFINE_CLEANUP(connection_free, struct connection *);
+/* Tells the handle where the endpoint is: "host:port:addresses", or "" for a name that libcurl knows itself. */
+MUST_CHECK int connection_set_addresses(struct connection *connection, const char *addresses);

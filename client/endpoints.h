@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * endpoints.h - the proxies of a deployment: which one next, which ones rest, and what addresses they have.
+ *
+ * They are tried in the order of the configuration. One that cannot be reached rests: half a second first, twice as
+ * long each time, at most half a minute. When all rest, the one that would be back first is tried all the same.
+ * Threads: every function takes endpoints->lock; none holds it while a name is looked up.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/config.h"
+#include "include/bytes.h"
+
+struct endpoint {
+    const char *name; /* "host:port", the configuration's */
+    char *host;
+    unsigned failures;     /* guarded by lock, as the rest: in a row */
+    int64_t rest_until_ms; /* 0: not resting */
+    char *addresses;       /* "192.0.2.1,[2001:db8::1]"; NULL: not looked up */
+    int64_t resolved_ms;
+};
+
+struct endpoints {
+    pthread_mutex_t lock;
+    struct endpoint list[CONFIG_ENDPOINTS_MAX];
+    size_t count;
+};
+
+MUST_CHECK int endpoints_init(struct endpoints *endpoints, const struct deployment_config *deployment);
+void endpoints_clear(struct endpoints *endpoints);
+/* The best one whose bit is not in @tried; endpoints->count: none is left. */
+size_t endpoints_choose(struct endpoints *endpoints, unsigned tried, int64_t now_ms);
+void endpoints_report(struct endpoints *endpoints, size_t index, bool was_reached, int64_t now_ms);
+/*
+ * Appends "host:port:addresses" for CURLOPT_RESOLVE, or nothing for a name that needs no resolver. Looked up again
+ * after a minute and after a failure; an old answer serves while there is no new one.
+ * Errors: those of resolve_host().
+ */
+MUST_CHECK int endpoints_addresses(struct endpoints *endpoints, size_t index, int64_t deadline_ms,
+                                   struct buffer *ret, const char **why);

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* grpc.c - frames, status trailers, and the two encodings they use. */
+#include "client/grpc.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "include/table.h"
+
+#define DETAILS_MAX 16384 /* of base64: a Failure has some 200 bytes */
+
+void grpc_frame(struct bytes message, struct buffer *ret)
+{
+    buffer_append_u8(ret, 0); /* not compressed */
+    buffer_append_u32(ret, (uint32_t)message.len);
+    buffer_append(ret, message);
+}
+
+static int base64_value(uint8_t c)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *found = c ? strchr(digits, c) : NULL;
+
+    return found ? (int)(found - digits) : -1;
+}
+
+int grpc_base64_decode(struct bytes text, struct buffer *ret)
+{
+    uint32_t bits = 0;
+    unsigned held = 0;
+
+    while (text.len && text.data[text.len - 1] == '=')
+        text.len--;
+    if (text.len % 4 == 1)
+        return -EBADMSG;
+    for (size_t i = 0; i < text.len; i++) {
+        int value = base64_value(text.data[i]);
+
+        if (value < 0)
+            return -EBADMSG;
+        bits = bits << 6 | (uint32_t)value;
+        held += 6;
+        if (held >= 8) {
+            held -= 8;
+            buffer_append_u8(ret, (uint8_t)(bits >> held));
+        }
+    }
+    return ret->failed ? -ENOMEM : 0;
+}
+
+void grpc_answer_init(struct grpc_answer *answer, size_t reply_max)
+{
+    *answer = (struct grpc_answer){ .status = GRPC_UNKNOWN };
+    answer->body.limit = GRPC_PREFIX_LEN + reply_max;
+    answer->details.limit = DETAILS_MAX;
+}
+
+void grpc_answer_clear(struct grpc_answer *answer)
+{
+    buffer_clear(&answer->body);
+    buffer_clear(&answer->details);
+}
+
+static void take_content_type(struct grpc_answer *answer, struct bytes value)
+{
+    static const char type[] = "application/grpc";
+
+    answer->is_grpc =
+        value.len >= sizeof(type) - 1 && strncasecmp((const char *)value.data, type, sizeof(type) - 1) == 0;
+}
+
+static void take_status(struct grpc_answer *answer, struct bytes value)
+{
+    unsigned status = 0;
+
+    for (size_t i = 0; i < value.len && i < 3; i++)
+        status = isdigit(value.data[i]) ? status * 10 + (value.data[i] - '0') : GRPC_UNKNOWN;
+    answer->has_status = value.len > 0;
+    answer->status = status <= GRPC_UNAUTHENTICATED ? (enum grpc_status)status : GRPC_UNKNOWN;
+}
+
+/* For people to read: control characters become spaces, so that no server writes to a terminal. */
+static void take_message(struct grpc_answer *answer, struct bytes value)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < value.len && len + 1 < sizeof(answer->message); i++) {
+        uint8_t c = value.data[i];
+        char escape[3] = "";
+
+        if (c == '%' && i + 2 < value.len)
+            memcpy(escape, value.data + i + 1, 2);
+        if (*escape && hex_decode(escape, &c, 1) == 0)
+            i += 2;
+        answer->message[len++] = c < ' ' || c == 0x7f ? ' ' : (char)c;
+    }
+    answer->message[len] = '\0';
+}
+
+static void take_details(struct grpc_answer *answer, struct bytes value)
+{
+    buffer_clear(&answer->details);
+    buffer_append(&answer->details, value);
+}
+
+static const struct {
+    const char *name;
+    void (*take)(struct grpc_answer *answer, struct bytes value);
+} grpc_headers[] = {
+    { "content-type", take_content_type },
+    { "grpc-message", take_message },
+    { "grpc-status", take_status },
+    { "grpc-status-details-bin", take_details },
+};
+
+void grpc_answer_header(struct grpc_answer *answer, struct bytes line)
+{
+    const uint8_t *colon = line.len ? memchr(line.data, ':', line.len) : NULL;
+    size_t name_len = colon ? (size_t)(colon - line.data) : 0;
+    struct bytes value;
+
+    if (!colon)
+        return;
+    value = BYTES(colon + 1, line.len - name_len - 1);
+    while (value.len && isspace(value.data[0]))
+        value = BYTES(value.data + 1, value.len - 1);
+    while (value.len && isspace(value.data[value.len - 1]))
+        value.len--;
+    for (size_t i = 0; i < ARRAY_SIZE(grpc_headers); i++)
+        if (strlen(grpc_headers[i].name) == name_len &&
+            strncasecmp(grpc_headers[i].name, (const char *)line.data, name_len) == 0)
+            grpc_headers[i].take(answer, value);
+}
+
+/* grpc/doc/http-grpc-status-mapping.md: for answers that are not gRPC's, such as a gateway's. */
+static enum grpc_status status_of_http(long http_status)
+{
+    switch (http_status) {
+    case 400:
+        return GRPC_INTERNAL;
+    case 401:
+        return GRPC_UNAUTHENTICATED;
+    case 403:
+        return GRPC_PERMISSION_DENIED;
+    case 404:
+        return GRPC_UNIMPLEMENTED;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+        return GRPC_UNAVAILABLE;
+    default:
+        return GRPC_UNKNOWN;
+    }
+}
+
+/* Exactly one message, not compressed: all our methods are unary. */
+static void take_body(const struct grpc_answer *answer, struct channel_reply *ret)
+{
+    struct reader reader = reader_of(buffer_bytes(&answer->body));
+    uint8_t compressed = reader_u8(&reader);
+    struct bytes message = reader_run(&reader, reader_u32(&reader));
+
+    ret->status = GRPC_INTERNAL;
+    if (answer->body.failed || !reader_done(&reader) || compressed) {
+        snprintf(ret->detail, sizeof(ret->detail), "the answer is not one gRPC message");
+        return;
+    }
+    buffer_append(&ret->body, message);
+    if (!ret->body.failed)
+        ret->status = GRPC_OK;
+}
+
+void grpc_answer_finish(const struct grpc_answer *answer, long http_status, struct channel_reply *ret)
+{
+    CLEANUP(buffer_clear) struct buffer status = { 0 };
+
+    if (http_status != 200 || !answer->is_grpc) {
+        ret->status = status_of_http(http_status);
+        snprintf(ret->detail, sizeof(ret->detail), "the answer is not gRPC's (HTTP status %ld)", http_status);
+        return;
+    }
+    if (!answer->has_status) {
+        ret->status = GRPC_UNAVAILABLE; /* cut off before its end */
+        snprintf(ret->detail, sizeof(ret->detail), "the answer has no grpc-status");
+        return;
+    }
+    if (answer->status == GRPC_OK) {
+        take_body(answer, ret);
+        return;
+    }
+    ret->status = answer->status;
+    snprintf(ret->detail, sizeof(ret->detail), "%s", answer->message);
+    /* An unreadable failure is none: the status stands alone. */
+    if (answer->details.len == 0 || grpc_base64_decode(buffer_bytes(&answer->details), &status) < 0 ||
+        failure_unwrap_status(buffer_bytes(&status), &ret->failure) < 0)
+        buffer_clear(&ret->failure);
+}
