@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config.c - privyseald.conf, read by a table: each key has one row, which knows its place, its form and its default.
+ *
+ * Nothing is guessed: what the table does not know, and what it knows but cannot take, is an error with the file, the
+ * line and what was expected there.
+ */
+#include "proxy/config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <ini.h>
+
+#include "include/table.h"
+#include "proto/limits.h"
+#include "proto/name.h"
+
+struct key;
+
+/* Reads @value into the field @member. Errors: -EINVAL (not of the expected form), -ENOMEM. */
+typedef int parse_fn(const struct key *key, const char *value, void *member);
+
+static parse_fn parse_text, parse_realm, parse_listen, parse_number, parse_switch, parse_sync, parse_level,
+    parse_assignment;
+
+/* What a value looks like. */
+struct form {
+    parse_fn *parse;
+    bool is_text;         /* the field is a char *, which the config owns */
+    const char *expected; /* for people; NULL: a number in the key's range */
+};
+
+static const struct form form_text = { parse_text, true, "something" };
+static const struct form form_realm = { parse_realm, true,
+                                        "1 to 32 bytes of UTF-8 without : / \\ and quotes" };
+static const struct form form_addresses = { parse_listen, false,
+                                            "up to 8 addresses like 127.0.0.1:7443 or [::]:7443" };
+static const struct form form_number = { parse_number, false, NULL };
+static const struct form form_yes_no = { parse_switch, false, "yes or no" };
+static const struct form form_batch_write = { parse_sync, false, "batch or write" };
+static const struct form form_level = { parse_level, true, "error, warning, notice, info or debug" };
+static const struct form form_assignment = { parse_assignment, true, "NAME=VALUE" };
+
+struct key {
+    const char *section, *name;
+    const struct form *form;
+    size_t offset;
+    const char *fallback; /* as it would be written in the file */
+    bool is_required;
+    unsigned least, most; /* of a number */
+};
+
+#define AT(member)   offsetof(struct proxy_config, member)
+#define REQUIRED     NULL, true
+#define OPTIONAL     NULL, false
+#define DEFAULT(x)   #x, false
+#define NUMBER_OF(x) DEFAULT(x) /* of a macro: expanded first, then made text */
+#define DAY_MS       (24 * 60 * 60 * 1000)
+
+static const struct key keys[] = {
+    { "server", "realm", &form_realm, AT(realm), REQUIRED },
+    { "server", "state", &form_text, AT(state), OPTIONAL },
+    { "server", "listen", &form_addresses, AT(listen), REQUIRED },
+    { "server", "certificate", &form_text, AT(certificate), REQUIRED },
+    { "server", "key", &form_text, AT(key), REQUIRED },
+    { "server", "client_ca", &form_text, AT(client_ca), REQUIRED },
+    { "server", "seal_chain", &form_text, AT(seal_chain), REQUIRED },
+    { "server", "signers", &form_number, AT(signers), OPTIONAL, 1, 256 },
+    { "server", "partitions", &form_yes_no, AT(partitions), DEFAULT(no) },
+    { "server", "front_user", &form_text, AT(front_user), OPTIONAL },
+    { "server", "signer_user", &form_text, AT(signer_user), OPTIONAL },
+    { "server", "log_level", &form_level, AT(log_level), DEFAULT(info) },
+    { "limits", "max_connections", &form_number, AT(max_connections), DEFAULT(20000), 1, 1000000 },
+    { "limits", "max_connections_per_address", &form_number, AT(max_connections_per_address), DEFAULT(0), 0,
+      1000000 },
+    { "limits", "max_streams", &form_number, AT(max_streams), DEFAULT(100), 1, 1000 },
+    { "limits", "queue", &form_number, AT(queue), DEFAULT(256), 1, 65536 },
+    { "limits", "idle_ms", &form_number, AT(idle_ms), DEFAULT(600000), 1000, DAY_MS },
+    { "limits", "handshake_ms", &form_number, AT(handshake_ms), DEFAULT(10000), 100, 600000 },
+    { "limits", "rate", &form_number, AT(rate), DEFAULT(0), 0, 1000000 },
+    { "store", "url", &form_text, AT(store), "sqlite:store/privyseal.db", false },
+    { "audit", "directory", &form_text, AT(audit_directory), DEFAULT(audit) },
+    { "audit", "sync", &form_batch_write, AT(audit_write), DEFAULT(batch) },
+    { "hsm", "module", &form_text, AT(hsm_module), REQUIRED },
+    { "hsm", "environment", &form_assignment, AT(hsm_environment), OPTIONAL },
+    { "hsm", "token", &form_text, AT(hsm_token), REQUIRED },
+    { "hsm", "pin_file", &form_text, AT(hsm_pin_file), REQUIRED },
+    { "hsm", "partition_environment", &form_assignment, AT(hsm_partition_environment), OPTIONAL },
+    { "hsm", "partition_directory", &form_text, AT(hsm_partition_directory), OPTIONAL },
+    { "hsm", "allow_software_hsm", &form_yes_no, AT(allow_software_hsm), DEFAULT(no) },
+    { "hsm", "handles", &form_number, AT(hsm_handles), DEFAULT(10000), 1, 1000000 },
+    { "hsm", "recycle_after", &form_number, AT(recycle_after), DEFAULT(500000), 1, 100000000 },
+    { "pin", "argon2_memory_kib", &form_number, AT(argon2_memory_kib), NUMBER_OF(ARGON2_MEMORY_KIB_DEFAULT),
+      ARGON2_MEMORY_KIB_FLOOR, ARGON2_MEMORY_KIB_MAX },
+    { "pin", "argon2_passes", &form_number, AT(argon2_passes), NUMBER_OF(ARGON2_PASSES_DEFAULT),
+      ARGON2_PASSES_FLOOR, ARGON2_PASSES_MAX },
+    { "pin", "argon2_lanes", &form_number, AT(argon2_lanes), NUMBER_OF(ARGON2_LANES_DEFAULT), 1,
+      ARGON2_LANES_MAX },
+    { "lease", "idle_ms", &form_number, AT(lease_idle_ms), DEFAULT(900000), 1000, 7 * DAY_MS },
+    { "lease", "life_ms", &form_number, AT(lease_life_ms), DEFAULT(43200000), 1000, 7 * DAY_MS },
+    { "lease", "leases", &form_number, AT(leases), DEFAULT(4096), 1, 1000000 },
+    { "keys", "verify_every_ec", &form_yes_no, AT(verify_every_ec), DEFAULT(no) },
+    { "keys", "life_days", &form_number, AT(key_life_days), DEFAULT(1826), 1, 36525 },
+};
+
+/* A file on its way into a config. */
+struct loader {
+    const char *path;
+    struct proxy_config *config;
+    FILE *file;
+    unsigned line; /* the last that was read */
+    bool is_seen[ARRAY_SIZE(keys)];
+    int error; /* the first; nothing is read after it */
+    char *why; /* its words */
+};
+
+/* ---------------------------------------------------------------------------------------------------- errors */
+
+static int refuse(struct loader *loader, int error, unsigned line, const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* Keeps the first error: "FILE:LINE: words", without the line when that is 0. Returns @error. */
+static int refuse(struct loader *loader, int error, unsigned line, const char *format, ...)
+{
+    CLEANUP(free_string) char *words = NULL;
+    va_list arguments;
+    int len;
+
+    if (loader->error)
+        return loader->error;
+    loader->error = error;
+    va_start(arguments, format);
+    len = vasprintf(&words, format, arguments);
+    va_end(arguments);
+    if (len < 0) {
+        words = NULL;
+        return error;
+    }
+    len = line ? asprintf(&loader->why, "%s:%u: %s", loader->path, line, words)
+               : asprintf(&loader->why, "%s: %s", loader->path, words);
+    if (len < 0)
+        loader->why = NULL;
+    return error;
+}
+
+/* Changes of one character (Levenshtein) between two words, at most @most: more is reported as @most + 1. */
+static unsigned word_distance(const char *a, const char *b, unsigned most)
+{
+    unsigned row[64];
+    size_t b_len = strlen(b);
+
+    if (b_len >= ARRAY_SIZE(row))
+        return most + 1;
+    for (unsigned j = 0; j <= b_len; j++)
+        row[j] = j;
+    for (unsigned i = 1; a[i - 1]; i++) {
+        unsigned diagonal = row[0];
+
+        row[0] = i;
+        for (unsigned j = 1; j <= b_len; j++) {
+            unsigned change = diagonal + (a[i - 1] != b[j - 1]);
+            unsigned drop = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+
+            diagonal = row[j];
+            row[j] = change < drop ? change : drop;
+        }
+    }
+    return row[b_len] > most ? most + 1 : row[b_len];
+}
+
+#define TYPO_MAX 2 /* changes; beyond, a suggestion would be a guess */
+
+/* The key most like @name, in @section if it is as near there as elsewhere; NULL: none is near. */
+static const struct key *nearest_key(const char *section, const char *name)
+{
+    const struct key *key, *nearest = NULL;
+    unsigned least = 2 * TYPO_MAX + 2; /* distances doubled, plus one outside the section */
+
+    for (EACH_ROW(key, keys)) {
+        unsigned distance = word_distance(name, key->name, TYPO_MAX);
+        unsigned weight = 2 * distance + (strcmp(key->section, section) != 0);
+
+        if (distance > TYPO_MAX || weight >= least)
+            continue;
+        least = weight;
+        nearest = key;
+    }
+    return nearest;
+}
+
+static int refuse_key(struct loader *loader, const char *section, const char *name)
+{
+    const struct key *nearest = nearest_key(section, name);
+
+    if (!nearest)
+        return refuse(loader, -EINVAL, loader->line, "unknown key \"%s\" in [%s]", name, section);
+    return refuse(loader, -EINVAL, loader->line, "unknown key \"%s\" in [%s]; did you mean \"%s\" in [%s]?",
+                  name, section, nearest->name, nearest->section);
+}
+
+static int refuse_section(struct loader *loader, const char *section, const char *name)
+{
+    const struct key *key;
+
+    if (!*section)
+        return refuse(loader, -EINVAL, loader->line, "\"%s\" stands before the first [section]", name);
+    for (EACH_ROW(key, keys))
+        if (word_distance(section, key->section, TYPO_MAX) <= TYPO_MAX)
+            return refuse(loader, -EINVAL, loader->line, "unknown section [%s]; did you mean [%s]?", section,
+                          key->section);
+    return refuse(loader, -EINVAL, loader->line, "unknown section [%s]", section);
+}
+
+static int refuse_value(struct loader *loader, const struct key *key, const char *value)
+{
+    if (key->form->expected)
+        return refuse(loader, -EINVAL, loader->line, "%s = \"%s\": expected %s", key->name, value,
+                      key->form->expected);
+    return refuse(loader, -EINVAL, loader->line, "%s = \"%s\": expected a number from %u to %u", key->name,
+                  value, key->least, key->most);
+}
+
+/* ---------------------------------------------------------------------------------------------------- values */
+
+static int parse_text(const struct key *key, const char *value, void *member)
+{
+    (void)key;
+    if (!*value)
+        return -EINVAL;
+    *(char **)member = strdup(value);
+    return *(char **)member ? 0 : -ENOMEM;
+}
+
+static int parse_realm(const struct key *key, const char *value, void *member)
+{
+    return name_is_valid(bytes_of_text(value)) ? parse_text(key, value, member) : -EINVAL;
+}
+
+static int parse_assignment(const struct key *key, const char *value, void *member)
+{
+    const char *equals = strchr(value, '=');
+
+    return equals && equals != value ? parse_text(key, value, member) : -EINVAL;
+}
+
+static int parse_digits(const char *text, unsigned least, unsigned most, unsigned *ret)
+{
+    unsigned long number = 0;
+
+    if (!*text)
+        return -EINVAL;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9')
+            return -EINVAL;
+        number = 10 * number + (unsigned long)(*text - '0');
+        if (number > most)
+            return -EINVAL;
+    }
+    if (number < least)
+        return -EINVAL;
+    *ret = (unsigned)number;
+    return 0;
+}
+
+static int parse_number(const struct key *key, const char *value, void *member)
+{
+    return parse_digits(value, key->least, key->most, member);
+}
+
+static int parse_choice(const char *const words[], size_t count, const char *value, size_t *ret)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(value, words[i]) == 0) {
+            *ret = i;
+            return 0;
+        }
+    return -EINVAL;
+}
+
+static int parse_switch(const struct key *key, const char *value, void *member)
+{
+    static const char *const words[] = { "no", "yes", "false", "true", "off", "on", "0", "1" }; /* in pairs */
+    size_t index;
+    int r = parse_choice(words, ARRAY_SIZE(words), value, &index);
+
+    (void)key;
+    if (r == 0)
+        *(bool *)member = index % 2 == 1;
+    return r;
+}
+
+static int parse_sync(const struct key *key, const char *value, void *member)
+{
+    static const char *const words[] = { "batch", "write" };
+    size_t index;
+    int r = parse_choice(words, ARRAY_SIZE(words), value, &index);
+
+    (void)key;
+    if (r == 0)
+        *(bool *)member = index == 1;
+    return r;
+}
+
+static int parse_level(const struct key *key, const char *value, void *member)
+{
+    static const char *const words[] = { "error", "warning", "notice", "info", "debug" };
+    size_t index;
+    int r = parse_choice(words, ARRAY_SIZE(words), value, &index);
+
+    return r < 0 ? r : parse_text(key, value, member);
+}
+
+/* The front reads the address itself; here it must have a host and a port. Port 0 lets the system choose. */
+static bool is_address(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    unsigned port;
+
+    return colon && colon != text && parse_digits(colon + 1, 0, 65535, &port) == 0;
+}
+
+/* May come several times, each with several addresses. @member is listen[0]. */
+static int parse_listen(const struct key *key, const char *value, void *member)
+{
+    struct proxy_config *config = (void *)((char *)member - key->offset);
+    CLEANUP(free_string) char *copy = strdup(value);
+    char *rest = copy, *word;
+
+    if (!copy)
+        return -ENOMEM;
+    if (!value[strspn(value, ", \t")])
+        return -EINVAL;
+    while ((word = strsep(&rest, ", \t"))) {
+        if (!*word)
+            continue;
+        if (!is_address(word) || config->listen_count == LISTEN_MAX)
+            return -EINVAL;
+        config->listen[config->listen_count] = strdup(word);
+        if (!config->listen[config->listen_count])
+            return -ENOMEM;
+        config->listen_count++;
+    }
+    return 0;
+}
+
+/* --------------------------------------------------------------------------------------------------- reading */
+
+static int set_key(struct loader *loader, const struct key *key, const char *value)
+{
+    int r = key->form->parse(key, value, (char *)loader->config + key->offset);
+
+    if (r == -EINVAL)
+        return refuse_value(loader, key, value);
+    return r < 0 ? refuse(loader, r, loader->line, "%s", strerror(-r)) : 0;
+}
+
+static const struct key *find_key(const char *section, const char *name, bool *ret_is_section)
+{
+    const struct key *key;
+
+    *ret_is_section = false;
+    for (EACH_ROW(key, keys)) {
+        if (strcmp(key->section, section) != 0)
+            continue;
+        *ret_is_section = true;
+        if (strcmp(key->name, name) == 0)
+            return key;
+    }
+    return NULL;
+}
+
+/* inih's handler: 1 is success. */
+static int on_line(void *arg, const char *section, const char *name, const char *value)
+{
+    struct loader *loader = arg;
+    bool is_section;
+    const struct key *key = find_key(section, name, &is_section);
+
+    if (loader->error)
+        return 0;
+    if (!key) {
+        (void)(is_section ? refuse_key(loader, section, name) : refuse_section(loader, section, name));
+        return 0;
+    }
+    if (loader->is_seen[key - keys] && key->form != &form_addresses) {
+        (void)refuse(loader, -EINVAL, loader->line, "%s is given twice in [%s]", name, section);
+        return 0;
+    }
+    loader->is_seen[key - keys] = true;
+    return set_key(loader, key, value) == 0;
+}
+
+/* inih's reader. A line that does not fit would be split unnoticed; a NUL would hide the rest of one. */
+static char *read_line(char *text, int room, void *stream)
+{
+    struct loader *loader = stream;
+    size_t len;
+
+    if (loader->error || !fgets(text, room, loader->file))
+        return NULL;
+    loader->line++;
+    len = strlen(text);
+    if ((len && text[len - 1] == '\n') || (feof(loader->file) && len + 1 < (size_t)room))
+        return text;
+    if (len + 1 < (size_t)room)
+        (void)refuse(loader, -EINVAL, loader->line, "this is not a text file");
+    else
+        (void)refuse(loader, -EINVAL, loader->line, "the line is too long: at most %d bytes", room - 2);
+    return NULL;
+}
+
+static int read_file(struct loader *loader)
+{
+    int line;
+
+    loader->file = fopen(loader->path, "re");
+    if (!loader->file)
+        return refuse(loader, -errno, 0, "%s", strerror(errno));
+    line = ini_parse_stream(read_line, loader, on_line, loader);
+    if (ferror(loader->file))
+        (void)refuse(loader, -EIO, 0, "cannot be read");
+    fclose(loader->file);
+    if (line > 0) /* the handler's own errors were said when they were found */
+        return refuse(loader, -EINVAL, (unsigned)line, "expected [section], key = value, or a # comment");
+    return loader->error;
+}
+
+/* ---------------------------------------------------------------------------------------------- what is not there */
+
+static int set_fallbacks(struct loader *loader)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        int r = loader->is_seen[i] || !keys[i].fallback ? 0 : set_key(loader, &keys[i], keys[i].fallback);
+
+        if (r < 0)
+            return r;
+    }
+    if (loader->config->signers == 0) {
+        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+        loader->config->signers = cores < 1 ? 1 : (unsigned)cores;
+    }
+    return 0;
+}
+
+/* Names all that is missing at once: nobody wants to learn it one by one. */
+static int check_required(struct loader *loader)
+{
+    bool has_partitions = loader->config->partitions;
+    CLEANUP(buffer_clear) struct buffer missing = { 0 };
+
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        bool is_of_partitions =
+            keys[i].offset == AT(hsm_partition_environment) || keys[i].offset == AT(hsm_partition_directory);
+
+        if (loader->is_seen[i] || !(keys[i].is_required || (is_of_partitions && has_partitions)))
+            continue;
+        buffer_append_text(&missing, missing.len ? ", [" : "[");
+        buffer_append_text(&missing, keys[i].section);
+        buffer_append_text(&missing, "] ");
+        buffer_append_text(&missing, keys[i].name);
+    }
+    if (missing.len == 0)
+        return 0;
+    return refuse(loader, -EINVAL, 0, "missing: %.*s", (int)missing.len, (const char *)missing.data);
+}
+
+/* The state directory: that of the file, or what [server] state says, from there. */
+static int resolve_state(struct loader *loader)
+{
+    struct proxy_config *config = loader->config;
+    const char *said = config->state ? config->state : ".";
+    size_t folder_len = (size_t)(strrchr(config->path, '/') - config->path);
+    CLEANUP(free_string) char *wanted = NULL;
+    char *state;
+    int len = *said == '/' ? asprintf(&wanted, "%s", said)
+                           : asprintf(&wanted, "%.*s/%s", (int)folder_len, config->path, said);
+
+    if (len < 0) {
+        wanted = NULL;
+        return refuse(loader, -ENOMEM, 0, "%s", strerror(ENOMEM));
+    }
+    state = realpath(wanted, NULL);
+    if (!state)
+        return refuse(loader, -errno, 0, "state directory %s: %s", wanted, strerror(errno));
+    free(config->state);
+    config->state = state;
+    return 0;
+}
+
+static int load(struct loader *loader)
+{
+    int r = read_file(loader);
+
+    if (r < 0)
+        return r;
+    loader->config->path = realpath(loader->path, NULL);
+    if (!loader->config->path)
+        return refuse(loader, -errno, 0, "%s", strerror(errno));
+    r = set_fallbacks(loader);
+    if (r < 0)
+        return r;
+    r = check_required(loader);
+    return r < 0 ? r : resolve_state(loader);
+}
+
+int proxy_config_load(const char *path, struct proxy_config **ret, char **why)
+{
+    CLEANUP(proxy_config_free) struct proxy_config *config = calloc(1, sizeof(*config));
+    struct loader loader = { .path = path, .config = config };
+    int r;
+
+    if (!config)
+        return -ENOMEM;
+    r = load(&loader);
+    if (r < 0) {
+        *why = loader.why;
+        return r;
+    }
+    *ret = TAKE(config);
+    return 0;
+}
+
+void proxy_config_free(struct proxy_config *config)
+{
+    const struct key *key;
+
+    if (!config)
+        return;
+    for (EACH_ROW(key, keys))
+        if (key->form->is_text)
+            free(*(char **)((char *)config + key->offset));
+    for (size_t i = 0; i < config->listen_count; i++)
+        free(config->listen[i]);
+    free(config->path);
+    free(config);
+}
