@@ -5,17 +5,24 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 #include "proxy/config.h"
+#include "proxy/front/tls.h"
 
 /*
- * Control messages from the supervisor over @control (SOCK_SEQPACKET, descriptors by SCM_RIGHTS):
- * a signer's new socket; new TLS material; drain. Listening sockets and TLS material come with the start.
+ * Messages on @control (SOCK_SEQPACKET, descriptors by SCM_RIGHTS; include/descriptor.h). From the supervisor:
+ * TLS material first, then signers' sockets and listening sockets, in any order and at any time.
  */
 enum front_control_kind {
     FRONT_CONTROL_SIGNER = 1, /* index; one descriptor: replaces that signer's socket */
     FRONT_CONTROL_TLS = 2,    /* certificate chain, key and client CA as PEM, in a sealed memfd each */
-    FRONT_CONTROL_DRAIN = 3,  /* stop accepting, GOAWAY, leave when the last stream is done */
+    FRONT_CONTROL_DRAIN =
+        3, /* stop accepting, GOAWAY, leave when the last stream is done, or FRONT_DRAIN_MS on */
     FRONT_CONTROL_LISTEN = 4, /* one descriptor: a listening socket */
+    /* From the front: */
+    FRONT_CONTROL_READY = 5,  /* it has TLS material and a listening socket, and is in its sandbox */
+    FRONT_CONTROL_BROKEN = 6, /* index: that signer sends nonsense or hangs; give me another */
 };
 
 struct front_control {
@@ -23,4 +30,10 @@ struct front_control {
     uint32_t index;
 };
 
+#define FRONT_DRAIN_MS 10000
+
+/* Runs until it has drained or @control is closed. Returns an exit status (sysexits.h). */
 int front_main(const struct proxy_config *config, int control);
+
+/* Descriptors the front needs for max_connections of them. */
+uint64_t front_descriptors(const struct proxy_config *config);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * connection.h - one client's connection: TLS below, HTTP/2 above, and the times it may take.
+ *
+ * A connection opens (TLS, then HTTP/2's preface and SETTINGS) within handshake_ms. Without a stream it lives idle_ms;
+ * bytes that open no stream, such as PING, do not prolong it. Whatever breaks the protocol costs the connection.
+ * Source: RFC 9113 (HTTP/2).
+ */
+#pragma once
+
+#include <event2/bufferevent.h>
+#include <event2/event_struct.h>
+#include <sys/socket.h>
+
+#include "proto/limits.h"
+#include "proxy/front/context.h"
+
+#define PEER_MAX_LEN 64 /* "[address]:port" */
+
+struct stream;
+
+struct connection {
+    struct front *front;
+    LIST_ENTRY(connection) entry;
+    struct bufferevent *bev;
+    nghttp2_session *session; /* NULL until TLS is done */
+    struct event timer;       /* opening, then idle */
+    LIST_HEAD(, stream) streams;
+    unsigned stream_count;
+    size_t reply_bytes; /* of answers not yet sent */
+    uint64_t address;
+    uint8_t certificate_hash[HASH_LEN];
+    char peer[PEER_MAX_LEN];
+    bool is_open;      /* the client speaks HTTP/2 */
+    bool is_receiving; /* inside nghttp2_session_mem_recv(): nothing is sent or freed now */
+};
+
+/*
+ * Takes over @socket, an accepted one, and lives by itself from now on.
+ * Errors: -EUSERS (the address holds as many as it may), -ENOMEM; the socket is closed.
+ */
+MUST_CHECK int connection_new(struct front *front, int socket, const struct sockaddr *peer);
+void connection_free(struct connection *connection); /* at once */
+
+/* Writes what HTTP/2 has to say. May free the connection, when that was its last word: do not touch it after. */
+void connection_flush(struct connection *connection);
+/* Says that no further stream is welcome; then, in a second step, which was the last. Both as connection_flush(). */
+void connection_announce_end(struct connection *connection);
+void connection_end(struct connection *connection);
+
+/* The client's SETTINGS came: it speaks HTTP/2. */
+void connection_opened(struct connection *connection);
+/* A stream began or ended: an idle connection is one without. */
+void connection_stream_began(struct connection *connection);
+void connection_stream_ended(struct connection *connection);

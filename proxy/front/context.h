@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * context.h - the state of the front: everything hangs from one struct front.
+ *
+ * The front is one thread around one event loop; nothing in it blocks and nothing in it takes a lock.
+ */
+#pragma once
+
+#include <event2/event.h>
+#include <nghttp2/nghttp2.h>
+#include <openssl/types.h>
+#include <sys/queue.h>
+#include <time.h>
+
+#include "proxy/config.h"
+
+struct connection;
+struct listener;
+
+struct front {
+    const struct proxy_config *config; /* fixed after start */
+    struct event_base *base;
+    int control; /* to the supervisor */
+    struct event *control_event;
+    SSL_CTX *tls; /* for connections to come; FRONT_CONTROL_TLS replaces it */
+    nghttp2_session_callbacks *callbacks;
+    nghttp2_option *options;
+    struct route *route;             /* to the signers */
+    struct rate_table *rate;         /* requests by certificate; NULL: no limit */
+    struct address_table *addresses; /* connections by address; NULL: no limit */
+    LIST_HEAD(, listener) listeners;
+    LIST_HEAD(, connection) connections;
+    unsigned connection_count;
+    size_t body_bytes; /* of requests held, over all connections */
+    struct event *drain_event;
+    unsigned drain_step;
+    bool is_ready;    /* the supervisor was told */
+    bool is_draining; /* leaves when the last connection is gone */
+    int status;       /* of the process, from sysexits.h */
+};
+
+/* Leaves the event loop with @status as soon as the current callbacks are done. */
+void front_leave(struct front *front, int status);
+/* A connection is gone: the last one of a draining front ends it. */
+void front_connection_gone(struct front *front);
+
+static inline uint64_t front_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static inline uint64_t front_now_ms(void)
+{
+    return front_now_ns() / 1000000;
+}
+
+static inline struct timeval front_timeval(uint64_t ms)
+{
+    return (struct timeval){ .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* control.c - what the supervisor may tell the front: a table of messages, each with the descriptors it carries. */
+#include "proxy/front/control.h"
+
+#include <errno.h>
+#include <openssl/ssl.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "include/descriptor.h"
+#include "include/log.h"
+#include "include/secret.h"
+#include "include/table.h"
+#include "proxy/front/drain.h"
+#include "proxy/front/front.h"
+#include "proxy/front/listener.h"
+#include "proxy/front/route.h"
+#include "proxy/front/tls.h"
+
+DEFINE_CLEANUP(SSL_CTX_free, SSL_CTX *);
+
+/* ------------------------------------------------------------------------------------------------- messages */
+
+static int take_signer(struct front *front, uint32_t index, int descriptors[])
+{
+    return route_attach(front->route, index, TAKE_DESCRIPTOR(descriptors[0]));
+}
+
+/* The content of a memfd. Secret, since one of them is the TLS key. Errors: -E2BIG, -errno. */
+static int read_material(int memfd, struct secret **ret)
+{
+    CLEANUP(secret_free) struct secret *content = NULL;
+    off_t size = lseek(memfd, 0, SEEK_END);
+    int error;
+
+    if (size <= 0 || (size_t)size > TLS_MATERIAL_MAX)
+        return -E2BIG;
+    error = secret_new((size_t)size, &content);
+    if (error)
+        return error;
+    if (pread(memfd, content->data, content->len, 0) != (ssize_t)content->len)
+        return -EIO;
+    *ret = TAKE(content);
+    return 0;
+}
+
+/* New material serves new connections; those that are there keep theirs. Bad material changes nothing. */
+static int take_tls(struct front *front, uint32_t index, int descriptors[])
+{
+    CLEANUP(secret_free) struct secret *certificate = NULL;
+    CLEANUP(secret_free) struct secret *key = NULL;
+    CLEANUP(secret_free) struct secret *client_ca = NULL;
+    CLEANUP(SSL_CTX_free) SSL_CTX *tls = NULL;
+    const char *why = "the supervisor's copy of it cannot be read";
+    struct tls_material material;
+
+    (void)index;
+    if (!read_material(descriptors[0], &certificate) && !read_material(descriptors[1], &key) &&
+        !read_material(descriptors[2], &client_ca)) {
+        material =
+            (struct tls_material){ secret_bytes(certificate), secret_bytes(key), secret_bytes(client_ca) };
+        if (tls_context_new(&material, &tls, &why))
+            tls = NULL;
+    }
+    if (!tls) {
+        log_event(LOG_LEVEL_ERROR, "front.tls", "why=\"%s\" kept=%s", why,
+                  front->tls ? "the former" : "nothing");
+        return front->tls ? 0 : -EINVAL;
+    }
+    SSL_CTX_free(front->tls);
+    front->tls = TAKE(tls);
+    log_event(LOG_LEVEL_NOTICE, "front.tls", "loaded=yes");
+    return 0;
+}
+
+static int take_drain(struct front *front, uint32_t index, int descriptors[])
+{
+    (void)index;
+    (void)descriptors;
+    drain_start(front);
+    return 0;
+}
+
+static int take_listener(struct front *front, uint32_t index, int descriptors[])
+{
+    int error;
+
+    (void)index;
+    if (!front->tls)
+        return -EINVAL;
+    error = listener_new(front, TAKE_DESCRIPTOR(descriptors[0]));
+    if (!error)
+        control_report_ready(front);
+    return error;
+}
+
+static const struct message_kind {
+    enum front_control_kind kind;
+    size_t descriptors;
+    int (*take)(struct front *front, uint32_t index, int descriptors[]);
+} message_kinds[] = {
+    { FRONT_CONTROL_SIGNER, 1, take_signer },
+    { FRONT_CONTROL_TLS, 3, take_tls },
+    { FRONT_CONTROL_DRAIN, 0, take_drain },
+    { FRONT_CONTROL_LISTEN, 1, take_listener },
+};
+
+/* ------------------------------------------------------------------------------------------------- receiving */
+
+static int take_message(struct front *front, const struct front_control *message, int descriptors[],
+                        size_t count)
+{
+    const struct message_kind *kind;
+
+    for (EACH_ROW(kind, message_kinds))
+        if (kind->kind == message->kind && kind->descriptors == count)
+            return kind->take(front, message->index, descriptors);
+    return -EBADMSG;
+}
+
+/* Errors: -EAGAIN (no message now), -EPIPE (the supervisor is gone), others of the message. */
+static int receive(struct front *front)
+{
+    struct front_control message;
+    int descriptors[DESCRIPTORS_MAX];
+    size_t count;
+    ssize_t len = descriptor_receive(front->control, &message, sizeof(message), descriptors, &count);
+    int error;
+
+    if (len <= 0)
+        return len < 0 ? (int)len : -EPIPE;
+    error = len == sizeof(message) ? take_message(front, &message, descriptors, count) : -EBADMSG;
+    for (size_t i = 0; i < count; i++)
+        if (descriptors[i] >= 0)
+            descriptor_close(descriptors[i]);
+    return error;
+}
+
+/* The supervisor is the one peer that is trusted: what it sends and we cannot do ends us, so that it notices. */
+static void on_message(evutil_socket_t fd, short what, void *context)
+{
+    struct front *front = context;
+    int error;
+
+    (void)fd;
+    (void)what;
+    while ((error = receive(front)) == 0)
+        ;
+    if (error == -EAGAIN)
+        return;
+    if (error != -EPIPE)
+        log_event(LOG_LEVEL_ERROR, "front.control", "why=\"%s\"", strerror(-error));
+    front_leave(front, error == -EPIPE ? EX_OK : error == -EINVAL ? EX_CONFIG : EX_SOFTWARE);
+}
+
+int control_start(struct front *front)
+{
+    evutil_make_socket_nonblocking(front->control);
+    front->control_event = event_new(front->base, front->control, EV_READ | EV_PERSIST, on_message, front);
+    return front->control_event && event_add(front->control_event, NULL) == 0 ? 0 : -ENOMEM;
+}
+
+void control_stop(struct front *front)
+{
+    if (front->control_event)
+        event_free(front->control_event);
+}
+
+static void report(struct front *front, enum front_control_kind kind, unsigned index)
+{
+    struct front_control message = { .kind = kind, .index = index };
+    int error = descriptor_send(front->control, BYTES(&message, sizeof(message)), NULL, 0);
+
+    if (error)
+        log_event(LOG_LEVEL_ERROR, "front.control", "why=\"%s\"", strerror(-error));
+}
+
+void control_report_ready(struct front *front)
+{
+    if (front->is_ready)
+        return;
+    front->is_ready = true;
+    report(front, FRONT_CONTROL_READY, 0);
+}
+
+void control_report_broken(struct front *front, unsigned index)
+{
+    report(front, FRONT_CONTROL_BROKEN, index);
+}

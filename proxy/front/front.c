@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* front.c - the life of the front: builds its state, enters the sandbox, serves, takes everything down. */
+#include "proxy/front/front.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <signal.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "include/log.h"
+#include "proxy/front/address.h"
+#include "proxy/front/connection.h"
+#include "proxy/front/context.h"
+#include "proxy/front/control.h"
+#include "proxy/front/drain.h"
+#include "proxy/front/http2.h"
+#include "proxy/front/listener.h"
+#include "proxy/front/rate.h"
+#include "proxy/front/route.h"
+#include "proxy/front/sandbox.h"
+
+#define OTHER_DESCRIPTORS 64 /* control, listeners, signers, epoll, standard error */
+
+uint64_t front_descriptors(const struct proxy_config *config)
+{
+    return (uint64_t)config->max_connections + config->signers + OTHER_DESCRIPTORS;
+}
+
+void front_leave(struct front *front, int status)
+{
+    front->status = status;
+    event_base_loopbreak(front->base);
+}
+
+void front_connection_gone(struct front *front)
+{
+    if (front->is_draining && LIST_EMPTY(&front->connections))
+        front_leave(front, EX_OK);
+}
+
+static void front_clear(struct front *front)
+{
+    struct connection *connection;
+
+    listener_free_all(front);
+    while ((connection = LIST_FIRST(&front->connections)))
+        connection_free(connection);
+    drain_stop(front);
+    control_stop(front);
+    route_free(front->route);
+    address_table_free(front->addresses);
+    rate_free(front->rate);
+    http2_clear(front);
+    SSL_CTX_free(front->tls);
+    if (front->base)
+        event_base_free(front->base);
+}
+DEFINE_CLEAR(front_clear, struct front);
+
+/* Errors: -ENOMEM. */
+static int front_init(struct front *front)
+{
+    const struct proxy_config *config = front->config;
+    int error;
+
+    front->base = event_base_new();
+    if (!front->base)
+        return -ENOMEM;
+    error = http2_init(front);
+    if (!error)
+        error = route_new(front, &front->route);
+    if (!error && config->rate)
+        error = rate_new(config->rate, &front->rate);
+    if (!error && config->max_connections_per_address)
+        error = address_table_new(config->max_connections, config->max_connections_per_address,
+                                  &front->addresses);
+    if (!error)
+        error = control_start(front);
+    return error;
+}
+
+/*
+ * What opens files, or asks for a call that is not on the list, happens for the first time here. Then the door closes.
+ * Errors: -errno.
+ */
+static int close_the_door(void)
+{
+    unsigned char byte;
+
+    if (!OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) ||
+        RAND_bytes(&byte, 1) != 1)
+        return -EIO;
+    if (!sandbox_is_built()) {
+        log_event(LOG_LEVEL_WARNING, "front.sandbox", "active=no why=\"built with the address sanitizer\"");
+        return 0;
+    }
+    return sandbox_enter();
+}
+
+int front_main(const struct proxy_config *config, int control)
+{
+    CLEANUP(front_clear) struct front front = { .config = config, .control = control, .status = EX_OK };
+    int error;
+
+    signal(SIGPIPE, SIG_IGN);
+    LIST_INIT(&front.listeners);
+    LIST_INIT(&front.connections);
+    error = front_init(&front);
+    if (!error)
+        error = close_the_door();
+    if (error) {
+        log_event(LOG_LEVEL_ERROR, "front.start", "why=\"%s\"", strerror(-error));
+        return EX_OSERR;
+    }
+    event_base_dispatch(front.base);
+    return front.status;
+}

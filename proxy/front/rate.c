@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rate.c - token buckets, each kept as one moment: when it will be full again (the "theoretical arrival time" of the
+ * generic cell rate algorithm, ITU-T I.371). A request moves that moment on by the time one token takes to flow in.
+ */
+#include "proxy/front/rate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS      16384 /* certificates that are busy within the same two seconds */
+#define ROWS_NEAR 8     /* a certificate's bucket is one of so many rows */
+#define SECOND_NS UINT64_C(1000000000)
+
+struct bucket {
+    uint64_t certificate; /* the first bytes of the hash */
+    uint64_t full_ns;     /* in the past: full, as good as empty of meaning */
+};
+
+struct rate_table {
+    uint64_t token_ns; /* one token flows in */
+    struct bucket rows[ROWS];
+};
+
+int rate_new(unsigned per_second, struct rate_table **ret)
+{
+    struct rate_table *table = calloc(1, sizeof(*table));
+
+    if (!table)
+        return -ENOMEM;
+    table->token_ns = SECOND_NS / per_second;
+    *ret = table;
+    return 0;
+}
+
+void rate_free(struct rate_table *table)
+{
+    free(table);
+}
+
+/* The certificate's bucket; if it has none, the fullest of its neighbourhood, made its own. */
+static struct bucket *find_bucket(struct rate_table *table, uint64_t certificate)
+{
+    struct bucket *near = &table->rows[certificate % (ROWS / ROWS_NEAR) * ROWS_NEAR];
+    struct bucket *fullest = near;
+
+    for (struct bucket *row = near; row < near + ROWS_NEAR; row++) {
+        if (row->certificate == certificate)
+            return row;
+        if (row->full_ns < fullest->full_ns)
+            fullest = row;
+    }
+    *fullest = (struct bucket){ .certificate = certificate };
+    return fullest;
+}
+
+bool rate_take(struct rate_table *table, const uint8_t certificate_hash[HASH_LEN], uint64_t now_ns)
+{
+    struct bucket *bucket;
+    uint64_t certificate, full_ns;
+
+    memcpy(&certificate, certificate_hash, sizeof(certificate));
+    bucket = find_bucket(table, certificate);
+    full_ns = (bucket->full_ns > now_ns ? bucket->full_ns : now_ns) + table->token_ns;
+    if (full_ns - now_ns > RATE_BURST_S * SECOND_NS)
+        return false;
+    bucket->full_ns = full_ns;
+    return true;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rate.h - a token bucket for every client certificate, in a table of fixed size.
+ *
+ * A bucket that has filled up again says the same as no bucket, so it may be forgotten; only when more certificates
+ * are busy at once than a neighbourhood of the table holds, the fullest is forgotten early, which is generous to
+ * that one client and never unjust to another.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "include/cleanup.h"
+#include "proto/limits.h"
+
+#define RATE_BURST_S 2 /* a full bucket holds what flows in two seconds */
+
+struct rate_table;
+
+/* @per_second > 0. Errors: -ENOMEM. */
+MUST_CHECK int rate_new(unsigned per_second, struct rate_table **ret);
+void rate_free(struct rate_table *table);
+DEFINE_CLEANUP(rate_free, struct rate_table *);
+/* May the owner of @certificate_hash make one more request at @now_ns (a monotonic clock)? Takes a token if so. */
+MUST_CHECK bool rate_take(struct rate_table *table, const uint8_t certificate_hash[HASH_LEN],
+                          uint64_t now_ns);

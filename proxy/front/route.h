@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * route.h - which signer answers a request, and the sockets to the signers.
+ *
+ * A request that names a signer (by its lease or challenge) goes there; any other to the one with the least to do. A
+ * signer is sent a few requests at a time, the rest waits here in a bounded queue, where it can still be withdrawn.
+ *
+ * A signer may die. What was not sent yet goes elsewhere. What was sent goes elsewhere once if its method is
+ * REPEAT_SAFE; if not, nobody knows whether it was done, and the answer is REASON_UNAVAILABLE. Without any signer
+ * requests wait for one until their deadline. What asks for the partition signer always waits for that one.
+ */
+#pragma once
+
+#include "include/bytes.h"
+#include "proto/failure.h"
+#include "proto/method.h"
+#include "proxy/front/context.h"
+
+struct route;
+struct call;
+
+/* A signer's answer, or the front's own in its place. Borrowed until the callback returns. */
+struct answer {
+    enum reason reason; /* the front's own: the rest is empty. REASON_NONE: the signer answered */
+    uint32_t grpc_status;
+    struct bytes body;    /* with GRPC_OK */
+    struct bytes failure; /* otherwise: a serialized Failure */
+    const char *message;
+};
+
+/* Called once for each call, from the event loop, never from within route_submit(). */
+typedef void route_done(void *owner, const struct answer *answer);
+
+/* All borrowed but for @body, which is taken over. */
+struct request {
+    const struct method *method;
+    struct buffer *body; /* the gRPC message; becomes empty when the request is accepted */
+    size_t message_at;   /* where in @body the message starts: behind its prefix */
+    const uint8_t *certificate_hash;
+    const char *peer;
+    const char *request_id;
+    uint64_t deadline_ms; /* on the clock of front_now_ms() */
+};
+
+/* No signer is there until route_attach(). Errors: -ENOMEM. */
+MUST_CHECK int route_new(struct front *front, struct route **ret);
+void route_free(struct route *route); /* forgets every call without an answer */
+
+/* Signer @index answers on @socket from now on (taken over). Errors: -EINVAL (no such signer), -ENOMEM. */
+MUST_CHECK int route_attach(struct route *route, unsigned index, int socket);
+bool route_is_serving(const struct route *route); /* is any signer there? */
+
+/* Errors: -EBUSY (the queue is full), -ENOMEM. @ret stays valid until @done is called or the call is cancelled. */
+MUST_CHECK int route_submit(struct route *route, const struct request *request, route_done *done, void *owner,
+                            struct call **ret);
+/* Nobody waits for the answer any more. */
+void route_cancel(struct call *call);

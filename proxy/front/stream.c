@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stream.c - the life of a call, phase by phase.
+ *
+ * Whatever answers a stream ends with connection_flush(), which may free connection and stream; so answering is always
+ * the last thing a function does.
+ */
+#include "proxy/front/stream.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "include/log.h"
+#include "include/table.h"
+#include "proto/failure.h"
+#include "proto/limits.h"
+#include "proto/method.h"
+#include "proxy/front/grpc_frame.h"
+#include "proxy/front/health.h"
+#include "proxy/front/rate.h"
+#include "proxy/front/route.h"
+
+#define HEADERS_MAX       64                          /* a request of ours has about ten */
+#define HEADER_BYTES_MAX  8192                        /* names and values together */
+#define BODY_BYTES_MAX    ((size_t)256 * 1024 * 1024) /* half-received requests of all clients together */
+#define REPLY_BYTES_MAX   ((size_t)8 * 1024 * 1024)   /* answers one client has not taken away yet */
+#define FAILURES_A_MINUTE 600                         /* logged, each kind */
+
+enum phase {
+    PHASE_HEADERS,
+    PHASE_BODY,
+    PHASE_SIGNER,
+    PHASE_ANSWER,
+    PHASES,
+};
+
+struct stream {
+    struct connection *connection;
+    LIST_ENTRY(stream) entry;
+    int32_t id;
+    enum phase phase;
+    struct event timer; /* of the phase */
+    uint64_t started_ms;
+    char request_id[REQUEST_ID_LEN + 1];
+    /* The request. */
+    const struct method *method; /* NULL: none of ours */
+    size_t request_max;
+    uint64_t timeout_ms;
+    unsigned headers;
+    size_t header_bytes;
+    bool is_health, is_post, is_grpc, has_bad_timeout;
+    bool is_ended; /* all of it has come */
+    struct buffer body;
+    struct call *call;
+    /* The answer. */
+    struct buffer reply;
+    size_t reply_sent;
+    int grpc_status;       /* for the log; -1: none was given */
+    bool costs_connection; /* as soon as the answer is out */
+};
+
+/* ------------------------------------------------------------------------------------------------- answering */
+
+static nghttp2_nv field(const char *name, const char *value)
+{
+    return (nghttp2_nv){
+        .name = (uint8_t *)name, .value = (uint8_t *)value, .namelen = strlen(name), .valuelen = strlen(value)
+    };
+}
+
+static void set_timer(struct stream *stream, uint64_t ms)
+{
+    struct timeval time = front_timeval(ms);
+
+    evtimer_add(&stream->timer, &time);
+}
+
+static void enter_answer(struct stream *stream, int grpc_status)
+{
+    stream->phase = PHASE_ANSWER;
+    stream->grpc_status = grpc_status;
+    set_timer(stream, stream->connection->front->config->handshake_ms);
+}
+
+/* Headers and nothing more. Without memory for them the stream is reset. */
+static void submit_headers(struct stream *stream, const nghttp2_nv *fields, size_t count)
+{
+    nghttp2_session *session = stream->connection->session;
+
+    if (nghttp2_submit_response(session, stream->id, fields, count, NULL))
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_INTERNAL_ERROR);
+    connection_flush(stream->connection);
+}
+
+static void answer_http(struct stream *stream, const char *http_status)
+{
+    const nghttp2_nv fields[] = {
+        field(":status", http_status),
+        field("content-length", "0"),
+        field("x-request-id", stream->request_id),
+    };
+
+    enter_answer(stream, GRPC_UNKNOWN);
+    submit_headers(stream, fields, ARRAY_SIZE(fields));
+}
+
+/*
+ * "Trailers-Only": the status of a call that has no message. content-length for libcurl, which resets streams without.
+ * @details: a google.rpc.Status, or empty.
+ */
+static void answer_status(struct stream *stream, enum grpc_status status, const char *message,
+                          struct bytes details)
+{
+    CLEANUP(buffer_clear) struct buffer encoded = { 0 };
+    CLEANUP(buffer_clear) struct buffer binary = { 0 };
+    char number[12];
+    nghttp2_nv fields[7];
+    size_t count = 0;
+
+    snprintf(number, sizeof(number), "%u", (unsigned)status);
+    grpc_message_append(&encoded, message);
+    buffer_append_u8(&encoded, 0);
+    grpc_binary_append(&binary, details);
+    buffer_append_u8(&binary, 0);
+    fields[count++] = field(":status", "200");
+    fields[count++] = field("content-type", "application/grpc");
+    fields[count++] = field("content-length", "0");
+    fields[count++] = field("x-request-id", stream->request_id);
+    fields[count++] = field("grpc-status", number);
+    if (!encoded.failed)
+        fields[count++] = field("grpc-message", (const char *)encoded.data);
+    if (details.len && !binary.failed)
+        fields[count++] = field("grpc-status-details-bin", (const char *)binary.data);
+    enter_answer(stream, (int)status);
+    submit_headers(stream, fields, count);
+}
+
+/* The front's own refusal: a Failure without MAC. */
+static void answer_reason(struct stream *stream, enum reason reason)
+{
+    CLEANUP(buffer_clear) struct buffer packed = { 0 };
+    CLEANUP(buffer_clear) struct buffer details = { 0 };
+    const struct reason_row *row = reason_row(reason);
+    struct failure failure = failure_of(reason);
+
+    memcpy(failure.request_id, stream->request_id, sizeof(failure.request_id));
+    if (!stream->method || failure_encode(NULL, &failure, stream->method, BYTES_NONE, BYTES_NONE, &packed) ||
+        failure_wrap_status(row->status, row->sentence, buffer_bytes(&packed), &details))
+        buffer_clear(&details);
+    answer_status(stream, row->status, row->sentence, buffer_bytes(&details));
+}
+
+static ssize_t read_reply(nghttp2_session *session, int32_t id, uint8_t *target, size_t size, uint32_t *flags,
+                          nghttp2_data_source *source, void *context)
+{
+    struct stream *stream = source->ptr;
+    const nghttp2_nv trailers[] = { field("grpc-status", "0") };
+    size_t left = stream->reply.len - stream->reply_sent;
+    size_t len = left < size ? left : size;
+
+    (void)context;
+    memcpy(target, stream->reply.data + stream->reply_sent, len);
+    stream->reply_sent += len;
+    stream->connection->reply_bytes -= len;
+    set_timer(stream, stream->connection->front->config->handshake_ms);
+    if (stream->reply_sent == stream->reply.len) {
+        *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        if (nghttp2_submit_trailer(session, id, trailers, ARRAY_SIZE(trailers)))
+            return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+    return (ssize_t)len;
+}
+
+/* Headers, the message, trailers. */
+static void answer_message(struct stream *stream, struct bytes message)
+{
+    struct connection *connection = stream->connection;
+    nghttp2_data_provider provider = { .source.ptr = stream, .read_callback = read_reply };
+    char content_length[24];
+    const nghttp2_nv fields[] = {
+        field(":status", "200"),
+        field("content-type", "application/grpc"),
+        field("x-request-id", stream->request_id),
+        { (uint8_t *)"content-length", (uint8_t *)content_length, strlen("content-length"),
+          (size_t)snprintf(content_length, sizeof(content_length), "%zu", GRPC_PREFIX_LEN + message.len),
+          NGHTTP2_NV_FLAG_NONE },
+    };
+
+    grpc_frame_append(&stream->reply, message);
+    if (stream->reply.failed || connection->reply_bytes + stream->reply.len > REPLY_BYTES_MAX) {
+        buffer_clear(&stream->reply);
+        answer_reason(stream, REASON_BUSY);
+        return;
+    }
+    connection->reply_bytes += stream->reply.len;
+    enter_answer(stream, GRPC_OK);
+    if (nghttp2_submit_response(connection->session, stream->id, fields, ARRAY_SIZE(fields), &provider))
+        nghttp2_submit_rst_stream(connection->session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_INTERNAL_ERROR);
+    connection_flush(connection);
+}
+
+void stream_answered(struct stream *stream)
+{
+    nghttp2_session *session = stream->connection->session;
+
+    if (stream->costs_connection)
+        nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
+    else if (!stream->is_ended) /* RFC 9113 8.1: no need of the rest of the request */
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_NO_ERROR);
+}
+
+/* --------------------------------------------------------------------------------------------------- headers */
+
+static void take_method(struct stream *stream, const char *value)
+{
+    stream->is_post = strcmp(value, "POST") == 0;
+}
+
+static void take_path(struct stream *stream, const char *value)
+{
+    stream->is_health = strcmp(value, HEALTH_PATH) == 0;
+    stream->method = method_by_path(value);
+    stream->request_max = stream->method ? stream->method->request_max : HEALTH_REQUEST_MAX;
+}
+
+/* "application/grpc" [("+proto" / "+json" / {custom})]: only protobuf is spoken here. */
+static void take_content_type(struct stream *stream, const char *value)
+{
+    static const char grpc[] = "application/grpc", proto[] = "+proto";
+
+    if (strncmp(value, grpc, strlen(grpc)) != 0)
+        return;
+    value += strlen(grpc);
+    if (strncmp(value, proto, strlen(proto)) == 0)
+        value += strlen(proto);
+    stream->is_grpc = *value == '\0' || *value == ';';
+}
+
+static void take_timeout(struct stream *stream, const char *value)
+{
+    stream->has_bad_timeout = grpc_timeout_parse(value, &stream->timeout_ms) != 0;
+}
+
+static const struct header_kind {
+    const char *name;
+    void (*take)(struct stream *stream, const char *value);
+} header_kinds[] = {
+    { ":method", take_method },
+    { ":path", take_path },
+    { "content-type", take_content_type },
+    { "grpc-timeout", take_timeout },
+};
+
+void stream_header(struct stream *stream, const char *name, const char *value)
+{
+    const struct header_kind *kind;
+
+    stream->headers++;
+    stream->header_bytes += strlen(name) + strlen(value);
+    if (stream->headers > HEADERS_MAX || stream->header_bytes > HEADER_BYTES_MAX) {
+        nghttp2_session_terminate_session(stream->connection->session, NGHTTP2_ENHANCE_YOUR_CALM);
+        return;
+    }
+    if (stream->phase != PHASE_HEADERS)
+        return; /* trailers, which say nothing to us */
+    for (EACH_ROW(kind, header_kinds))
+        if (strcmp(name, kind->name) == 0)
+            kind->take(stream, value);
+}
+
+void stream_headers_end(struct stream *stream)
+{
+    struct connection *connection = stream->connection;
+    struct front *front = connection->front;
+
+    stream->phase = PHASE_BODY;
+    if (!stream->is_post)
+        answer_http(stream, "405");
+    else if (!stream->is_grpc)
+        answer_http(stream, "415");
+    else if (!stream->method && !stream->is_health)
+        answer_status(stream, GRPC_UNIMPLEMENTED, "no such method", BYTES_NONE);
+    else if (stream->has_bad_timeout)
+        answer_reason(stream, REASON_MALFORMED);
+    else if (front->rate && !rate_take(front->rate, connection->certificate_hash, front_now_ns()))
+        answer_reason(stream, REASON_BUSY);
+}
+
+/* ------------------------------------------------------------------------------------------------------ body */
+
+static void body_clear(struct stream *stream)
+{
+    stream->connection->front->body_bytes -= stream->body.len;
+    buffer_clear(&stream->body);
+}
+
+void stream_data(struct stream *stream, struct bytes data)
+{
+    struct front *front = stream->connection->front;
+
+    if (stream->phase != PHASE_BODY)
+        return;
+    if (stream->body.len + data.len > GRPC_PREFIX_LEN + stream->request_max) {
+        stream->costs_connection = true;
+        answer_reason(stream, REASON_LIMIT);
+        return;
+    }
+    if (front->body_bytes + data.len > BODY_BYTES_MAX) {
+        answer_reason(stream, REASON_BUSY);
+        return;
+    }
+    buffer_append(&stream->body, data);
+    if (stream->body.failed)
+        answer_reason(stream, REASON_BUSY);
+    else
+        front->body_bytes += data.len;
+}
+
+static void answer_health(struct stream *stream, struct bytes question)
+{
+    CLEANUP(buffer_clear) struct buffer answer = { 0 };
+    struct front *front = stream->connection->front;
+    bool is_serving = !front->is_draining && route_is_serving(front->route);
+    enum grpc_status status = health_check(question, is_serving, &answer);
+
+    if (status == GRPC_OK)
+        answer_message(stream, buffer_bytes(&answer));
+    else
+        answer_status(stream, status, "no such service", BYTES_NONE);
+}
+
+static void on_answer(void *owner, const struct answer *answer)
+{
+    CLEANUP(buffer_clear) struct buffer details = { 0 };
+    struct stream *stream = owner;
+
+    stream->call = NULL;
+    if (answer->reason != REASON_NONE) {
+        answer_reason(stream, answer->reason);
+    } else if (answer->grpc_status == GRPC_OK) {
+        answer_message(stream, answer->body);
+    } else if (failure_wrap_status(answer->grpc_status, answer->message, answer->failure, &details)) {
+        answer_reason(stream, REASON_INTERNAL);
+    } else {
+        answer_status(stream, answer->grpc_status, answer->message, buffer_bytes(&details));
+    }
+}
+
+static void ask_signer(struct stream *stream)
+{
+    struct connection *connection = stream->connection;
+    uint64_t limit_ms = stream->method->deadline_ms;
+    uint64_t time_ms = stream->timeout_ms && stream->timeout_ms < limit_ms ? stream->timeout_ms : limit_ms;
+    struct request request = {
+        .method = stream->method,
+        .body = &stream->body,
+        .message_at = GRPC_PREFIX_LEN,
+        .certificate_hash = connection->certificate_hash,
+        .peer = connection->peer,
+        .request_id = stream->request_id,
+        .deadline_ms = front_now_ms() + time_ms,
+    };
+    size_t body_len = stream->body.len;
+
+    if (route_submit(connection->front->route, &request, on_answer, stream, &stream->call)) {
+        answer_reason(stream, REASON_BUSY);
+        return;
+    }
+    connection->front->body_bytes -= body_len;
+    stream->phase = PHASE_SIGNER;
+    set_timer(stream, time_ms);
+}
+
+void stream_end(struct stream *stream)
+{
+    struct bytes message;
+    int error;
+
+    stream->is_ended = true;
+    if (stream->phase != PHASE_BODY)
+        return;
+    error = grpc_frame_open(buffer_bytes(&stream->body), &message);
+    if (error == -EOPNOTSUPP)
+        answer_status(stream, GRPC_UNIMPLEMENTED, "compressed messages are not taken", BYTES_NONE);
+    else if (error)
+        answer_reason(stream, REASON_MALFORMED);
+    else if (stream->is_health)
+        answer_health(stream, message);
+    else
+        ask_signer(stream);
+}
+
+/* ---------------------------------------------------------------------------------------------- time and life */
+
+/* Nothing can be said on a connection in the middle of a header, or to somebody who does not listen. */
+static void cut(struct stream *stream)
+{
+    log_event_limited(LOG_LEVEL_INFO, FAILURES_A_MINUTE, "front.slow_client", "peer=%s",
+                      stream->connection->peer);
+    connection_free(stream->connection);
+}
+
+static void refuse_slow_body(struct stream *stream)
+{
+    stream->costs_connection = true;
+    answer_reason(stream, REASON_DEADLINE);
+}
+
+static void give_up(struct stream *stream)
+{
+    route_cancel(TAKE(stream->call));
+    answer_reason(stream, REASON_DEADLINE);
+}
+
+static void (*const time_is_up[PHASES])(struct stream *stream) = {
+    [PHASE_HEADERS] = cut,
+    [PHASE_BODY] = refuse_slow_body,
+    [PHASE_SIGNER] = give_up,
+    [PHASE_ANSWER] = cut,
+};
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+    struct stream *stream = context;
+
+    (void)fd;
+    (void)what;
+    time_is_up[stream->phase](stream);
+}
+
+int stream_new(struct connection *connection, int32_t id, struct stream **ret)
+{
+    struct stream *stream = calloc(1, sizeof(*stream));
+    uint8_t random[REQUEST_ID_LEN / 2];
+
+    if (!stream)
+        return -ENOMEM;
+    if (RAND_bytes(random, sizeof(random)) != 1) {
+        free(stream);
+        return -ENOMEM;
+    }
+    hex_encode(BYTES_OF_ARRAY(random), stream->request_id);
+    stream->connection = connection;
+    stream->id = id;
+    stream->started_ms = front_now_ms();
+    stream->grpc_status = -1;
+    evtimer_assign(&stream->timer, connection->front->base, on_timer, stream);
+    set_timer(stream, connection->front->config->handshake_ms);
+    LIST_INSERT_HEAD(&connection->streams, stream, entry);
+    connection_stream_began(connection);
+    *ret = stream;
+    return 0;
+}
+
+/* The end of every call, however it ended. */
+static void log_call(const struct stream *stream)
+{
+    const char *name = stream->method ? stream->method->name : stream->is_health ? "Check" : "-";
+    uint64_t ms = front_now_ms() - stream->started_ms;
+    const char *peer = stream->connection->peer;
+
+    if (stream->grpc_status == GRPC_OK)
+        log_event(LOG_LEVEL_DEBUG, "front.call", "method=%s ms=%" PRIu64 " request=%s peer=%s", name, ms,
+                  stream->request_id, peer);
+    else
+        log_event_limited(LOG_LEVEL_INFO, FAILURES_A_MINUTE, "front.call_failed",
+                          "method=%s status=%d ms=%" PRIu64 " request=%s peer=%s", name, stream->grpc_status,
+                          ms, stream->request_id, peer);
+}
+
+void stream_free(struct stream *stream)
+{
+    struct connection *connection;
+
+    if (!stream)
+        return;
+    connection = stream->connection;
+    log_call(stream);
+    if (stream->call)
+        route_cancel(stream->call);
+    evtimer_del(&stream->timer);
+    LIST_REMOVE(stream, entry);
+    connection->reply_bytes -= stream->reply.len - stream->reply_sent;
+    body_clear(stream);
+    buffer_clear(&stream->reply);
+    free(stream);
+    connection_stream_ended(connection);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stream.h - one gRPC call on one HTTP/2 stream: headers, one message, one answer.
+ *
+ * Each phase has its time: headers and body handshake_ms, the signer the method's deadline (or the caller's, if that
+ * is sooner), and an answer must be taken away piece by piece, handshake_ms for each.
+ * Source: grpc/doc/PROTOCOL-HTTP2.md; RFC 9113 8.1 (HTTP Message Framing).
+ */
+#pragma once
+
+#include "include/bytes.h"
+#include "proxy/front/connection.h"
+
+/* Errors: -ENOMEM. */
+MUST_CHECK int stream_new(struct connection *connection, int32_t id, struct stream **ret);
+void stream_free(struct stream *stream); /* cancels its call, and is the place where a call is logged */
+
+/* What arrives, in this order. A request that is refused is answered at once; what still comes of it is ignored. */
+void stream_header(struct stream *stream, const char *name, const char *value);
+void stream_headers_end(struct stream *stream);
+void stream_data(struct stream *stream, struct bytes data);
+void stream_end(struct stream *stream);
+
+/* The last frame of the answer was handed to TLS. */
+void stream_answered(struct stream *stream);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tls.h - how the front speaks TLS: version 1.3 only, "h2" only, a client certificate from our own CA always.
+ *
+ * Source: RFC 8446 (TLS 1.3), RFC 7301 (ALPN), RFC 9113 3.2 (Starting HTTP/2 for "https" URIs).
+ */
+#pragma once
+
+#include <openssl/types.h>
+
+#include "include/bytes.h"
+#include "proto/limits.h"
+
+#define TLS_MATERIAL_MAX ((size_t)256 * 1024) /* bytes of one PEM file */
+
+/* What the supervisor reads as root and hands over. PEM, borrowed. */
+struct tls_material {
+    struct bytes certificate; /* the front's chain, its own first */
+    struct bytes key;
+    struct bytes client_ca; /* roots of client certificates */
+};
+
+/* Errors: -EINVAL with a static sentence in @why: what is wrong with which of the three. -ENOMEM. */
+MUST_CHECK int tls_context_new(const struct tls_material *material, SSL_CTX **ret, const char **why);
+
+/*
+ * After the handshake: "h2" was agreed on, and who is there? A resumed session brings its certificate along, so its
+ * validity is looked at again. Errors: -EACCES with a static sentence in @why.
+ */
+MUST_CHECK int tls_peer(SSL *ssl, uint8_t ret_certificate_hash[HASH_LEN], const char **why);
