@@ -3,7 +3,8 @@
  * audit_record.h - one record of an audit log, its place in the hash chain, and the check of a whole log.
  *
  * A log is a file of lines; a line is a JSON object with the fields below, sorted as here, and ends with its hash:
- * hash = SHA-256(context("privyseal v1 audit", previous hash, line without its "hash" member)).
+ * hash = SHA-256(context("privyseal v1 audit", previous hash, line without its "hash" member)); so the object that is
+ * hashed is the line up to ,"hash" and a closing brace.
  * The first record's previous hash is SHA-256(context("privyseal v1 audit log", realm, signer)).
  * Nobody needs an HSM, a database or this program to check one: docs/protocol.md shows how.
  */

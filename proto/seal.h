@@ -3,8 +3,8 @@
  * seal.h - the Sealed / SealedReply envelopes around HPKE, both ends.
  *
  * info = context("privyseal v1 sealed", realm); aad = context("privyseal v1 sealed request", method path, challenge).
- * The reply is AES-256-GCM under export("privyseal v1 sealed reply"), the MAC of a Failure HMAC-SHA256 under
- * export("privyseal v1 sealed failure").
+ * The reply is AES-256-GCM under export("privyseal v1 sealed reply") with the same aad, the MAC of a Failure
+ * HMAC-SHA256 under export("privyseal v1 sealed failure").
  */
 #pragma once
 
@@ -27,7 +27,7 @@ DEFINE_CLEAR(seal_call_clear, struct seal_call);
 
 /*
  * Client: packs a Sealed that holds @plaintext (a serialized inner request), for @method.
- * @recipient: the X25519 public key out of the checked sealing certificate (seal_certificate.h).
+ * @recipient: the X25519 public key out of the checked sealing certificate (certificate.h).
  * Errors: negative errno.
  */
 MUST_CHECK int seal_request(OSSL_LIB_CTX *libctx, const char *realm, const struct method *method,

@@ -4,7 +4,9 @@
  *
  * master = HKDF(ikm = client secret, salt = empty,
  *               info = context("privyseal v1 session", realm, token, challenge, lease, certificate hash))
- * request key, reply key, failure key = HKDF(master, label). Nonce = 4 zero bytes, sequence (8 bytes, big-endian).
+ * request key, reply key, failure key = HKDF(ikm = master, salt = empty,
+ *               info = context("privyseal v1 session request key" | "... reply key" | "... failure key"))
+ * Nonce = 4 zero bytes, sequence (8 bytes, big-endian): one key for each direction, one sequence for each message.
  * aad = context("privyseal v1 session request" | "... reply", method path, lease, sequence).
  * The keys never travel; the client secret travels sealed.
  */
