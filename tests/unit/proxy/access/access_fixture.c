@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* access_fixture.c - a store in a directory of its own, an HSM that answers, and people and tokens in it. */
+#include "tests/unit/proxy/access/access_fixture.h"
+
+#include <check.h>
+#include <ftw.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+
+struct fixture fixture;
+
+void fixture_setup(void)
+{
+    snprintf(fixture.directory, sizeof(fixture.directory), "/tmp/privyseal-access-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(fixture.directory));
+    snprintf(fixture.url, sizeof(fixture.url), "sqlite:%s/store.db", fixture.directory);
+    ck_assert_int_eq(store_migrate(fixture.url), 0);
+    fixture.hsm = (struct hsm){ .epoch = 1 };
+    fixture.access.realm = "test";
+    fixture.access.hsm = &fixture.hsm;
+    ck_assert_int_eq(store_open(fixture.url, &fixture.access.store), 0);
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    (void)status;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
+void fixture_teardown(void)
+{
+    store_close(TAKE(fixture.access.store));
+    nftw(fixture.directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+struct access *fixture_open(void)
+{
+    struct access *access = calloc(1, sizeof(*access));
+
+    ck_assert_ptr_nonnull(access);
+    access->realm = fixture.access.realm;
+    access->hsm = fixture.access.hsm;
+    ck_assert_int_eq(store_open(fixture.url, &access->store), 0);
+    return access;
+}
+
+void fixture_close(struct access *access)
+{
+    store_close(access->store);
+    free(access);
+}
+
+struct caller fixture_caller(const char *name, enum role role, uint8_t number)
+{
+    struct principal_row principal = { .enabled = true, .created_ms = FIXTURE_NOW_MS };
+    struct principal_certificate_row certificate = { .role = role,
+                                                     .not_after_ms = FIXTURE_NOW_MS + 86400000 };
+    struct caller caller;
+
+    snprintf(principal.name, sizeof(principal.name), "%s", name);
+    ck_assert_int_eq(store_principal_insert(fixture.access.store, &principal), 0);
+    certificate.principal_id = principal.id;
+    memset(certificate.hash, number, HASH_LEN);
+    ck_assert_int_eq(store_principal_add_certificate(fixture.access.store, &certificate), 0);
+    ck_assert_int_eq(identity_find(&fixture.access, BYTES_OF_ARRAY(certificate.hash), &caller), REASON_NONE);
+    return caller;
+}
+
+struct token_row fixture_token(const char *name)
+{
+    struct token_row token = { .home = -1, .enabled = true, .pin_version = 1, .version = 1 };
+
+    snprintf(token.name, sizeof(token.name), "%s", name);
+    /* Serial numbers are random in earnest; here the name makes them differ. */
+    snprintf(token.serial, sizeof(token.serial), "%016zx", strlen(name) << 8 | (uint8_t)name[0]);
+    ck_assert_int_eq(row_mac_token(&fixture.access, &token), REASON_NONE);
+    ck_assert_int_eq(store_token_insert(fixture.access.store, &token), 0);
+    return token;
+}
+
+void fixture_grant(const struct caller *caller, const struct token_row *token, unsigned bits)
+{
+    ck_assert_int_eq(store_grant_put(fixture.access.store, caller->principal.id, token->id, bits), 0);
+}
+
+void fixture_tamper(const char *sql)
+{
+    char path[128];
+    sqlite3 *db = NULL;
+    char *why = NULL;
+
+    snprintf(path, sizeof(path), "%s/store.db", fixture.directory);
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &why) == SQLITE_OK, "%s: %s", sql, why);
+    sqlite3_close(db);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_policy.c - the table of permissions, against a second one written from the wire's own words. */
+#include "include/table.h"
+#include "tests/support/suite.h"
+#include "tests/unit/proxy/access/access_fixture.h"
+
+#define SEE  GRANT_SEE
+#define SIGN GRANT_SIGN
+#define MAKE GRANT_MAKE_KEYS
+
+/* Who may do what: a letter for each role, and the least grant. Whatever is not here is refused. */
+static const struct {
+    enum permission permission;
+    const char *roles; /* d device, a application, o operator, w auditor (watches) */
+    unsigned grant;
+} allowed[] = {
+    { PERM_KNOWN, "daow", 0 },           { PERM_SEE_TOKENS, "da", 0 },       { PERM_SEE_TOKEN, "da", SEE },
+    { PERM_USE_TOKEN, "da", SEE },       { PERM_USE_KEY, "da", SEE | SIGN }, { PERM_WATCH, "ow", 0 },
+    { PERM_MAKE_KEY, "da", SEE | MAKE }, { PERM_OPERATE, "o", 0 },
+};
+
+static const char role_letters[ROLES] = {
+    [ROLE_NONE] = '-',     [ROLE_DEVICE] = 'd',  [ROLE_APPLICATION] = 'a',
+    [ROLE_OPERATOR] = 'o', [ROLE_AUDITOR] = 'w',
+};
+
+static bool is_allowed(enum permission permission, enum role role, unsigned bits)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(allowed); i++)
+        if (allowed[i].permission == permission && (allowed[i].grant & bits) == allowed[i].grant)
+            for (const char *letter = allowed[i].roles; *letter; letter++)
+                if (*letter == role_letters[role])
+                    return true;
+    return false;
+}
+
+START_TEST(every_permission_role_and_grant_is_as_written)
+{
+    for (int permission = PERM_NOBODY; permission <= PERM_OPERATE + 1; permission++)
+        for (int role = ROLE_NONE; role <= ROLES; role++)
+            for (unsigned bits = 0; bits < 8; bits++)
+                ck_assert_msg(policy_allows(permission, role, bits) ==
+                                  (role < ROLES && is_allowed(permission, role, bits)),
+                              "permission %d, role %d, grant %u", permission, role, bits);
+}
+END_TEST
+
+START_TEST(permission_outside_the_table_is_refused)
+{
+    ck_assert(!policy_allows((enum permission) - 1, ROLE_OPERATOR, 7));
+    ck_assert(!policy_allows((enum permission)1000, ROLE_OPERATOR, 7));
+    ck_assert(!policy_allows(PERM_KNOWN, (enum role)40, 7));
+}
+END_TEST
+
+START_TEST(grant_lets_its_principal_use_its_token_only)
+{
+    struct caller alice = fixture_caller("alice", ROLE_DEVICE, 1);
+    struct caller bob = fixture_caller("bob", ROLE_DEVICE, 2);
+    struct token_row token = fixture_token("alice"), other = fixture_token("bob");
+
+    fixture_grant(&alice, &token, SEE | SIGN);
+    ck_assert_int_eq(policy_check(&fixture.access, &alice, PERM_USE_KEY, &token), REASON_NONE);
+    ck_assert_int_eq(policy_check(&fixture.access, &alice, PERM_MAKE_KEY, &token), REASON_NOT_PERMITTED);
+    ck_assert_int_eq(policy_check(&fixture.access, &alice, PERM_USE_KEY, &other), REASON_NOT_PERMITTED);
+    ck_assert_int_eq(policy_check(&fixture.access, &bob, PERM_SEE_TOKEN, &token), REASON_NOT_PERMITTED);
+}
+END_TEST
+
+START_TEST(permission_about_a_token_without_one_is_refused)
+{
+    struct caller alice = fixture_caller("alice", ROLE_DEVICE, 1);
+
+    ck_assert_int_eq(policy_check(&fixture.access, &alice, PERM_USE_TOKEN, NULL), REASON_NOT_PERMITTED);
+    ck_assert_int_eq(policy_check(&fixture.access, &alice, PERM_SEE_TOKENS, NULL), REASON_NONE);
+}
+END_TEST
+
+START_TEST(operator_with_a_grant_still_uses_no_token)
+{
+    struct caller operator= fixture_caller("operator", ROLE_OPERATOR, 1);
+    struct token_row token = fixture_token("alice");
+
+    fixture_grant(&operator, & token, SEE | SIGN | MAKE);
+    ck_assert_int_eq(policy_check(&fixture.access, &operator, PERM_USE_KEY, &token), REASON_NOT_PERMITTED);
+    ck_assert_int_eq(policy_check(&fixture.access, &operator, PERM_OPERATE, NULL), REASON_NONE);
+}
+END_TEST
+
+START_TEST(disabled_token_is_seen_but_not_used_and_only_by_who_holds_a_grant)
+{
+    struct caller alice = fixture_caller("alice", ROLE_DEVICE, 1);
+    struct caller bob = fixture_caller("bob", ROLE_DEVICE, 2);
+    struct token_row token = fixture_token("alice");
+
+    fixture_grant(&alice, &token, SEE | SIGN);
+    token.enabled = false;
+    ck_assert_int_eq(policy_check(&fixture.access, &alice, PERM_SEE_TOKEN, &token), REASON_NONE);
+    ck_assert_int_eq(policy_check(&fixture.access, &alice, PERM_USE_TOKEN, &token), REASON_DISABLED);
+    ck_assert_int_eq(policy_check(&fixture.access, &bob, PERM_USE_TOKEN, &token), REASON_NOT_PERMITTED);
+}
+END_TEST
+
+START_TEST(unknown_caller_is_refused_whatever_the_row_says)
+{
+    struct caller caller = fixture_caller("alice", ROLE_DEVICE, 1);
+
+    caller.is_known = false;
+    for (int permission = PERM_NOBODY; permission <= PERM_OPERATE; permission++)
+        ck_assert_int_eq(policy_check(&fixture.access, &caller, permission, NULL), REASON_NOT_PERMITTED);
+}
+END_TEST
+
+SUITE_WITH_FIXTURE("policy", fixture_setup, fixture_teardown, every_permission_role_and_grant_is_as_written,
+                   permission_outside_the_table_is_refused, grant_lets_its_principal_use_its_token_only,
+                   permission_about_a_token_without_one_is_refused, operator_with_a_grant_still_uses_no_token,
+                   disabled_token_is_seen_but_not_used_and_only_by_who_holds_a_grant,
+                   unknown_caller_is_refused_whatever_the_row_says);
