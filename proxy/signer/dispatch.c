@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dispatch.c - the road of one call, from the front's bytes to the front's bytes.
+ *
+ *     receive -> prove -> token -> permit -> home -> handle -> record -> answer
+ *
+ * Every step can refuse; a refusal is recorded and answered like everything else. Nothing here is about one method:
+ * what differs between them stands in methods.def, in the proofs, and in the handlers.
+ */
+#include "proxy/signer/dispatch.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "proxy/signer/exchange.h"
+#include "proxy/signer/record.h"
+
+static const struct proof_ops *const proofs[] = {
+    [PROOF_PLAIN] = &proof_plain,
+    [PROOF_SEALED] = &proof_sealed,
+    [PROOF_OPERATOR] = &proof_operator,
+    [PROOF_SESSION] = &proof_session,
+};
+
+/* Refusals whose remedy is a new sealed call: the challenge for it comes along. */
+static const bool brings_challenge[REASONS] = {
+    [REASON_UNLOCK_REQUIRED] = true,
+    [REASON_CHALLENGE_STALE] = true,
+};
+
+static void exchange_clear(struct exchange *exchange)
+{
+    seal_call_clear(&exchange->seal);
+    message_free(exchange->request);
+}
+DEFINE_CLEAR(exchange_clear, struct exchange);
+
+/* ------------------------------------------------------------------------------------------------ the way in */
+
+static int64_t unix_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool is_request_id(const char *text)
+{
+    size_t len = strspn(text, "0123456789abcdef");
+
+    return len == REQUEST_ID_LEN && text[len] == '\0';
+}
+
+/* What the front has to say about a call, within bounds. Only a front that is broken or hostile fails here. */
+static enum reason receive(struct exchange *exchange, const Privyseal__V1__Envelope *envelope)
+{
+    struct call *call = &exchange->call;
+
+    exchange->envelope = envelope;
+    exchange->proof = proofs[call->method->proof];
+    call->now_ms = unix_ms();
+    call->reroute_to = -1;
+    if (!is_request_id(envelope->request_id) || strlen(envelope->peer) >= sizeof(call->peer) ||
+        envelope->body.len > call->method->request_max)
+        return REASON_MALFORMED;
+    strcpy(call->request_id, envelope->request_id);
+    strcpy(call->peer, envelope->peer);
+    return REASON_NONE;
+}
+
+static enum reason prove(struct exchange *exchange)
+{
+    CLEANUP(secret_free) struct secret *inner = NULL;
+    enum reason reason = exchange->proof->open(exchange, &inner);
+
+    if (reason != REASON_NONE || exchange->kept)
+        return reason;
+    return message_unpack(exchange->call.method->request, secret_bytes(inner), &exchange->request) < 0
+               ? REASON_MALFORMED
+               : REASON_NONE;
+}
+
+/* The token a request names is the one its field "token" says, in every message of the wire. */
+static const char *token_of_request(const ProtobufCMessage *request)
+{
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name(request->descriptor, "token");
+
+    if (!field || field->type != PROTOBUF_C_TYPE_STRING || field->label == PROTOBUF_C_LABEL_REPEATED)
+        return NULL;
+    return *(const char *const *)((const uint8_t *)request + field->offset);
+}
+
+static enum reason load_token(struct exchange *exchange)
+{
+    struct call *call = &exchange->call;
+    const char *name = token_of_request(exchange->request);
+    enum reason reason;
+
+    if (call->has_token || !name)
+        return REASON_NONE;
+    if (strlen(name) > NAME_MAX_LEN)
+        return REASON_NOT_PERMITTED; /* there is none of that name */
+    call->record.token = name;
+    reason = token_load(&exchange->service->access, name, &call->token);
+    call->has_token = reason == REASON_NONE;
+    return reason;
+}
+
+/* A lease knows its grant, rechecked every few seconds; everybody else's is read now. */
+static enum reason permit(struct exchange *exchange)
+{
+    const struct call *call = &exchange->call;
+    const struct lease *lease = call->lease;
+
+    if (!lease)
+        return policy_check(&exchange->service->access, &call->caller, call->method->permission,
+                            call->has_token ? &call->token : NULL);
+    return policy_allows(call->method->permission, lease->caller.certificate.role, lease->grant_bits)
+               ? REASON_NONE
+               : REASON_NOT_PERMITTED;
+}
+
+/* A partition belongs to one signer. A lease is by nature where it was made. */
+static bool is_elsewhere(const struct exchange *exchange)
+{
+    const struct call *call = &exchange->call;
+
+    return call->has_token && !call->lease && call->token.home >= 0 &&
+           call->token.home != (int)exchange->service->config->signer;
+}
+
+/* ----------------------------------------------------------------------------------------------- the way out */
+
+static void write_reply(const Privyseal__V1__EnvelopeReply *reply, struct buffer *ret)
+{
+    CLEANUP(secret_free) struct secret *packed = NULL;
+
+    if (message_pack(&reply->base, &packed) == 0)
+        buffer_append(ret, secret_bytes(packed));
+    else
+        ret->failed = true;
+}
+
+static void fill_failure(struct exchange *exchange, enum reason reason, struct failure *failure)
+{
+    *failure = exchange->call.failure;
+    failure->reason = reason;
+    memcpy(failure->request_id, exchange->call.request_id, sizeof(exchange->call.request_id));
+    failure->has_challenge =
+        brings_challenge[reason] &&
+        challenge_make(exchange->service->challenges, exchange->call.now_ms, failure->challenge) == 0;
+}
+
+/* Under a MAC once caller and signer share a key; before, a refusal is only the network's word. */
+static void write_failure(struct exchange *exchange, enum reason reason, struct buffer *ret)
+{
+    CLEANUP(buffer_clear) struct buffer serialized = { 0 };
+    Privyseal__V1__EnvelopeReply reply = PRIVYSEAL__V1__ENVELOPE_REPLY__INIT;
+    const struct reason_row *row = reason_row(reason);
+    const char *sentence = exchange->call.sentence ? exchange->call.sentence : row->sentence;
+    struct bytes key = BYTES_NONE, binding = BYTES_NONE;
+    struct failure failure;
+
+    fill_failure(exchange, reason, &failure);
+    if (exchange->is_proved)
+        exchange->proof->failure_key(exchange, &key, &binding);
+    if (failure_encode(NULL, &failure, exchange->call.method, key, binding, &serialized) < 0)
+        buffer_clear(&serialized); /* the status still tells that nothing came of it */
+    reply.id = exchange->envelope->id;
+    reply.grpc_status = row->status;
+    reply.message = (char *)(uintptr_t)sentence;
+    reply.failure = (ProtobufCBinaryData){ .data = serialized.data, .len = serialized.len };
+    write_reply(&reply, ret);
+}
+
+static enum reason write_answer(struct exchange *exchange, const ProtobufCMessage *answer, struct buffer *ret)
+{
+    CLEANUP(secret_free) struct secret *packed = NULL;
+    CLEANUP(buffer_clear) struct buffer body = { 0 };
+    Privyseal__V1__EnvelopeReply reply = PRIVYSEAL__V1__ENVELOPE_REPLY__INIT;
+
+    if (message_pack(answer, &packed) < 0 ||
+        exchange->proof->protect(exchange, secret_bytes(packed), &body) < 0)
+        return REASON_INTERNAL;
+    if (body.len > exchange->call.method->reply_max)
+        return REASON_LIMIT;
+    reply.id = exchange->envelope->id;
+    reply.body = (ProtobufCBinaryData){ .data = body.data, .len = body.len };
+    write_reply(&reply, ret);
+    return REASON_NONE;
+}
+
+static void write_reroute(const struct exchange *exchange, struct buffer *ret)
+{
+    Privyseal__V1__EnvelopeReply reply = PRIVYSEAL__V1__ENVELOPE_REPLY__INIT;
+
+    reply.id = exchange->envelope->id;
+    reply.grpc_status = GRPC_UNAVAILABLE;
+    reply.reroute_to = (uint32_t)exchange->call.reroute_to + 1;
+    write_reply(&reply, ret);
+}
+
+/* The answer given before, under this envelope's id. */
+static void write_kept(const struct exchange *exchange, struct buffer *ret)
+{
+    CLEANUP(message_free) ProtobufCMessage *message = NULL;
+    Privyseal__V1__EnvelopeReply *reply;
+
+    if (message_unpack(&privyseal__v1__envelope_reply__descriptor, buffer_bytes(exchange->kept), &message) <
+        0) {
+        ret->failed = true;
+        return;
+    }
+    reply = (Privyseal__V1__EnvelopeReply *)message;
+    reply->id = exchange->envelope->id;
+    write_reply(reply, ret);
+}
+
+/* ------------------------------------------------------------------------------------------------- the road */
+
+static enum reason handle(struct exchange *exchange, ProtobufCMessage *answer)
+{
+    struct call *call = &exchange->call;
+    enum reason reason = load_token(exchange);
+
+    if (reason == REASON_NONE)
+        reason = permit(exchange);
+    if (reason != REASON_NONE)
+        return reason;
+    if (is_elsewhere(exchange)) {
+        call->reroute_to = call->token.home;
+        return REASON_UNAVAILABLE;
+    }
+    return service_handler_of(call->method->id)(exchange->service, call, exchange->request, answer);
+}
+
+/* From a proved request to a recorded end. */
+static void run(struct exchange *exchange, enum reason reason, struct buffer *ret)
+{
+    CLEANUP(message_free) ProtobufCMessage *answer = NULL;
+
+    if (reason == REASON_NONE && message_new(exchange->call.method->reply, &answer) < 0)
+        reason = REASON_INTERNAL;
+    if (reason == REASON_NONE)
+        reason = handle(exchange, answer);
+    if (exchange->call.reroute_to >= 0) {
+        write_reroute(exchange, ret);
+        return;
+    }
+    reason = record_end(exchange, reason);
+    if (reason == REASON_NONE)
+        reason = write_answer(exchange, answer, ret);
+    if (reason != REASON_NONE)
+        write_failure(exchange, reason, ret);
+}
+
+static void serve(struct service *service, const struct method *method,
+                  const Privyseal__V1__Envelope *envelope, struct buffer *ret)
+{
+    CLEANUP(exchange_clear)
+    struct exchange exchange = {
+        .service = service,
+        .call.method = method,
+        .started_us = record_clock_us(),
+    };
+    size_t start = ret->len;
+    enum reason reason = receive(&exchange, envelope);
+
+    if (reason == REASON_NONE)
+        reason = prove(&exchange);
+    if (exchange.kept) {
+        write_kept(&exchange, ret);
+        return;
+    }
+    run(&exchange, reason, ret);
+    if (exchange.keeps_reply && !ret->failed)
+        lease_window_keep(exchange.call.lease, exchange.sequence, BYTES(ret->data + start, ret->len - start));
+    if (exchange.call.ends_lease)
+        leases_remove(service->leases, exchange.call.lease);
+}
+
+/* No method, so no Failure either: a status is all there is to say. */
+static void refuse_envelope(uint64_t id, enum grpc_status status, struct buffer *ret)
+{
+    Privyseal__V1__EnvelopeReply reply = PRIVYSEAL__V1__ENVELOPE_REPLY__INIT;
+
+    reply.id = id;
+    reply.grpc_status = status;
+    write_reply(&reply, ret);
+}
+
+void dispatch(struct service *service, struct bytes envelope, struct buffer *ret)
+{
+    CLEANUP(message_free) ProtobufCMessage *message = NULL;
+    const Privyseal__V1__Envelope *opened;
+
+    if (message_unpack(&privyseal__v1__envelope__descriptor, envelope, &message) < 0) {
+        refuse_envelope(0, GRPC_INVALID_ARGUMENT, ret);
+        return;
+    }
+    opened = (const Privyseal__V1__Envelope *)message;
+    if (opened->method >= METHODS)
+        refuse_envelope(opened->id, GRPC_UNIMPLEMENTED, ret);
+    else
+        serve(service, method_by_id(opened->method), opened, ret);
+}

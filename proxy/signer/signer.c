@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * signer.c - the life of a signer: open everything, prove the HSM, serve, leave.
+ */
+#include "proxy/signer/signer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "include/descriptor.h"
+#include "include/log.h"
+#include "proxy/service/service.h"
+#include "proxy/signer/dispatch.h"
+#include "proxy/signer/stream.h"
+
+#define ROUND_MAX          16    /* requests whose records share one fdatasync */
+#define TICK_MS            1000  /* leases that end, heads to the store */
+#define LEASE_RECHECK_MS   5000  /* so long may a revoked grant still sign */
+#define LEASE_STORELESS_MS 60000 /* so long without a store */
+
+struct signer {
+    const struct proxy_config *config;
+    unsigned index;
+    struct hsm *hsm;
+    struct store *store;
+    struct audit *audit;
+    struct service_config service_config;
+    struct service service;
+    bool is_service_open;
+    struct stream stream;
+    int64_t ticked_ms;
+};
+
+static void signer_clear(struct signer *signer)
+{
+    stream_clear(&signer->stream);
+    if (signer->is_service_open)
+        service_clear(&signer->service);
+    audit_close(signer->audit);
+    store_close(signer->store);
+    if (signer->hsm)
+        hsm_close(signer->hsm);
+}
+DEFINE_CLEAR(signer_clear, struct signer);
+
+static int64_t unix_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* -------------------------------------------------------------------------------------------------- the start */
+
+/* Nobody attaches to this process, nothing of it reaches a disk, and it gains no rights again. prctl(2) */
+static int confine(void)
+{
+    const struct rlimit no_core = { 0, 0 };
+
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    if (prctl(PR_SET_DUMPABLE, 0) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+        setrlimit(RLIMIT_CORE, &no_core) == 0)
+        return EX_OK;
+    log_event(LOG_LEVEL_ERROR, "signer.failed", "what=\"cannot confine the process\" why=\"%s\"",
+              strerror(errno));
+    return EX_OSERR;
+}
+
+static bool holds_partitions(const struct signer *signer)
+{
+    return signer->config->partitions && signer->index == signer->config->signers;
+}
+
+static int open_hsm(struct signer *signer)
+{
+    const struct proxy_config *config = signer->config;
+    const struct hsm_config hsm = {
+        .module = config->hsm_module,
+        .environment = holds_partitions(signer) ? config->hsm_partition_environment : config->hsm_environment,
+        .token_label = config->hsm_token,
+        .pin_file = config->hsm_pin_file,
+        .allow_software = config->allow_software_hsm,
+        .max_handles = config->hsm_handles,
+    };
+    CLEANUP(free_string) char *why = NULL;
+    CK_RV rv = hsm_open(&hsm, &signer->hsm, &why);
+
+    if (rv == CKR_OK)
+        return EX_OK;
+    log_event(LOG_LEVEL_ERROR, "signer.failed", "what=\"cannot open the HSM\" rv=0x%lx why=\"%s\"", rv,
+              why ? why : "");
+    return EX_UNAVAILABLE;
+}
+
+/* Says what this HSM cannot enforce; what it must enforce and does not keeps the signer from starting. */
+static int judge_findings(const struct service *service)
+{
+    int status = EX_OK;
+
+    for (size_t i = 0; i < service->findings_count; i++) {
+        const struct hsm_finding *finding = &service->findings[i];
+
+        if (finding->is_enforced)
+            continue;
+        log_event(finding->is_required ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "hsm.lacking",
+                  "finding=%s required=%s what=\"%s\"", finding->name, finding->is_required ? "yes" : "no",
+                  finding->sentence);
+        if (finding->is_required)
+            status = EX_CONFIG;
+    }
+    return status;
+}
+
+static int prove_hsm(struct signer *signer)
+{
+    struct service *service = &signer->service;
+    CK_RV rv = hsm_self_test(signer->hsm, service->findings, &service->findings_count);
+    int status;
+
+    if (rv != CKR_OK) {
+        log_event(LOG_LEVEL_ERROR, "signer.failed", "what=\"the HSM's self-test could not be made\" rv=0x%lx",
+                  rv);
+        return EX_UNAVAILABLE;
+    }
+    status = judge_findings(service);
+    log_event(status == EX_OK ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR, "hsm.grade", "grade=%s hsm=\"%s\"",
+              hsm_grade(service->findings, service->findings_count), hsm_description(signer->hsm));
+    return status;
+}
+
+static int open_store(struct signer *signer)
+{
+    int r = store_open(signer->config->store, &signer->store);
+
+    if (r == 0)
+        return EX_OK;
+    log_event(LOG_LEVEL_ERROR, "signer.failed", "what=\"cannot open the store %s\" why=\"%s\"",
+              signer->config->store,
+              r == -EPROTO ? "its schema is of another version: run privyseald --provision" : strerror(-r));
+    return r == -EPROTO ? EX_CONFIG : EX_UNAVAILABLE;
+}
+
+/* Kaudit signs nothing but heads, so the head itself is what it signs. */
+static int sign_checkpoint(void *arg, const uint8_t head[HASH_LEN], struct buffer *ret)
+{
+    struct hsm *hsm = arg;
+    uint8_t signature[64];
+
+    if (hsm_sign_checkpoint(hsm, head, signature) != CKR_OK)
+        return -EIO;
+    buffer_append(ret, BYTES_OF_ARRAY(signature));
+    return ret->failed ? -ENOMEM : 0;
+}
+
+static int open_audit(struct signer *signer)
+{
+    const struct proxy_config *config = signer->config;
+    int r =
+        audit_open(config->audit_directory, config->realm, signer->index,
+                   config->audit_write ? AUDIT_SYNC_WRITE : AUDIT_SYNC_BATCH, signer->store, &signer->audit);
+
+    if (r == 0) {
+        audit_set_checkpoint(signer->audit, sign_checkpoint, signer->hsm);
+        return EX_OK;
+    }
+    log_event(LOG_LEVEL_ERROR, "signer.failed", "what=\"cannot go on with the audit log in %s\" why=\"%s\"",
+              config->audit_directory,
+              r == -EUCLEAN ? "records are missing that were there: run privyseal audit verify"
+                            : strerror(-r));
+    return r == -EUCLEAN ? EX_DATAERR : EX_IOERR;
+}
+
+static void fill_service_config(struct signer *signer)
+{
+    const struct proxy_config *config = signer->config;
+
+    signer->service_config = (struct service_config){
+        .realm = config->realm,
+        .signer = signer->index,
+        .signers = config->signers + (config->partitions ? 1 : 0),
+        .partition_home = config->partitions ? (int)config->signers : -1,
+        .argon2_memory_kib = config->argon2_memory_kib,
+        .argon2_passes = config->argon2_passes,
+        .argon2_lanes = config->argon2_lanes,
+        .seal_chain_file = config->seal_chain,
+        .client_ca_file = config->client_ca,
+        .audit_directory = config->audit_directory,
+        .partition_dir = holds_partitions(signer) ? config->hsm_partition_directory : NULL,
+        .verify_every_ec = config->verify_every_ec,
+        .key_life_days = config->key_life_days,
+        .leases = { .max = config->leases,
+                    .idle_ms = config->lease_idle_ms,
+                    .life_ms = config->lease_life_ms,
+                    .recheck_ms = LEASE_RECHECK_MS,
+                    .storeless_ms = LEASE_STORELESS_MS },
+        .started_unix = (uint64_t)unix_ms() / 1000,
+    };
+}
+
+static int open_service(struct signer *signer)
+{
+    CLEANUP(free_string) char *why = NULL;
+    int r;
+
+    fill_service_config(signer);
+    r = service_init(&signer->service, &signer->service_config, signer->store, signer->hsm, signer->audit,
+                     &why);
+    signer->is_service_open = r == 0;
+    if (r == 0)
+        return EX_OK;
+    log_event(LOG_LEVEL_ERROR, "signer.failed", "what=\"%s\"", why ? why : strerror(-r));
+    return r == -EINVAL || r == -ENOENT ? EX_CONFIG : EX_UNAVAILABLE;
+}
+
+/* The HSM is proved last and before the first request: its findings belong to the service. */
+static int open_all(struct signer *signer)
+{
+    static int (*const steps[])(struct signer *) = { open_hsm, open_store, open_audit, open_service,
+                                                     prove_hsm };
+    int status = confine();
+
+    for (size_t i = 0; status == EX_OK && i < sizeof(steps) / sizeof(steps[0]); i++)
+        status = steps[i](signer);
+    return status;
+}
+
+/* ---------------------------------------------------------------------------------------------------- serving */
+
+/* A front's socket from the supervisor. False: the supervisor wants us to leave. */
+static bool take_stream(struct signer *signer, int control)
+{
+    int descriptors[DESCRIPTORS_MAX];
+    size_t count = 0;
+    char kind;
+    ssize_t len = descriptor_receive(control, &kind, sizeof(kind), descriptors, &count);
+
+    if (len == 0 || (len < 0 && len != -EAGAIN && len != -EINTR && len != -EBADMSG))
+        return false;
+    for (size_t i = 1; len > 0 && i < count; i++)
+        descriptor_close(descriptors[i]); /* one is what the message has; others are nobody's */
+    if (len > 0 && count > 0)
+        stream_replace(&signer->stream, descriptors[0]);
+    return true;
+}
+
+/*
+ * Answers at most ROUND_MAX requests with one flush of the audit log. When that fails nobody knows what is on the
+ * disk: no answer leaves, and the next signer starts from what it finds. False: leave.
+ */
+static bool serve_round(struct signer *signer, unsigned *ret_served)
+{
+    struct stream *stream = &signer->stream;
+    struct bytes frame;
+    int r;
+
+    for (*ret_served = 0; *ret_served < ROUND_MAX && stream_next(stream, &frame); (*ret_served)++) {
+        size_t start = stream_begin(stream);
+
+        dispatch(&signer->service, frame, &stream->out);
+        stream_end(stream, start);
+    }
+    if (*ret_served == 0)
+        return true;
+    r = audit_flush(signer->audit);
+    if (r < 0) {
+        log_event(LOG_LEVEL_ERROR, "audit.failed", "what=\"cannot make records durable\" why=\"%s\"",
+                  strerror(-r));
+        return false;
+    }
+    stream_flush(stream);
+    return true;
+}
+
+/* Everything that has been read. */
+static bool serve_waiting(struct signer *signer)
+{
+    unsigned served;
+
+    do {
+        if (!serve_round(signer, &served))
+            return false;
+    } while (served == ROUND_MAX);
+    return true;
+}
+
+static void tick(struct signer *signer)
+{
+    int64_t now_ms = unix_ms();
+
+    if (now_ms >= signer->ticked_ms && now_ms < signer->ticked_ms + TICK_MS)
+        return;
+    signer->ticked_ms = now_ms;
+    leases_sweep(signer->service.leases, now_ms, 0);
+    audit_tick(signer->audit, now_ms);
+}
+
+/* SoftHSM leaks with every object destroyed. Best between two requests; under a load that never pauses, anyway. */
+static bool is_worn(const struct signer *signer, bool is_idle)
+{
+    uint64_t made = hsm_objects_made(signer->hsm);
+    uint64_t limit = signer->config->recycle_after;
+
+    return limit && (made > 2 * limit || (made > limit && is_idle));
+}
+
+static int serve(struct signer *signer, int control)
+{
+    for (;;) {
+        struct pollfd polled[] = { { .fd = control, .events = POLLIN },
+                                   { .fd = signer->stream.fd, .events = POLLIN } };
+        int ready = poll(polled, 2, TICK_MS);
+
+        if (ready < 0 && errno != EINTR)
+            return EX_OSERR;
+        if (ready > 0 && polled[0].revents && !take_stream(signer, control))
+            return EX_OK;
+        /* A replaced stream's events are not the new one's: recv() simply finds nothing there. */
+        if (ready > 0 && polled[1].revents)
+            stream_fill(&signer->stream);
+        if (!serve_waiting(signer))
+            return EX_IOERR;
+        tick(signer);
+        if (is_worn(signer, ready == 0)) {
+            log_event(LOG_LEVEL_NOTICE, "signer.worn", "objects=%llu",
+                      (unsigned long long)hsm_objects_made(signer->hsm));
+            return EX_OK;
+        }
+    }
+}
+
+static int report_ready(int ready_fd)
+{
+    ssize_t len = write(ready_fd, "", 1);
+
+    close(ready_fd);
+    return len == 1 ? EX_OK : EX_OSERR;
+}
+
+int signer_main(const struct proxy_config *config, unsigned index, int control, int ready_fd)
+{
+    CLEANUP(signer_clear)
+    struct signer signer = {
+        .config = config,
+        .index = index,
+        .stream = STREAM_NONE,
+    };
+    int status = open_all(&signer);
+
+    if (status == EX_OK)
+        status = report_ready(ready_fd);
+    if (status != EX_OK)
+        return status;
+    log_event(LOG_LEVEL_NOTICE, "signer.ready", "index=%u", index);
+    return serve(&signer, control);
+}
