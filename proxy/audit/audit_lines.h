@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * audit_lines.h - the lines of a log file, found by their sequence numbers, and what a line says.
+ *
+ * Nothing is checked here but the form: what a line says is believed once audit_check_line() has been over it.
+ * Reads with pread() alone, so a log may grow, and lose a half line, while it is read.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "include/bytes.h"
+#include "proto/audit_record.h"
+
+#define AUDIT_PATH_MAX 4096
+
+/* DIR/signer-N.log. Errors: -ENAMETOOLONG. */
+MUST_CHECK int audit_log_path(const char *directory, uint32_t signer, char ret[AUDIT_PATH_MAX]);
+
+struct audit_line {
+    off_t end; /* where the next line starts */
+    size_t len;
+    char text[AUDIT_LINE_MAX + 1]; /* without its "\n" */
+};
+
+/*
+ * The first whole line that starts at or after @offset.
+ * Errors: -ENODATA (none: the end, or half a line), -EBADMSG (longer than a line can be).
+ */
+MUST_CHECK int audit_line_at(int fd, off_t offset, struct audit_line *ret);
+/* The first line with a sequence number of at least @sequence. Errors: the same. */
+MUST_CHECK int audit_line_find(int fd, uint64_t sequence, struct audit_line *ret);
+
+struct audit_facts {
+    uint64_t sequence;
+    uint64_t key_count;
+    uint8_t key[KEY_NAME_LEN]; /* with a key_count */
+    uint8_t hash[HASH_LEN];
+    bool is_checkpoint;
+};
+
+/* Errors: -EBADMSG (not a record). */
+MUST_CHECK int audit_line_facts(const struct audit_line *line, struct audit_facts *ret);
