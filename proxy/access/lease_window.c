@@ -66,7 +66,7 @@ static void window_make_room(struct lease_window *window, size_t more)
     for (; window->kept_len + more > LEASE_REPLIES_MAX && window->kept_from <= window->highest;
          window->kept_from++) {
         entry = window_peek(window, window->kept_from);
-        if (entry && entry->sequence == window->kept_from)
+        if (entry && entry->sequence <= window->kept_from) /* less: left behind by a jump ahead */
             window_forget_reply(window, entry);
     }
 }
