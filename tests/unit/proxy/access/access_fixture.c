@@ -12,13 +12,12 @@ struct fixture fixture;
 
 void fixture_setup(void)
 {
-    snprintf(fixture.directory, sizeof(fixture.directory), "/tmp/privyseal-access-XXXXXX");
+    fixture = (struct fixture){ .directory = "/tmp/privyseal-access-XXXXXX",
+                                .hsm = { .epoch = 1 },
+                                .access = { .realm = "test", .hsm = &fixture.hsm } };
     ck_assert_ptr_nonnull(mkdtemp(fixture.directory));
     snprintf(fixture.url, sizeof(fixture.url), "sqlite:%s/store.db", fixture.directory);
     ck_assert_int_eq(store_migrate(fixture.url), 0);
-    fixture.hsm = (struct hsm){ .epoch = 1 };
-    fixture.access.realm = "test";
-    fixture.access.hsm = &fixture.hsm;
     ck_assert_int_eq(store_open(fixture.url, &fixture.access.store), 0);
 }
 
