@@ -8,9 +8,8 @@
  * openssl.cnf into the host's own context, as any other use of OpenSSL would (never into ours), and is never undone,
  * since the host may use libcurl too.
  *
- * libcurl sends a request again by itself when a connection it kept turns out dead before a byte came back. That is
- * safe for every method, REPEAT_NEVER included: what changes anything carries a single-use challenge or a sequence
- * number, so a second copy is refused or answered with the first one's reply.
+ * libcurl sends a request again by itself when a connection it kept turns out dead before a byte came back. A method
+ * that is not to be repeated therefore gets a connection of its own.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -24,7 +23,7 @@
 
 #include "client/channel.h"
 #include "client/clock.h"
-#include "client/connection.h"
+#include "client/wire.h"
 #include "client/credentials.h"
 #include "client/endpoints.h"
 #include "client/grpc.h"
@@ -43,7 +42,7 @@ struct channel_curl {
 
     pthread_mutex_t lock;
     pthread_cond_t returned;         /* a connection came back */
-    struct connection *idle;         /* guarded by lock: the last used first */
+    struct wire *idle;               /* guarded by lock: the last used first */
     unsigned in_use;                 /* guarded by lock */
     struct credentials *credentials; /* guarded by lock */
     int64_t credentials_checked_ms;  /* guarded by lock */
@@ -134,24 +133,24 @@ static struct credentials *current_credentials(struct channel_curl *curl)
     return current;
 }
 
-static void free_list(struct connection *list)
+static void free_wires(struct wire *list)
 {
     while (list) {
-        struct connection *next = list->next;
+        struct wire *next = list->next;
 
-        connection_free(list);
+        wire_free(list);
         list = next;
     }
 }
 
 /* Takes those out of the idle list that nobody should use again. Under lock. */
-static struct connection *detach_stale(struct channel_curl *curl, const struct credentials *credentials)
+static struct wire *detach_stale(struct channel_curl *curl, const struct credentials *credentials)
 {
-    struct connection **link = &curl->idle, *stale = NULL;
+    struct wire **link = &curl->idle, *stale = NULL;
     int64_t oldest_ms = clock_now_ms() - POOL_IDLE_MS;
 
     while (*link) {
-        struct connection *connection = *link;
+        struct wire *connection = *link;
 
         if (connection->credentials == credentials && connection->idle_since_ms > oldest_ms) {
             link = &connection->next;
@@ -165,11 +164,11 @@ static struct connection *detach_stale(struct channel_curl *curl, const struct c
 }
 
 /* Under lock. */
-static struct connection *detach_idle(struct channel_curl *curl, size_t endpoint)
+static struct wire *detach_idle(struct channel_curl *curl, size_t endpoint)
 {
-    for (struct connection **link = &curl->idle; *link; link = &(*link)->next)
+    for (struct wire **link = &curl->idle; *link; link = &(*link)->next)
         if ((*link)->endpoint == endpoint) {
-            struct connection *connection = *link;
+            struct wire *connection = *link;
 
             *link = connection->next;
             connection->next = NULL;
@@ -178,12 +177,11 @@ static struct connection *detach_idle(struct channel_curl *curl, size_t endpoint
     return NULL;
 }
 
-/* Errors: -ETIMEDOUT (all are in use), those of connection_new(). */
-static int take_connection(struct channel_curl *curl, size_t endpoint, int64_t deadline_ms,
-                           struct connection **ret)
+/* Errors: -ETIMEDOUT (all are in use), those of wire_new(). */
+static int take_connection(struct channel_curl *curl, size_t endpoint, int64_t deadline_ms, struct wire **ret)
 {
     CLEANUP(credentials_unref) struct credentials *credentials = current_credentials(curl);
-    struct connection *stale, *connection;
+    struct wire *stale, *connection;
     int r = 0;
 
     pthread_mutex_lock(&curl->lock);
@@ -194,14 +192,14 @@ static int take_connection(struct channel_curl *curl, size_t endpoint, int64_t d
     if (r == 0)
         curl->in_use++;
     pthread_mutex_unlock(&curl->lock);
-    free_list(stale);
+    free_wires(stale);
     if (r < 0)
         return r;
     if (connection) {
         *ret = connection;
         return 0;
     }
-    r = connection_new(credentials, &curl->descriptors, endpoint, ret);
+    r = wire_new(credentials, &curl->descriptors, endpoint, ret);
     if (r < 0) {
         pthread_mutex_lock(&curl->lock);
         curl->in_use--;
@@ -211,10 +209,10 @@ static int take_connection(struct channel_curl *curl, size_t endpoint, int64_t d
     return r;
 }
 
-static void return_connection(struct channel_curl *curl, struct connection *connection, bool is_healthy)
+static void return_connection(struct channel_curl *curl, struct wire *connection, bool is_healthy)
 {
     if (!is_healthy)
-        connection_free(connection);
+        wire_free(connection);
     pthread_mutex_lock(&curl->lock);
     if (is_healthy) {
         connection->idle_since_ms = clock_now_ms();
@@ -262,8 +260,8 @@ static struct curl_slist *make_headers(unsigned left_ms)
     return list;
 }
 
-static CURLcode perform(struct channel_curl *curl, struct connection *connection,
-                        const struct curl_call *call, struct grpc_answer *answer)
+static CURLcode perform(struct channel_curl *curl, struct wire *connection, const struct curl_call *call,
+                        struct grpc_answer *answer)
 {
     unsigned left = clock_left_ms(call->deadline_ms), connect = curl->deployment->connect_timeout_ms;
     struct curl_slist *headers = make_headers(left);
@@ -286,6 +284,7 @@ static CURLcode perform(struct channel_curl *curl, struct connection *connection
     SET(CURLOPT_POSTFIELDS, call->frame.data);
     SET(CURLOPT_TIMEOUT_MS, (long)(left ? left : 1)); /* 0 would mean none */
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(connect < left ? connect : left ? left : 1));
+    SET(CURLOPT_FRESH_CONNECT, call->method->repeat == REPEAT_NEVER ? 1L : 0L);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, answer);
     SET(CURLOPT_WRITEFUNCTION, on_body);
@@ -307,7 +306,7 @@ static bool request_began(CURL *easy)
            before_transfer_us > 0;
 }
 
-static void judge(struct connection *connection, CURLcode code, const struct grpc_answer *answer,
+static void judge(struct wire *connection, CURLcode code, const struct grpc_answer *answer,
                   const char *endpoint, struct channel_reply *reply)
 {
     const char *why = connection->error[0] ? connection->error : curl_easy_strerror(code);
@@ -334,7 +333,7 @@ static void call_endpoint(struct channel_curl *curl, size_t index, const struct 
     const char *name = curl->endpoints.list[index].name, *why = "no address";
     CLEANUP(buffer_clear) struct buffer addresses = { 0 };
     CLEANUP(grpc_answer_clear) struct grpc_answer answer;
-    struct connection *connection = NULL;
+    struct wire *connection = NULL;
     CURLcode code;
     int64_t connect_ms = clock_now_ms() + curl->deployment->connect_timeout_ms;
     int r;
@@ -353,7 +352,7 @@ static void call_endpoint(struct channel_curl *curl, size_t index, const struct 
     }
     r = take_connection(curl, index, call->deadline_ms, &connection);
     if (r == 0)
-        r = connection_set_addresses(connection, (const char *)addresses.data);
+        r = wire_set_addresses(connection, (const char *)addresses.data);
     if (r < 0) {
         reply_failed(call->reply, r == -ETIMEDOUT ? GRPC_DEADLINE_EXCEEDED : GRPC_INTERNAL, name,
                      strerror(-r));
@@ -430,7 +429,7 @@ static void channel_curl_free(struct channel *channel)
     struct channel_curl *curl = (struct channel_curl *)channel;
     OSSL_LIB_CTX *host_context = OSSL_LIB_CTX_set0_default(curl->libctx);
 
-    free_list(curl->idle);
+    free_wires(curl->idle);
     OSSL_LIB_CTX_set0_default(host_context);
     endpoints_clear(&curl->endpoints);
     credentials_unref(curl->credentials);

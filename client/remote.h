@@ -26,8 +26,8 @@
 struct remote;
 
 /*
- * Takes @channel. @trust_ca: PEM file of the root that the sealing chain must end in.
- * Errors: -errno, -EBADMSG.
+ * Takes @channel (on success). @deployment is lent and must outlive it; its ca is the root that the chain of the
+ * sealing key must end in. Errors: -errno, -EBADMSG.
  */
 MUST_CHECK int remote_new(OSSL_LIB_CTX *libctx, const struct deployment_config *deployment,
                           struct channel *channel, struct remote **ret);
@@ -61,7 +61,7 @@ struct remote_token;
 
 /* No I/O. @name: at the server. */
 MUST_CHECK int remote_token_new(struct remote *remote, const char *name, struct remote_token **ret);
-void remote_token_free(struct remote_token *token); /* no I/O: wipes S, drops leases */
+void remote_token_free(struct remote_token *token); /* no I/O: wipes S, drops the lease */
 DEFINE_CLEANUP(remote_token_free, struct remote_token *);
 
 /* What is known of a token without a login. Immutable once given out; reference-counted. */
@@ -91,7 +91,10 @@ MUST_CHECK CK_RV remote_token_snapshot(struct remote_token *token, unsigned max_
  * CKR_PIN_LEN_RANGE, CKR_DEVICE_REMOVED, CKR_DEVICE_ERROR. error->failure.tries_left tells how many are left.
  */
 MUST_CHECK CK_RV remote_token_login(struct remote_token *token, struct bytes pin, struct remote_error *error);
-/* Ends the login here; the leases are locked at the signers, best effort, within a short deadline. */
+/*
+ * Ends the login. S and the lease stay parked for five seconds, in case the same PIN comes again; what finds them
+ * there later (or remote_token_free()) wipes them, and tells the signer, best effort, within a second.
+ */
 void remote_token_logout(struct remote_token *token);
 bool remote_token_is_logged_in(struct remote_token *token);
 

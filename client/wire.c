@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * connection.c - how libcurl is set up: as a guest of the process, trusting nothing but the deployment's roots, and
+ * wire.c - how libcurl is set up: as a guest of the process, trusting nothing but the deployment's roots, and
  * believing nothing that stands in the environment.
  */
-#include "client/connection.h"
+#include "client/wire.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -132,10 +132,10 @@ static CURLcode set_socket(CURL *easy, struct descriptors *descriptors)
     return code;
 }
 
-int connection_new(const struct credentials *credentials, struct descriptors *descriptors, size_t endpoint,
-                   struct connection **ret)
+int wire_new(const struct credentials *credentials, struct descriptors *descriptors, size_t endpoint,
+             struct wire **ret)
 {
-    CLEANUP(connection_free) struct connection *connection = calloc(1, sizeof(*connection));
+    CLEANUP(wire_free) struct wire *connection = calloc(1, sizeof(*connection));
     CURL *easy;
     CURLcode code;
 
@@ -158,7 +158,7 @@ int connection_new(const struct credentials *credentials, struct descriptors *de
     return 0;
 }
 
-void connection_free(struct connection *connection)
+void wire_free(struct wire *connection)
 {
     if (!connection)
         return;
@@ -168,7 +168,7 @@ void connection_free(struct connection *connection)
     free(connection);
 }
 
-int connection_set_addresses(struct connection *connection, const char *addresses)
+int wire_set_addresses(struct wire *connection, const char *addresses)
 {
     struct curl_slist *list;
 

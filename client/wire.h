@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * connection.h - one libcurl easy handle, which keeps one HTTP/2 connection to one endpoint alive between calls; and
+ * wire.h - one libcurl easy handle, which keeps one HTTP/2 connection to one endpoint alive between calls; and
  * the descriptors of them all, so that a forked child can let go of them.
  *
  * Threads: a connection belongs to one call at a time. Its functions want the private library context set.
@@ -26,20 +26,20 @@ void descriptors_init(struct descriptors *descriptors);
 /* In a forked child: closes them all. Nothing is sent: the parent's connections go on. */
 void descriptors_close(struct descriptors *descriptors);
 
-struct connection {
+struct wire {
     CURL *easy;
     size_t endpoint;
     struct credentials *credentials;
     struct curl_slist *resolve; /* what the handle was told about addresses */
     int64_t idle_since_ms;
-    struct connection *next; /* in the pool */
+    struct wire *next; /* in the pool */
     char error[CURL_ERROR_SIZE];
 };
 
 /* Errors: -ENOMEM, -EIO (libcurl lacks an option: not the library we were built for). */
-MUST_CHECK int connection_new(const struct credentials *credentials, struct descriptors *descriptors,
-                              size_t endpoint, struct connection **ret);
-void connection_free(struct connection *connection);
-DEFINE_CLEANUP(connection_free, struct connection *);
+MUST_CHECK int wire_new(const struct credentials *credentials, struct descriptors *descriptors,
+                        size_t endpoint, struct wire **ret);
+void wire_free(struct wire *connection);
+DEFINE_CLEANUP(wire_free, struct wire *);
 /* Tells the handle where the endpoint is: "host:port:addresses", or "" for a name that libcurl knows itself. */
-MUST_CHECK int connection_set_addresses(struct connection *connection, const char *addresses);
+MUST_CHECK int wire_set_addresses(struct wire *connection, const char *addresses);

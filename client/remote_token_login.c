@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * remote_token_login.c - from a PIN to a lease: logging in and out, unlocking anew, changing the PIN.
+ *
+ * After a logout S and lease are parked for a few seconds: p11tool and others close their last session and log in
+ * again several times over one listing, and should pay for one stretching and one attempt. There is no thread to wipe
+ * them on time; the next call on the token does, or its end.
+ */
+#include <string.h>
+
+#include "client/clock.h"
+#include "client/remote_token_state.h"
+#include "proto/pack.h"
+
+#define PARKED_MS       5000
+#define LOCK_TIMEOUT_MS 1000
+
+/* ------------------------------------------------------------------------------------------------------- unlocking */
+
+/* Under lock: a fresh lease, and with it the hash that the signer stands for. */
+static void install_lease(struct remote_token *token, struct lease *lease, const uint8_t hash[HASH_LEN])
+{
+    lease_unref(token->lease);
+    token->lease = lease;
+    memcpy(token->confirmed, hash, HASH_LEN);
+    token->has_confirmed = true;
+}
+
+/* The answer to Unlock: session keys from what we sent sealed, and the lease. */
+static CK_RV take_lease(struct remote_token *token, const struct seal_target *target,
+                        struct bytes client_secret, struct bytes certificate_hash,
+                        const Privyseal__V1__UnlockResponse *reply, struct remote_error *error)
+{
+    struct remote *remote = token->remote;
+    CLEANUP(session_keys_clear) struct session_keys keys = { 0 };
+    struct lease *lease = NULL;
+    int r;
+
+    if (reply->lease.len != LEASE_LEN || reply->snapshot_hash.len != HASH_LEN)
+        return remote_error_set(error, CKR_DEVICE_ERROR,
+                                "the answer to Unlock has fields of the wrong length");
+    r = session_keys_derive(remote->libctx, remote->deployment->realm, token->name, client_secret,
+                            BYTES_OF_ARRAY(target->challenge), pack_lend(&reply->lease), certificate_hash,
+                            &keys);
+    if (r == 0)
+        r = lease_new(&keys, &lease);
+    if (r < 0)
+        return remote_error_errno(error, r, "session keys");
+    pthread_mutex_lock(&token->lock);
+    install_lease(token, lease, reply->snapshot_hash.data);
+    pthread_mutex_unlock(&token->lock);
+    return CKR_OK;
+}
+
+/* One Unlock. */
+static CK_RV unlock_once(struct remote_token *token, struct login *login, int64_t deadline_ms,
+                         struct remote_error *error)
+{
+    struct remote *remote = token->remote;
+    const struct method *method = method_by_id(METHOD_Unlock);
+    Privyseal__V1__UnlockRequest request = PRIVYSEAL__V1__UNLOCK_REQUEST__INIT;
+    struct sealed_body body = { .request = &request.base };
+    CLEANUP(secret_free) struct secret *client_secret = NULL, *reply = NULL;
+    CLEANUP(remote_free_message) ProtobufCMessage *message = NULL;
+    uint8_t certificate_hash[HASH_LEN];
+    struct seal_target target;
+    int r = secret_random(CLIENT_SECRET_LEN, &client_secret);
+    CK_RV rv = r < 0 ? remote_error_errno(error, r, "random bytes")
+                     : remote_token_take_target(token, deadline_ms, &target, error);
+
+    if (rv != CKR_OK)
+        return rv;
+    remote->channel->ops->certificate_hash(remote->channel, certificate_hash);
+    request.token = token->name;
+    request.pin_version = login->pin_version;
+    request.stretched_pin = pack_borrow(secret_bytes(login->stretched));
+    request.certificate_hash = pack_borrow(BYTES_OF_ARRAY(certificate_hash));
+    request.client_secret = pack_borrow(secret_bytes(client_secret));
+    rv = remote_sealed(remote, method, &body, &target, deadline_ms, &reply, error);
+    if (rv == CKR_OK)
+        rv = remote_unpack(method, secret_bytes(reply), &message, error);
+    if (rv != CKR_OK)
+        return rv;
+    return take_lease(token, &target, secret_bytes(client_secret), BYTES_OF_ARRAY(certificate_hash),
+                      (const Privyseal__V1__UnlockResponse *)message, error);
+}
+
+CK_RV remote_token_unlock(struct remote_token *token, struct login *login, int64_t deadline_ms,
+                          struct remote_error *error)
+{
+    CK_RV rv = unlock_once(token, login, deadline_ms, error);
+
+    /* The sealing key at hand may be of an epoch that is over, which nobody could say with proof. */
+    if (rv != CKR_OK && error->failure.reason == REASON_MALFORMED && !error->failure.is_authentic) {
+        remote_token_forget_terms(token);
+        rv = unlock_once(token, login, deadline_ms, error);
+    }
+    return rv;
+}
+
+/* Under lock: S is wiped with the last call that still uses it. */
+static void end_login(struct remote_token *token)
+{
+    login_unref(token->login);
+    lease_unref(token->lease);
+    token->login = NULL;
+    token->lease = NULL;
+    token->has_confirmed = false;
+    token->login_state = LOGIN_NONE;
+}
+
+/* A signer says that S opens nothing any more: the PIN was changed or locked elsewhere. Trying on would only count. */
+static bool ends_login(const struct remote_error *error)
+{
+    switch (error->failure.reason) {
+    case REASON_PIN_INCORRECT:
+    case REASON_PIN_LOCKED:
+    case REASON_PIN_CHANGED:
+    case REASON_PIN_NOT_SET:
+    case REASON_DISABLED:
+        return error->failure.is_authentic;
+    default:
+        return false;
+    }
+}
+
+/* Under lock, before and after. One thread unlocks for all of them. */
+static CK_RV unlock_for_all(struct remote_token *token, struct login *login, int64_t deadline_ms,
+                            struct remote_error *error)
+{
+    CK_RV rv;
+
+    token->is_unlocking = true;
+    pthread_mutex_unlock(&token->lock);
+    rv = remote_token_unlock(token, login, deadline_ms, error);
+    pthread_mutex_lock(&token->lock);
+    token->is_unlocking = false;
+    token->unlocks_ended++;
+    if (rv != CKR_OK && ends_login(error)) {
+        error->rv = rv = CKR_USER_NOT_LOGGED_IN;
+        if (token->login == login)
+            end_login(token);
+    }
+    token->unlock_result = rv == CKR_OK ? (struct remote_error){ 0 } : *error;
+    pthread_cond_broadcast(&token->changed);
+    return rv;
+}
+
+/* Under lock. Waits for the unlock under way; a failure of it is ours too. */
+static CK_RV wait_for_unlock(struct remote_token *token, int64_t deadline_ms, struct remote_error *error)
+{
+    uint64_t ended = token->unlocks_ended;
+
+    while (token->unlocks_ended == ended)
+        if (clock_wait(&token->changed, &token->lock, deadline_ms) == -ETIMEDOUT)
+            return remote_error_set(error, CKR_DEVICE_ERROR, "no time left to unlock the token again");
+    if (token->unlock_result.rv != CKR_OK)
+        *error = token->unlock_result;
+    return token->unlock_result.rv;
+}
+
+CK_RV remote_token_lease_get(struct remote_token *token, struct login *login, const struct lease *stale,
+                             int64_t deadline_ms, struct lease **ret, struct remote_error *error)
+{
+    CK_RV rv = CKR_OK;
+
+    pthread_mutex_lock(&token->lock);
+    if (token->lease && token->lease == stale) {
+        lease_unref(token->lease); /* the caller holds it still, so its address names no other one */
+        token->lease = NULL;
+    }
+    while (rv == CKR_OK) {
+        if (token->login != login || token->login_state == LOGIN_PARKED) {
+            rv = remote_error_set(error, CKR_USER_NOT_LOGGED_IN, "logged out meanwhile");
+        } else if (token->lease) {
+            *ret = lease_ref(token->lease);
+            break;
+        } else {
+            rv = token->is_unlocking ? wait_for_unlock(token, deadline_ms, error)
+                                     : unlock_for_all(token, login, deadline_ms, error);
+        }
+    }
+    pthread_mutex_unlock(&token->lock);
+    return rv;
+}
+
+/* An Unlock proves the hash of the snapshot as it is now; a lease that is in use goes on. */
+static CK_RV prove_again(struct remote_token *token, struct login *login, int64_t deadline_ms,
+                         struct remote_error *error)
+{
+    CK_RV rv;
+
+    pthread_mutex_lock(&token->lock);
+    rv = token->is_unlocking ? wait_for_unlock(token, deadline_ms, error)
+                             : unlock_for_all(token, login, deadline_ms, error);
+    pthread_mutex_unlock(&token->lock);
+    return rv;
+}
+
+CK_RV remote_token_confirm(struct remote_token *token, struct login *login, int64_t deadline_ms,
+                           struct remote_error *error)
+{
+    CK_RV rv = CKR_OK;
+
+    /* Whichever of the two is the older: the listing, the proof, or (somebody changes the token just now) both. */
+    if (remote_token_is_confirmed(token))
+        return CKR_OK;
+    rv = remote_token_fetch(token, deadline_ms, error);
+    if (rv != CKR_OK || remote_token_is_confirmed(token))
+        return rv;
+    rv = prove_again(token, login, deadline_ms, error);
+    if (rv != CKR_OK || remote_token_is_confirmed(token))
+        return rv;
+    rv = remote_token_fetch(token, deadline_ms, error);
+    if (rv != CKR_OK || remote_token_is_confirmed(token))
+        return rv;
+    return remote_error_set(error, CKR_DEVICE_ERROR,
+                            "the server lists other keys than the signer stands for");
+}
+
+/* -------------------------------------------------------------------------------------------------- logging in, out */
+
+static CK_RV check_pin_len(struct bytes pin, struct remote_error *error)
+{
+    if (pin.len >= PIN_MIN_LEN && pin.len <= PIN_MAX_LEN)
+        return CKR_OK;
+    return remote_error_set(error, CKR_PIN_LEN_RANGE, "a PIN has %d to %d bytes", PIN_MIN_LEN, PIN_MAX_LEN);
+}
+
+static CK_RV stretch(struct remote_token *token, const struct remote_terms *terms, struct bytes pin,
+                     uint32_t pin_version, struct secret **ret, struct remote_error *error)
+{
+    struct remote *remote = token->remote;
+    int r = stretch_pin(remote->libctx, remote->deployment->realm, token->name, pin,
+                        BYTES_OF_ARRAY(terms->salt), &terms->cost, pin_version, BYTES_NONE, ret);
+
+    if (r == -EPERM)
+        return remote_error_set(error, CKR_DEVICE_ERROR,
+                                "the server asks to stretch the PIN with a cost outside of what is allowed");
+    return r < 0 ? remote_error_errno(error, r, "stretching the PIN") : CKR_OK;
+}
+
+/* A PIN as it counts under @pin_version, with S in place. */
+static CK_RV make_login(struct remote_token *token, const struct remote_terms *terms, struct bytes pin,
+                        uint32_t pin_version, struct login **ret, struct remote_error *error)
+{
+    CLEANUP(secret_free) struct secret *stretched = NULL;
+    CK_RV rv = stretch(token, terms, pin, pin_version, &stretched, error);
+    int r;
+
+    if (rv != CKR_OK)
+        return rv;
+    r = login_new(token->remote->libctx, TAKE(stretched), pin_version, pin, ret);
+    return r < 0 ? remote_error_errno(error, r, "remembering the login") : CKR_OK;
+}
+
+/* Stretches and unlocks. A PIN that was changed elsewhere since the terms were fetched is tried as the new one. */
+static CK_RV authenticate(struct remote_token *token, struct bytes pin, int64_t deadline_ms,
+                          struct login **ret, struct remote_error *error)
+{
+    CK_RV rv = CKR_GENERAL_ERROR;
+
+    for (unsigned round = 0; round < 2; round++) {
+        CLEANUP(login_unref) struct login *login = NULL;
+        struct remote_terms terms;
+
+        rv = remote_token_terms(token, deadline_ms, &terms, error);
+        if (rv == CKR_OK && terms.pin_version == 0)
+            rv = remote_error_set(error, CKR_USER_PIN_NOT_INITIALIZED, "%s",
+                                  reason_row(REASON_PIN_NOT_SET)->sentence);
+        if (rv == CKR_OK)
+            rv = make_login(token, &terms, pin, terms.pin_version, &login, error);
+        if (rv != CKR_OK)
+            return rv;
+        rv = remote_token_unlock(token, login, deadline_ms, error);
+        if (rv == CKR_OK)
+            rv = remote_token_confirm(token, login, deadline_ms, error);
+        if (rv == CKR_OK)
+            *ret = TAKE(login);
+        if (rv == CKR_OK || error->failure.reason != REASON_PIN_CHANGED)
+            return rv;
+        remote_token_forget_terms(token);
+    }
+    return rv;
+}
+
+enum login_start { LOGIN_START, LOGIN_RESUMED, LOGIN_REFUSED };
+
+/* Under lock: takes the place of the one thread that logs in, or finds that nobody needs to. */
+static enum login_start start_login(struct remote_token *token, struct bytes pin, int64_t deadline_ms,
+                                    struct remote_error *error)
+{
+    while (token->login_state == LOGIN_UNDER_WAY)
+        if (clock_wait(&token->changed, &token->lock, deadline_ms) == -ETIMEDOUT) {
+            (void)remote_error_set(error, CKR_DEVICE_ERROR, "another login takes too long");
+            return LOGIN_REFUSED;
+        }
+    if (token->login_state == LOGIN_HELD) {
+        (void)remote_error_set(error, CKR_USER_ALREADY_LOGGED_IN, "already logged in");
+        return LOGIN_REFUSED;
+    }
+    if (token->login_state == LOGIN_PARKED && login_is_of_pin(token->remote->libctx, token->login, pin)) {
+        token->login_state = LOGIN_HELD;
+        return LOGIN_RESUMED;
+    }
+    end_login(token);
+    token->login_state = LOGIN_UNDER_WAY;
+    return LOGIN_START;
+}
+
+/* Takes @login, NULL: it failed. */
+static void finish_login(struct remote_token *token, struct login *login)
+{
+    pthread_mutex_lock(&token->lock);
+    if (login) {
+        token->login = login;
+        token->login_state = LOGIN_HELD;
+    } else {
+        end_login(token);
+    }
+    pthread_cond_broadcast(&token->changed);
+    pthread_mutex_unlock(&token->lock);
+}
+
+CK_RV remote_token_login(struct remote_token *token, struct bytes pin, struct remote_error *error)
+{
+    int64_t deadline_ms = clock_now_ms() + token->remote->deployment->login_timeout_ms;
+    struct login *login = NULL;
+    enum login_start start;
+    CK_RV rv = check_pin_len(pin, error);
+
+    if (rv != CKR_OK)
+        return rv;
+    remote_token_reap(token);
+    pthread_mutex_lock(&token->lock);
+    start = start_login(token, pin, deadline_ms, error);
+    pthread_mutex_unlock(&token->lock);
+    if (start != LOGIN_START)
+        return start == LOGIN_RESUMED ? CKR_OK : error->rv;
+    rv = authenticate(token, pin, deadline_ms, &login, error);
+    finish_login(token, login);
+    return rv;
+}
+
+void remote_token_logout(struct remote_token *token)
+{
+    remote_token_reap(token);
+    pthread_mutex_lock(&token->lock);
+    if (token->login_state == LOGIN_HELD) {
+        token->login_state = LOGIN_PARKED;
+        token->parked_until_ms = clock_now_ms() + PARKED_MS;
+    }
+    pthread_mutex_unlock(&token->lock);
+}
+
+/* Tells the signer, which would otherwise keep the key until the lease has been idle for long enough. */
+static void lock_lease(struct remote_token *token, struct lease *lease)
+{
+    Privyseal__V1__LockRequest request = PRIVYSEAL__V1__LOCK_REQUEST__INIT;
+    CLEANUP(buffer_clear) struct buffer message = { 0 };
+    CLEANUP(secret_free) struct secret *reply = NULL;
+    struct remote_error ignored;
+
+    if (pack_append(&request.base, &message) == 0)
+        (void)!remote_token_call(token, lease, method_by_id(METHOD_Lock), buffer_bytes(&message),
+                                 clock_now_ms() + LOCK_TIMEOUT_MS, &reply, &ignored);
+}
+
+void remote_token_reap(struct remote_token *token)
+{
+    CLEANUP(lease_unref) struct lease *lease = NULL;
+
+    pthread_mutex_lock(&token->lock);
+    if (token->login_state == LOGIN_PARKED && clock_now_ms() >= token->parked_until_ms) {
+        lease = TAKE(token->lease);
+        end_login(token);
+    }
+    pthread_mutex_unlock(&token->lock);
+    if (lease)
+        lock_lease(token, lease);
+}
+
+bool remote_token_is_logged_in(struct remote_token *token)
+{
+    bool is_held;
+
+    pthread_mutex_lock(&token->lock);
+    is_held = token->login_state == LOGIN_HELD;
+    pthread_mutex_unlock(&token->lock);
+    return is_held;
+}
+
+CK_RV remote_token_login_get(struct remote_token *token, struct login **ret, struct remote_error *error)
+{
+    CK_RV rv = CKR_OK;
+
+    pthread_mutex_lock(&token->lock);
+    if (token->login_state == LOGIN_HELD)
+        *ret = login_ref(token->login);
+    else
+        rv = remote_error_set(error, CKR_USER_NOT_LOGGED_IN, "not logged in");
+    pthread_mutex_unlock(&token->lock);
+    return rv;
+}
+
+/* ------------------------------------------------------------------------------------------------- setting the PIN */
+
+/* After a change: a login that is held goes on with the new PIN, a parked one is over. */
+static void adopt_new_pin(struct remote_token *token, struct login *fresh)
+{
+    pthread_mutex_lock(&token->lock);
+    if (token->login_state == LOGIN_HELD) {
+        end_login(token); /* the old lease too: it was made with the old PIN */
+        token->login = login_ref(fresh);
+        token->login_state = LOGIN_HELD;
+    } else if (token->login_state == LOGIN_PARKED) {
+        end_login(token);
+    }
+    pthread_mutex_unlock(&token->lock);
+    remote_token_forget_terms(token);
+}
+
+static CK_RV send_change(struct remote_token *token, const struct login *former, const struct login *fresh,
+                         int64_t deadline_ms, struct remote_error *error)
+{
+    struct remote *remote = token->remote;
+    Privyseal__V1__ChangePinRequest request = PRIVYSEAL__V1__CHANGE_PIN_REQUEST__INIT;
+    struct sealed_body body = { .request = &request.base };
+    CLEANUP(secret_free) struct secret *reply = NULL;
+    uint8_t certificate_hash[HASH_LEN];
+    struct seal_target target;
+    CK_RV rv = remote_token_take_target(token, deadline_ms, &target, error);
+
+    if (rv != CKR_OK)
+        return rv;
+    remote->channel->ops->certificate_hash(remote->channel, certificate_hash);
+    request.token = token->name;
+    request.pin_version = former->pin_version;
+    request.stretched_pin = pack_borrow(secret_bytes(former->stretched));
+    request.new_stretched_pin = pack_borrow(secret_bytes(fresh->stretched));
+    request.certificate_hash = pack_borrow(BYTES_OF_ARRAY(certificate_hash));
+    return remote_sealed(remote, method_by_id(METHOD_ChangePin), &body, &target, deadline_ms, &reply, error);
+}
+
+/* No answer came: whether the PIN was changed shows in its version, and whether by us, in what it opens. */
+static CK_RV find_out_about_change(struct remote_token *token, struct login *fresh,
+                                   struct remote_error *error)
+{
+    int64_t deadline_ms = clock_now_ms() + token->remote->deployment->connect_timeout_ms;
+    struct remote_error why = *error;
+    struct remote_terms terms;
+
+    remote_token_forget_terms(token);
+    if (remote_token_terms(token, deadline_ms, &terms, error) == CKR_OK &&
+        terms.pin_version == fresh->pin_version &&
+        remote_token_unlock(token, fresh, deadline_ms, error) == CKR_OK)
+        return CKR_OK;
+    *error = why;
+    return why.rv;
+}
+
+CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin, struct bytes new_pin,
+                              struct remote_error *error)
+{
+    int64_t deadline_ms = clock_now_ms() + token->remote->deployment->login_timeout_ms;
+    CLEANUP(login_unref) struct login *former = NULL, *fresh = NULL;
+    struct remote_terms terms;
+    CK_RV rv = check_pin_len(old_pin, error);
+
+    if (rv == CKR_OK)
+        rv = check_pin_len(new_pin, error);
+    if (rv == CKR_OK)
+        remote_token_forget_terms(
+            token); /* a version that is not the newest would only cost a round trip more */
+    if (rv == CKR_OK)
+        rv = remote_token_terms(token, deadline_ms, &terms, error);
+    if (rv == CKR_OK && terms.pin_version == 0)
+        rv = remote_error_set(error, CKR_USER_PIN_NOT_INITIALIZED, "%s",
+                              reason_row(REASON_PIN_NOT_SET)->sentence);
+    if (rv == CKR_OK)
+        rv = make_login(token, &terms, old_pin, terms.pin_version, &former, error);
+    if (rv == CKR_OK)
+        rv = make_login(token, &terms, new_pin, terms.pin_version + 1, &fresh, error);
+    if (rv != CKR_OK)
+        return rv;
+    rv = send_change(token, former, fresh, deadline_ms, error);
+    if (rv == CKR_DEVICE_REMOVED)
+        rv = find_out_about_change(token, fresh, error);
+    if (rv == CKR_OK)
+        adopt_new_pin(token, fresh);
+    return rv;
+}
+
+static CK_RV send_first(struct remote_token *token, struct bytes activation_code,
+                        const struct secret *stretched, int64_t deadline_ms, struct remote_error *error)
+{
+    struct remote *remote = token->remote;
+    Privyseal__V1__SetPinRequest request = PRIVYSEAL__V1__SET_PIN_REQUEST__INIT;
+    struct sealed_body body = { .request = &request.base };
+    CLEANUP(secret_free) struct secret *reply = NULL;
+    uint8_t certificate_hash[HASH_LEN];
+    struct seal_target target;
+    CK_RV rv = remote_token_take_target(token, deadline_ms, &target, error);
+
+    if (rv != CKR_OK)
+        return rv;
+    remote->channel->ops->certificate_hash(remote->channel, certificate_hash);
+    request.token = token->name;
+    request.activation_code = pack_borrow(activation_code);
+    request.stretched_pin = pack_borrow(secret_bytes(stretched));
+    request.certificate_hash = pack_borrow(BYTES_OF_ARRAY(certificate_hash));
+    return remote_sealed(remote, method_by_id(METHOD_SetPin), &body, &target, deadline_ms, &reply, error);
+}
+
+CK_RV remote_token_set_pin(struct remote_token *token, struct bytes activation_code, struct bytes pin,
+                           struct remote_error *error)
+{
+    int64_t deadline_ms = clock_now_ms() + token->remote->deployment->login_timeout_ms;
+    CLEANUP(secret_free) struct secret *stretched = NULL;
+    struct remote_terms terms;
+    CK_RV rv = check_pin_len(pin, error);
+
+    if (rv == CKR_OK && activation_code.len != ACTIVATION_CODE_LEN)
+        rv = remote_error_set(error, CKR_ARGUMENTS_BAD, "an activation code has %d bytes",
+                              ACTIVATION_CODE_LEN);
+    if (rv == CKR_OK)
+        rv = remote_token_terms(token, deadline_ms, &terms, error);
+    if (rv == CKR_OK)
+        rv = stretch(token, &terms, pin, 1, &stretched, error); /* the first PIN has version 1 */
+    if (rv == CKR_OK)
+        rv = send_first(token, activation_code, stretched, deadline_ms, error);
+    remote_token_forget_terms(token);
+    return rv;
+}

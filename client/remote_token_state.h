@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * remote_token_state.h - what a struct remote_token holds, and the steps that its three files share:
+ * remote_token.c fetches and confirms, remote_token_login.c unlocks, remote_token_use.c makes the calls of a login.
+ *
+ * Threads: token->lock guards everything that changes and is never held across the network. Fetches may run side by
+ * side; one unlock runs at a time, and whoever needs a lease meanwhile waits for that one's outcome.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "client/login.h"
+#include "client/remote.h"
+#include "client/remote_call.h"
+#include "client/stretch.h"
+
+enum remote_login_state {
+    LOGIN_NONE,
+    LOGIN_UNDER_WAY, /* one thread is proving a PIN; the others wait */
+    LOGIN_HELD,
+    LOGIN_PARKED, /* logged out, but the same PIN within a few seconds brings it back */
+};
+
+/* What the server says that the next sealed call needs. Served with every snapshot. */
+struct remote_terms {
+    uint8_t salt[SALT_LEN];
+    struct stretch_cost cost;
+    uint32_t pin_version;
+    struct seal_target target;
+    bool has_challenge; /* single use: false once it was taken */
+    int64_t fetched_ms; /* 0: never */
+};
+
+struct remote_token {
+    struct remote *remote; /* fixed, as is name */
+    char *name;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* login_state or is_unlocking */
+    enum remote_login_state login_state;
+    struct login *login; /* HELD, PARKED */
+    struct lease *lease; /* of that login; NULL: unlock first */
+    int64_t parked_until_ms;
+
+    bool is_unlocking;
+    uint64_t unlocks_ended;            /* how many */
+    struct remote_error unlock_result; /* of the last one */
+
+    struct remote_terms terms;
+    struct remote_snapshot *snapshot;
+    int64_t snapshot_ms;         /* when it was fetched */
+    uint8_t confirmed[HASH_LEN]; /* the snapshot's hash as a signer proved it last */
+    bool has_confirmed;
+};
+
+/* remote_token.c: GetToken, into snapshot and terms. */
+MUST_CHECK CK_RV remote_token_fetch(struct remote_token *token, int64_t deadline_ms,
+                                    struct remote_error *error);
+/* Terms with a challenge that is still good; fetched when there are none. The challenge stays to be taken. */
+MUST_CHECK CK_RV remote_token_terms(struct remote_token *token, int64_t deadline_ms, struct remote_terms *ret,
+                                    struct remote_error *error);
+/* The same, and the challenge is the caller's: nobody else gets it. */
+MUST_CHECK CK_RV remote_token_take_target(struct remote_token *token, int64_t deadline_ms,
+                                          struct seal_target *ret, struct remote_error *error);
+/* A fresh challenge that came with a failure. */
+void remote_token_keep_challenge(struct remote_token *token, const struct failure *failure);
+/* The next call that needs terms fetches them. */
+void remote_token_forget_terms(struct remote_token *token);
+/* Whether the snapshot at hand is the one a signer proved; marks it. */
+bool remote_token_is_confirmed(struct remote_token *token);
+
+/* remote_token_login.c: Unlock with @login. Sets lease and confirmed hash. */
+MUST_CHECK CK_RV remote_token_unlock(struct remote_token *token, struct login *login, int64_t deadline_ms,
+                                     struct remote_error *error);
+/* The login that is held, with a reference. Errors: CKR_USER_NOT_LOGGED_IN. */
+MUST_CHECK CK_RV remote_token_login_get(struct remote_token *token, struct login **ret,
+                                        struct remote_error *error);
+/* A lease of @login other than @stale, which was refused; unlocks where there is none. */
+MUST_CHECK CK_RV remote_token_lease_get(struct remote_token *token, struct login *login,
+                                        const struct lease *stale, int64_t deadline_ms, struct lease **ret,
+                                        struct remote_error *error);
+/* Brings snapshot and proof together: fetches and unlocks until they agree. Errors: CKR_DEVICE_ERROR. */
+MUST_CHECK CK_RV remote_token_confirm(struct remote_token *token, struct login *login, int64_t deadline_ms,
+                                      struct remote_error *error);
+/* Ends a parked login whose time is over. */
+void remote_token_reap(struct remote_token *token);
+
+/* remote_token_use.c: one session call under @lease; no unlocking, no repeat elsewhere. */
+MUST_CHECK CK_RV remote_token_call(struct remote_token *token, struct lease *lease,
+                                   const struct method *method, struct bytes request, int64_t deadline_ms,
+                                   struct secret **ret, struct remote_error *error);

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * remote_token_use.c - the calls of a login: sign, generate, put a certificate.
+ *
+ * Each goes out under a lease and a number of its own. A signer that does not know the lease has done nothing: we
+ * unlock again and send the same request, request id included, so that every signature an application receives has
+ * exactly one record.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "client/clock.h"
+#include "client/remote_token_state.h"
+#include "proto/pack.h"
+
+#define LEASES_MAX 3 /* a call's first and two more: signers are recycled, but not that fast */
+
+/* What binds a session's failure to its request: lease, then sequence (big-endian). proto/failure.h. */
+static void append_binding(const struct lease *lease, uint64_t sequence, struct buffer *ret)
+{
+    buffer_append(ret, BYTES_OF_ARRAY(lease->keys.lease));
+    buffer_append_u64(ret, sequence);
+}
+
+CK_RV remote_token_call(struct remote_token *token, struct lease *lease, const struct method *method,
+                        struct bytes request, int64_t deadline_ms, struct secret **ret,
+                        struct remote_error *error)
+{
+    struct remote *remote = token->remote;
+    uint64_t sequence = lease_next_sequence(lease);
+    CLEANUP(buffer_clear) struct buffer message = { 0 }, binding = { 0 };
+    CLEANUP(channel_reply_clear) struct channel_reply reply = { 0 };
+    int r = session_request(remote->libctx, &lease->keys, method, sequence, request, &message);
+
+    append_binding(lease, sequence, &binding);
+    if (r < 0 || binding.failed)
+        return remote_error_errno(error, r < 0 ? r : -ENOMEM, method->name);
+    remote_carry(remote, method, buffer_bytes(&message), deadline_ms, &reply);
+    if (reply.status != GRPC_OK)
+        return remote_refused(remote, method, secret_bytes(lease->keys.failure_key), buffer_bytes(&binding),
+                              &reply, error);
+    r = session_open_reply(remote->libctx, &lease->keys, method, sequence, buffer_bytes(&reply.body), ret);
+    return r < 0 ? remote_error_errno(error, r, "the answer is not the signer's") : CKR_OK;
+}
+
+/* A call of the login that is held, under whatever lease works. */
+static CK_RV call_in_login(struct remote_token *token, enum method_id id, const ProtobufCMessage *request,
+                           int64_t deadline_ms, ProtobufCMessage **ret, struct remote_error *error)
+{
+    const struct method *method = method_by_id(id);
+    CLEANUP(login_unref) struct login *login = NULL;
+    CLEANUP(lease_unref) struct lease *stale = NULL;
+    CLEANUP(secret_free) struct secret *message = NULL, *reply = NULL;
+    CK_RV rv = remote_token_login_get(token, &login, error);
+    int r = remote_pack_secret(request, &message);
+
+    if (rv == CKR_OK && r < 0)
+        rv = remote_error_errno(error, r, method->name);
+    for (unsigned round = 0; rv == CKR_OK && round < LEASES_MAX; round++) {
+        struct lease *lease = NULL;
+
+        rv = remote_token_lease_get(token, login, stale, deadline_ms, &lease, error);
+        lease_unref(stale);
+        stale = lease;
+        if (rv != CKR_OK)
+            break;
+        rv = remote_token_call(token, lease, method, secret_bytes(message), deadline_ms, &reply, error);
+        if (rv == CKR_OK)
+            return remote_unpack(method, secret_bytes(reply), ret, error);
+        if (error->failure.reason != REASON_UNLOCK_REQUIRED)
+            break;
+        remote_token_keep_challenge(token, &error->failure);
+        rv = round + 1 < LEASES_MAX ? CKR_OK : CKR_DEVICE_ERROR;
+    }
+    /* To an application in the middle of its work the token is in trouble, not gone. */
+    return error->rv = rv == CKR_DEVICE_REMOVED ? CKR_DEVICE_ERROR : rv;
+}
+
+/* The application's call, as the audit record names it: 16 hexadecimal digits. */
+static CK_RV make_request_id(char ret[REQUEST_ID_LEN + 1], struct remote_error *error)
+{
+    uint8_t random[REQUEST_ID_LEN / 2];
+
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return remote_error_errno(error, -errno, "random bytes");
+    hex_encode(BYTES_OF_ARRAY(random), ret);
+    return CKR_OK;
+}
+
+CK_RV remote_token_sign(struct remote_token *token, const struct remote_sign *request, struct buffer *ret,
+                        struct remote_error *error)
+{
+    int64_t deadline_ms = clock_now_ms() + token->remote->deployment->sign_timeout_ms;
+    Privyseal__V1__SignRequest message = PRIVYSEAL__V1__SIGN_REQUEST__INIT;
+    CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
+    const Privyseal__V1__SignResponse *response;
+    char request_id[REQUEST_ID_LEN + 1];
+    CK_RV rv = make_request_id(request_id, error);
+
+    if (rv != CKR_OK)
+        return rv;
+    message.key = pack_borrow(request->key_name);
+    message.mechanism = request->raw;
+    message.pss = (Privyseal__V1__PssParameters *)request->pss;
+    message.data = pack_borrow(request->data);
+    message.request_id = request_id;
+    message.hash_mechanism = request->hash;
+    rv = call_in_login(token, METHOD_Sign, &message.base, deadline_ms, &reply, error);
+    if (rv != CKR_OK)
+        return rv;
+    response = (const Privyseal__V1__SignResponse *)reply;
+    if (response->signature.len == 0)
+        return remote_error_set(error, CKR_DEVICE_ERROR, "the signer sent an empty signature");
+    buffer_append(ret, pack_lend(&response->signature));
+    return ret->failed ? remote_error_set(error, CKR_HOST_MEMORY, "out of memory") : CKR_OK;
+}
+
+/* What we changed ourselves shows at once. The change stands whether or not the listing can be had just now. */
+static void renew_snapshot(struct remote_token *token, int64_t deadline_ms)
+{
+    CLEANUP(login_unref) struct login *login = NULL;
+    struct remote_error ignored;
+
+    if (remote_token_fetch(token, deadline_ms, &ignored) == CKR_OK &&
+        remote_token_login_get(token, &login, &ignored) == CKR_OK)
+        (void)!remote_token_confirm(token, login, deadline_ms, &ignored);
+}
+
+CK_RV remote_token_generate(struct remote_token *token, CK_KEY_TYPE type, unsigned bits, const char *label,
+                            uint8_t ret_name[32], struct remote_error *error)
+{
+    int64_t deadline_ms = clock_now_ms() + method_by_id(METHOD_GenerateKey)->deadline_ms;
+    Privyseal__V1__GenerateKeyRequest message = PRIVYSEAL__V1__GENERATE_KEY_REQUEST__INIT;
+    CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
+    const Privyseal__V1__KeyInfo *key;
+    char request_id[REQUEST_ID_LEN + 1];
+    CK_RV rv = make_request_id(request_id, error);
+
+    if (rv != CKR_OK)
+        return rv;
+    message.key_type = type;
+    message.bits = bits;
+    message.label = label ? (char *)label : message.label;
+    message.request_id = request_id;
+    rv = call_in_login(token, METHOD_GenerateKey, &message.base, deadline_ms, &reply, error);
+    if (rv != CKR_OK)
+        return rv;
+    key = ((const Privyseal__V1__GenerateKeyResponse *)reply)->key;
+    if (!key || key->name.len != KEY_NAME_LEN)
+        return remote_error_set(error, CKR_DEVICE_ERROR, "the signer sent no name of the new key");
+    memcpy(ret_name, key->name.data, KEY_NAME_LEN);
+    renew_snapshot(token, deadline_ms);
+    return CKR_OK;
+}
+
+CK_RV remote_token_put_certificate(struct remote_token *token, struct bytes der, const char *label,
+                                   struct remote_error *error)
+{
+    int64_t deadline_ms = clock_now_ms() + method_by_id(METHOD_PutCertificate)->deadline_ms;
+    Privyseal__V1__PutCertificateRequest message = PRIVYSEAL__V1__PUT_CERTIFICATE_REQUEST__INIT;
+    CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
+    CK_RV rv;
+
+    message.der = pack_borrow(der);
+    message.label = label ? (char *)label : message.label;
+    rv = call_in_login(token, METHOD_PutCertificate, &message.base, deadline_ms, &reply, error);
+    if (rv == CKR_OK)
+        renew_snapshot(token, deadline_ms);
+    return rv;
+}
