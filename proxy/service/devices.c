@@ -58,24 +58,33 @@ bool role_makes_principal(enum role role)
     return false;
 }
 
+/* The certificate, then what may lie between it and the client CA: the operator's own issuers, normally. */
+static int make_chain(struct call *call, X509 *certificate, STACK_OF(X509) **ret)
+{
+    CLEANUP(certificate_free_stack) STACK_OF(X509) *chain = sk_X509_new_null();
+
+    if (!chain || !X509_add_cert(chain, certificate, X509_ADD_FLAG_UP_REF))
+        return -ENOMEM;
+    for (int i = 1; i < sk_X509_num(call->presented); i++)
+        if (!X509_add_cert(chain, sk_X509_value(call->presented, i), X509_ADD_FLAG_UP_REF))
+            return -ENOMEM;
+    *ret = TAKE(chain);
+    return 0;
+}
+
 /* Registering what the front would never let in only looks like access: so it has to chain to the client CA. */
 static enum reason check_certificate(struct service *service, struct call *call, X509 *certificate)
 {
-    CLEANUP(certificate_free_stack) STACK_OF(X509) *chain = sk_X509_new_null();
+    CLEANUP(certificate_free_stack) STACK_OF(X509) *chain = NULL;
     const char *why = NULL;
-    int r;
 
-    if (!chain || X509_up_ref(certificate) != 1)
+    if (make_chain(call, certificate, &chain) < 0)
         return REASON_INTERNAL;
-    if (sk_X509_push(chain, certificate) < 1) {
-        X509_free(certificate);
-        return REASON_INTERNAL;
-    }
-    r = certificate_check(NULL, chain, service->client_trust, CERTIFICATE_CLIENT,
-                          (uint64_t)call->now_ms / 1000, &why);
-    if (r == -EACCES)
-        call->sentence = why;
-    return r == -EACCES ? REASON_CERT_MISMATCH : refusal_of_errno(r);
+    if (certificate_check(NULL, chain, service->client_trust, CERTIFICATE_CLIENT,
+                          (uint64_t)call->now_ms / 1000, &why) == 0)
+        return REASON_NONE;
+    call->sentence = why;
+    return REASON_CERT_MISMATCH;
 }
 
 static enum reason fill_row(X509 *certificate, enum role role, struct principal_certificate_row *row)

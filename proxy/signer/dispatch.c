@@ -31,6 +31,7 @@ static const bool brings_challenge[REASONS] = {
 static void exchange_clear(struct exchange *exchange)
 {
     seal_call_clear(&exchange->seal);
+    certificate_free_stack(exchange->presented);
     message_free(exchange->request);
 }
 DEFINE_CLEAR(exchange_clear, struct exchange);

@@ -23,6 +23,7 @@ struct exchange {
     /* Set by a proof that holds: from then on a Failure carries a MAC. */
     bool is_proved;
     struct seal_call seal;                /* SEALED, OPERATOR */
+    STACK_OF(X509) *presented;            /* OPERATOR */
     uint64_t sequence;                    /* SESSION */
     uint8_t binding[SESSION_BINDING_LEN]; /* SESSION */
     const struct buffer *kept; /* SESSION: the EnvelopeReply given to the same message before, or NULL */

@@ -5,8 +5,24 @@
  */
 #include "proxy/signer/exchange.h"
 
+#include <errno.h>
+
 #include "proto/operator_proof.h"
 #include "proxy/service/refusal.h"
+
+static int keep_presented(struct exchange *exchange, const Privyseal__V1__SignedRequest *signed_request)
+{
+    struct bytes ders[CERTIFICATES_MAX];
+    int r;
+
+    if (signed_request->n_certificates > CERTIFICATES_MAX)
+        return -EINVAL;
+    for (size_t i = 0; i < signed_request->n_certificates; i++)
+        ders[i] = message_bytes(&signed_request->certificates[i]);
+    r = certificate_parse_chain(NULL, ders, signed_request->n_certificates, &exchange->presented);
+    exchange->call.presented = exchange->presented;
+    return r;
+}
 
 static enum reason check_signature(struct exchange *exchange,
                                    const Privyseal__V1__SignedRequest *signed_request,
@@ -19,6 +35,8 @@ static enum reason check_signature(struct exchange *exchange,
     int r = operator_proof_check(NULL, service->config->realm, call->method, call->challenge, signed_request,
                                  service->client_trust, (uint64_t)call->now_ms / 1000, certificate_hash);
 
+    if (r == 0)
+        r = keep_presented(exchange, signed_request);
     if (r < 0)
         return refusal_of_errno(r);
     reason = identity_find(&service->access, BYTES_OF_ARRAY(certificate_hash), &call->caller);
