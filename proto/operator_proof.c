@@ -120,7 +120,7 @@ int operator_proof_make(OSSL_LIB_CTX *libctx, const char *realm, const struct me
 {
     CLEANUP(context_clear) struct context context = context_of("privyseal v1 operator");
     uint8_t signature[SIGNATURE_MAX];
-    size_t signature_len;
+    size_t signature_len = 0;
     struct bytes input;
     int r;
 
