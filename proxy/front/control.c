@@ -3,22 +3,17 @@
 #include "proxy/front/control.h"
 
 #include <errno.h>
-#include <openssl/ssl.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "include/descriptor.h"
 #include "include/log.h"
-#include "include/secret.h"
 #include "include/table.h"
 #include "proxy/front/drain.h"
 #include "proxy/front/front.h"
 #include "proxy/front/listener.h"
 #include "proxy/front/route.h"
 #include "proxy/front/tls.h"
-
-DEFINE_CLEANUP(SSL_CTX_free, SSL_CTX *);
 
 /* ------------------------------------------------------------------------------------------------- messages */
 
@@ -27,49 +22,19 @@ static int take_signer(struct front *front, uint32_t index, int descriptors[])
     return route_attach(front->route, index, TAKE_DESCRIPTOR(descriptors[0]));
 }
 
-/* The content of a memfd. Secret, since one of them is the TLS key. Errors: -E2BIG, -errno. */
-static int read_material(int memfd, struct secret **ret)
-{
-    CLEANUP(secret_free) struct secret *content = NULL;
-    off_t size = lseek(memfd, 0, SEEK_END);
-    int error;
-
-    if (size <= 0 || (size_t)size > TLS_MATERIAL_MAX)
-        return -E2BIG;
-    error = secret_new((size_t)size, &content);
-    if (error)
-        return error;
-    if (pread(memfd, content->data, content->len, 0) != (ssize_t)content->len)
-        return -EIO;
-    *ret = TAKE(content);
-    return 0;
-}
-
 /* New material serves new connections; those that are there keep theirs. Bad material changes nothing. */
 static int take_tls(struct front *front, uint32_t index, int descriptors[])
 {
-    CLEANUP(secret_free) struct secret *certificate = NULL;
-    CLEANUP(secret_free) struct secret *key = NULL;
-    CLEANUP(secret_free) struct secret *client_ca = NULL;
-    CLEANUP(SSL_CTX_free) SSL_CTX *tls = NULL;
-    const char *why = "the supervisor's copy of it cannot be read";
-    struct tls_material material;
+    SSL_CTX *tls;
+    const char *why;
 
     (void)index;
-    if (!read_material(descriptors[0], &certificate) && !read_material(descriptors[1], &key) &&
-        !read_material(descriptors[2], &client_ca)) {
-        material =
-            (struct tls_material){ secret_bytes(certificate), secret_bytes(key), secret_bytes(client_ca) };
-        if (tls_context_new(&material, &tls, &why))
-            tls = NULL;
-    }
-    if (!tls) {
-        log_event(LOG_LEVEL_ERROR, "front.tls", "why=\"%s\" kept=%s", why,
-                  front->tls ? "the former" : "nothing");
+    if (tls_context_from_memfds(descriptors, &tls, &why)) {
+        log_event(LOG_LEVEL_ERROR, "front.tls", "why=\"%s\" kept=%s", why, front->tls ? "former" : "nothing");
         return front->tls ? 0 : -EINVAL;
     }
     SSL_CTX_free(front->tls);
-    front->tls = TAKE(tls);
+    front->tls = tls;
     log_event(LOG_LEVEL_NOTICE, "front.tls", "loaded=yes");
     return 0;
 }
@@ -101,7 +66,7 @@ static const struct message_kind {
     int (*take)(struct front *front, uint32_t index, int descriptors[]);
 } message_kinds[] = {
     { FRONT_CONTROL_SIGNER, 1, take_signer },
-    { FRONT_CONTROL_TLS, 3, take_tls },
+    { FRONT_CONTROL_TLS, TLS_FILES, take_tls },
     { FRONT_CONTROL_DRAIN, 0, take_drain },
     { FRONT_CONTROL_LISTEN, 1, take_listener },
 };

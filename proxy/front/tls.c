@@ -6,10 +6,11 @@
 #include <stdbool.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "include/secret.h"
 #include "proto/certificate.h"
 
 /* A ticket spares a returning client the handshake's signatures. Short, since it also spares it the CA's judgement. */
@@ -19,7 +20,6 @@
 static const unsigned char alpn_h2[] = { 2, 'h', '2' };
 static const unsigned char session_context[] = "privyseal front v1";
 
-DEFINE_CLEANUP(SSL_CTX_free, SSL_CTX *);
 DEFINE_CLEANUP(BIO_free_all, BIO *);
 DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);
 
@@ -127,6 +127,33 @@ int tls_context_new(const struct tls_material *material, SSL_CTX **ret, const ch
     ERR_clear_error();
     *ret = TAKE(ctx);
     return 0;
+}
+
+/* The content of a memfd. Secret, since one of them is the TLS key. NULL: it has none, or too much. */
+static struct secret *read_memfd(int memfd)
+{
+    CLEANUP(secret_free) struct secret *content = NULL;
+    off_t size = lseek(memfd, 0, SEEK_END);
+
+    if (size <= 0 || (size_t)size > SECRET_MAX || secret_new((size_t)size, &content))
+        return NULL;
+    if (pread(memfd, content->data, content->len, 0) != size)
+        return NULL;
+    return TAKE(content);
+}
+
+int tls_context_from_memfds(const int memfds[TLS_FILES], SSL_CTX **ret, const char **why)
+{
+    CLEANUP(secret_free) struct secret *certificate = read_memfd(memfds[0]);
+    CLEANUP(secret_free) struct secret *key = read_memfd(memfds[1]);
+    CLEANUP(secret_free) struct secret *client_ca = read_memfd(memfds[2]);
+    struct tls_material material;
+
+    *why = "[server] certificate, key or client_ca is empty or too large";
+    if (!certificate || !key || !client_ca)
+        return -EINVAL;
+    material = (struct tls_material){ secret_bytes(certificate), secret_bytes(key), secret_bytes(client_ca) };
+    return tls_context_new(&material, ret, why);
 }
 
 int tls_peer(SSL *ssl, uint8_t ret_certificate_hash[HASH_LEN], const char **why)

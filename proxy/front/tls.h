@@ -6,12 +6,14 @@
  */
 #pragma once
 
-#include <openssl/types.h>
+#include <openssl/ssl.h>
 
 #include "include/bytes.h"
 #include "proto/limits.h"
 
 #define TLS_MATERIAL_MAX ((size_t)256 * 1024) /* bytes of one PEM file */
+
+DEFINE_CLEANUP(SSL_CTX_free, SSL_CTX *);
 
 /* What the supervisor reads as root and hands over. PEM, borrowed. */
 struct tls_material {
@@ -22,6 +24,10 @@ struct tls_material {
 
 /* Errors: -EINVAL with a static sentence in @why: what is wrong with which of the three. -ENOMEM. */
 MUST_CHECK int tls_context_new(const struct tls_material *material, SSL_CTX **ret, const char **why);
+
+/* The same from the files as the supervisor hands them over: a memfd each, in the order of struct tls_material. */
+#define TLS_FILES 3
+MUST_CHECK int tls_context_from_memfds(const int memfds[TLS_FILES], SSL_CTX **ret, const char **why);
 
 /*
  * After the handshake: "h2" was agreed on, and who is there? A resumed session brings its certificate along, so its

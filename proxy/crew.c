@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* crew.c - starting children, connecting them, and what is left to do when one is gone. */
+#include "proxy/crew.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "include/descriptor.h"
+#include "include/log.h"
+#include "proxy/signer/signer.h"
+
+#define BACK_OFF_MIN_MS 100
+#define BACK_OFF_MAX_MS 30000
+#define HEALTHY_MS      60000 /* one that lived so long is replaced at once */
+#define HAND_OVER_MAX_S 2     /* to take a message; a child that does not is stuck */
+
+uint64_t crew_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+int crew_init(struct crew *crew, const struct proxy_config *config, enum log_level level)
+{
+    *crew = (struct crew){ .config = config, .log_level = level, .material = MATERIAL_NONE };
+    crew->signer_count = config->signers + (config->partitions ? 1 : 0);
+    crew->signers = calloc(crew->signer_count + 1, sizeof(*crew->signers));
+    if (!crew->signers)
+        return -ENOMEM;
+    for (unsigned i = 0; i <= crew->signer_count; i++) {
+        struct child *child = &crew->signers[i];
+
+        *child = (struct child){ .crew = crew, .index = i, .control = -1, .ready = -1 };
+        snprintf(child->name, sizeof(child->name), "signer %u", i);
+    }
+    crew->front = &crew->signers[crew->signer_count];
+    crew->front->is_front = true;
+    snprintf(crew->front->name, sizeof(crew->front->name), "front");
+    return 0;
+}
+
+static void close_if_open(int *descriptor)
+{
+    if (*descriptor >= 0)
+        descriptor_close(*descriptor);
+    *descriptor = -1;
+}
+
+void crew_clear(struct crew *crew)
+{
+    struct child *child;
+
+    for (EACH_CHILD(child, crew)) {
+        close_if_open(&child->control);
+        close_if_open(&child->ready);
+    }
+    sockets_close(&crew->sockets);
+    material_clear(&crew->material);
+    free(crew->signers);
+}
+
+struct child *crew_find(struct crew *crew, pid_t pid)
+{
+    struct child *child;
+
+    for (EACH_CHILD(child, crew))
+        if (child->pid == pid)
+            return child;
+    return NULL;
+}
+
+bool crew_is_all(const struct crew *crew, enum child_state state)
+{
+    const struct child *child;
+
+    for (EACH_CHILD(child, crew))
+        if (child->state != state)
+            return false;
+    return true;
+}
+
+void crew_kill(struct child *child)
+{
+    if (child->pid)
+        kill(child->pid, SIGKILL);
+}
+
+void crew_dismiss(struct child *child)
+{
+    close_if_open(&child->control);
+}
+
+/* ------------------------------------------------------------------------------------------------- messages */
+
+void crew_tell_front(struct crew *crew, enum front_control_kind kind, unsigned index, const int *descriptors,
+                     size_t count)
+{
+    struct front_control message = { .kind = kind, .index = index };
+    int error;
+
+    if (crew->front->control < 0)
+        return;
+    error = descriptor_send(crew->front->control, BYTES(&message, sizeof(message)), descriptors, count);
+    if (!error)
+        return;
+    log_event(LOG_LEVEL_ERROR, "supervisor.front_deaf", "why=\"%s\"", strerror(-error));
+    crew_kill(crew->front);
+}
+
+void crew_tell_front_material(struct crew *crew)
+{
+    crew_tell_front(crew, FRONT_CONTROL_TLS, 0, crew->material.memfd, TLS_FILES);
+}
+
+int crew_hear_front(struct crew *crew, struct front_control *ret)
+{
+    int descriptors[DESCRIPTORS_MAX];
+    size_t count;
+    ssize_t len = descriptor_receive(crew->front->control, ret, sizeof(*ret), descriptors, &count);
+
+    while (count) /* a front has none to give */
+        descriptor_close(descriptors[--count]);
+    if (len == sizeof(*ret))
+        return 0;
+    crew_dismiss(crew->front);
+    return -EPIPE;
+}
+
+/* A new stream between @signer and the front, an end for each. */
+static void connect_to_front(struct child *signer)
+{
+    static const uint8_t message[] = { 0 };
+    int pair[2], error;
+
+    if (signer->crew->front->control < 0)
+        return;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
+        log_event(LOG_LEVEL_ERROR, "supervisor.connect", "why=\"%s\"", strerror(errno));
+        return;
+    }
+    error = descriptor_send(signer->control, BYTES_OF_ARRAY(message), &pair[0], 1);
+    if (error) {
+        log_event(LOG_LEVEL_ERROR, "supervisor.signer_deaf", "signer=%u why=\"%s\"", signer->index,
+                  strerror(-error));
+        crew_kill(signer);
+    } else {
+        crew_tell_front(signer->crew, FRONT_CONTROL_SIGNER, signer->index, &pair[1], 1);
+    }
+    descriptor_close(pair[0]);
+    descriptor_close(pair[1]);
+}
+
+static void brief_front(struct crew *crew)
+{
+    crew_tell_front_material(crew);
+    for (unsigned i = 0; i < crew->signer_count; i++)
+        if (crew->signers[i].state == CHILD_UP)
+            connect_to_front(&crew->signers[i]);
+    for (size_t i = 0; i < crew->sockets.count; i++)
+        crew_tell_front(crew, FRONT_CONTROL_LISTEN, 0, &crew->sockets.fd[i], 1);
+}
+
+/* ------------------------------------------------------------------------------------------------- starting */
+
+/* What a new child runs with. */
+struct start {
+    const struct child *child;
+    int control, ready;
+};
+
+static int run(void *argument)
+{
+    const struct start *start = argument;
+    const struct child *child = start->child;
+
+    if (child->is_front)
+        return front_main(child->crew->config, start->control);
+    return signer_main(child->crew->config, child->index, start->control, start->ready);
+}
+
+static int fork_child(struct child *child, struct start *start)
+{
+    const struct crew *crew = child->crew;
+    const struct child_plan plan = {
+        .speaker = child->name,
+        .log_level = crew->log_level,
+        .identity = !crew->has_users  ? NULL
+                    : child->is_front ? &crew->front_user
+                                      : &crew->signer_user,
+        .is_jailed = crew->has_users && child->is_front,
+        .descriptors = child->is_front ? front_descriptors(crew->config) : 0,
+        .keep = { start->control, start->ready, -1, -1 },
+        .run = run,
+        .argument = start,
+    };
+
+    return child_fork(&plan);
+}
+
+/* Errors: -errno. */
+static int open_sockets(int control[2], int ready[2])
+{
+    const struct timeval patience = { .tv_sec = HAND_OVER_MAX_S };
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control))
+        return -errno;
+    if (setsockopt(control[0], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) ||
+        pipe2(ready, O_CLOEXEC)) {
+        descriptor_close(control[0]);
+        descriptor_close(control[1]);
+        return -errno;
+    }
+    return 0;
+}
+
+int crew_start(struct child *child)
+{
+    int control[2], ready[2], pid;
+    int error = open_sockets(control, ready);
+    struct start start;
+
+    if (error)
+        return error;
+    start = (struct start){ child, control[1], ready[1] };
+    pid = fork_child(child, &start);
+    descriptor_close(control[1]);
+    descriptor_close(ready[1]);
+    if (pid < 0) {
+        descriptor_close(control[0]);
+        descriptor_close(ready[0]);
+        return pid;
+    }
+    child->pid = pid;
+    child->control = control[0];
+    child->ready = ready[0];
+    child->state = CHILD_STARTING;
+    child->started_ms = crew_now_ms();
+    log_event(LOG_LEVEL_INFO, "supervisor.start", "child=\"%s\" pid=%d", child->name, pid);
+    if (child->is_front)
+        brief_front(child->crew);
+    return 0;
+}
+
+void crew_signer_ready(struct child *signer)
+{
+    uint8_t byte;
+    ssize_t len = read(signer->ready, &byte, 1);
+
+    close_if_open(&signer->ready);
+    if (len != 1)
+        return; /* it is about to be gone, and that will say more */
+    signer->state = CHILD_UP;
+    log_event(LOG_LEVEL_INFO, "supervisor.up", "child=\"%s\" ms=%" PRIu64, signer->name,
+              crew_now_ms() - signer->started_ms);
+    connect_to_front(signer);
+}
+
+/* ------------------------------------------------------------------------------------------------ being gone */
+
+static uint64_t back_off(const struct child *child, int status, uint64_t lived_ms)
+{
+    bool is_recycled =
+        child->state == CHILD_UP && !child->is_front && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+
+    if (is_recycled || lived_ms >= HEALTHY_MS)
+        return 0;
+    if (child->back_off_ms == 0)
+        return BACK_OFF_MIN_MS;
+    return child->back_off_ms * 2 < BACK_OFF_MAX_MS ? child->back_off_ms * 2 : BACK_OFF_MAX_MS;
+}
+
+void crew_child_gone(struct child *child, int status)
+{
+    uint64_t now_ms = crew_now_ms();
+
+    child->back_off_ms = back_off(child, status, now_ms - child->started_ms);
+    child->start_at_ms = now_ms + child->back_off_ms;
+    log_event(LOG_LEVEL_NOTICE, "supervisor.gone", "child=\"%s\" pid=%d exit=%d signal=%d lived_ms=%" PRIu64,
+              child->name, child->pid, WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+              WIFSIGNALED(status) ? WTERMSIG(status) : 0, now_ms - child->started_ms);
+    child->pid = 0;
+    child->state = CHILD_DOWN;
+    close_if_open(&child->control);
+    close_if_open(&child->ready);
+}

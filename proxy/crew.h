@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * crew.h - the supervisor's children: signers and the front, how each is started and what connects them.
+ *
+ *     supervisor (root: binds sockets, reads the TLS key) --- front    (front_user, jailed, sandboxed)
+ *                                                         \-- signers  (signer_user, one by one)
+ *
+ * Between the front and each signer runs a stream. The supervisor makes it and hands an end to both, over their control
+ * sockets; so either may die and come back without the other.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "proxy/child.h"
+#include "proxy/config.h"
+#include "proxy/front/front.h"
+#include "proxy/material.h"
+#include "proxy/sockets.h"
+
+enum child_state { CHILD_DOWN, CHILD_STARTING, CHILD_UP };
+
+struct child {
+    struct crew *crew;
+    char name[24];  /* "front", "signer 0" */
+    unsigned index; /* of a signer */
+    bool is_front;
+    enum child_state state;
+    pid_t pid;            /* 0: none */
+    int control, ready;   /* to it; a signer writes a byte to ready when it serves; -1: none */
+    uint64_t started_ms;  /* the present one */
+    uint64_t start_at_ms; /* the next one, not before */
+    uint64_t back_off_ms;
+};
+
+struct crew {
+    const struct proxy_config *config; /* fixed after start */
+    enum log_level log_level;
+    struct sockets sockets;
+    struct material material;
+    bool has_users; /* we are root: children get users of their own */
+    struct identity front_user, signer_user;
+    unsigned signer_count;
+    struct child *signers; /* signer_count of them, and the front behind */
+    struct child *front;
+};
+
+/* All down; sockets and material are the caller's to fill in. Errors: -ENOMEM. */
+MUST_CHECK int crew_init(struct crew *crew, const struct proxy_config *config, enum log_level level);
+void crew_clear(struct crew *crew); /* closes what is open; the children are gone by then */
+#define EACH_CHILD(child, crew)                                                                              \
+    child = (crew)->signers;                                                                                 \
+    child <= (crew)->front;                                                                                  \
+    child++
+
+/* Starts @child, which is down. A front is told everything it needs, except that nothing may come of it. */
+MUST_CHECK int crew_start(struct child *child);
+/* The byte on a signer's ready pipe has come (or end of file: it will not): it gets its stream to the front. */
+void crew_signer_ready(struct child *signer);
+/* @child is gone, with @status of waitpid(2): tidies up and says when the next may start. */
+void crew_child_gone(struct child *child, int status);
+
+/* One message to the front (front.h), if there is one. A front that does not take it is killed. */
+void crew_tell_front(struct crew *crew, enum front_control_kind kind, unsigned index, const int *descriptors,
+                     size_t count);
+void crew_tell_front_material(struct crew *crew);
+/* The next message of the front. Errors: -EPIPE (it has closed its end). */
+MUST_CHECK int crew_hear_front(struct crew *crew, struct front_control *ret);
+
+/* Closes its control socket, which a signer understands as the order to leave. */
+void crew_dismiss(struct child *child);
+void crew_kill(struct child *child);
+struct child *crew_find(struct crew *crew, pid_t pid); /* NULL: none of ours */
+bool crew_is_all(const struct crew *crew, enum child_state state);
+
+uint64_t crew_now_ms(void);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sockets.c - numeric addresses only: a server must not wait for DNS to start. */
+#include "proxy/sockets.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "include/descriptor.h"
+#include "include/log.h"
+#include "include/table.h"
+
+#define BACKLOG 1024
+
+DEFINE_CLEANUP(freeaddrinfo, struct addrinfo *);
+
+/* Set once here: an accepted socket inherits them (tcp(7)). */
+static const struct socket_option {
+    int level, name, value;
+} options[] = {
+    { SOL_SOCKET, SO_REUSEADDR, 1 },
+    { SOL_SOCKET, SO_KEEPALIVE, 1 },          /* a client that vanished is noticed some day */
+    { IPPROTO_TCP, TCP_NODELAY, 1 },          /* answers are small, and somebody waits */
+    { IPPROTO_TCP, TCP_USER_TIMEOUT, 30000 }, /* ms: sent and not acknowledged */
+};
+
+static int say(char **why, int error, const char *format, const char *address)
+{
+    if (asprintf(why, format, address, strerror(-error)) < 0)
+        *why = NULL;
+    return error;
+}
+
+/* "127.0.0.1:7443", "[::1]:7443". Errors: -EINVAL. */
+static int parse(const char *text, struct addrinfo **ret)
+{
+    const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+                                    .ai_socktype = SOCK_STREAM };
+    CLEANUP(free_string) char *host = strdup(text);
+    char *colon = host ? strrchr(host, ':') : NULL;
+    char *start = host;
+
+    if (!colon)
+        return -EINVAL;
+    *colon = '\0';
+    if (*start == '[' && colon > start && colon[-1] == ']') {
+        colon[-1] = '\0';
+        start++;
+    }
+    return getaddrinfo(start, colon + 1, &hints, ret) == 0 ? 0 : -EINVAL;
+}
+
+int sockets_check(const struct proxy_config *config, char **why)
+{
+    for (size_t i = 0; i < config->listen_count; i++) {
+        CLEANUP(freeaddrinfo) struct addrinfo *address = NULL;
+
+        if (parse(config->listen[i], &address))
+            return say(why, -EINVAL, "[server] listen: \"%s\" is not ADDRESS:PORT, both in numbers",
+                       config->listen[i]);
+    }
+    return 0;
+}
+
+/* Errors: -errno. */
+static int open_one(const struct addrinfo *address, int *ret)
+{
+    CLEANUP(descriptor_close)
+    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const struct socket_option *option;
+    int only = 1;
+
+    if (fd < 0)
+        return -errno;
+    for (EACH_ROW(option, options))
+        if (setsockopt(fd, option->level, option->name, &option->value, sizeof(option->value)))
+            return -errno;
+    if (address->ai_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only)))
+        return -errno;
+    if (bind(fd, address->ai_addr, address->ai_addrlen) || listen(fd, BACKLOG))
+        return -errno;
+    *ret = TAKE_DESCRIPTOR(fd);
+    return 0;
+}
+
+/* With port 0 the kernel has chosen one: say which. */
+static void log_address(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof(address);
+    char host[NI_MAXHOST], port[NI_MAXSERV];
+
+    if (getsockname(fd, (struct sockaddr *)&address, &len) == 0 &&
+        getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+        log_event(LOG_LEVEL_NOTICE, "supervisor.listen", "address=%s port=%s", host, port);
+}
+
+static int open_configured(const struct proxy_config *config, struct sockets *sockets, char **why)
+{
+    int error;
+
+    for (size_t i = 0; i < config->listen_count; i++) {
+        CLEANUP(freeaddrinfo) struct addrinfo *address = NULL;
+
+        error = sockets_check(config, why);
+        if (error)
+            return error;
+        if (parse(config->listen[i], &address))
+            return -EINVAL;
+        error = open_one(address, &sockets->fd[sockets->count]);
+        if (error)
+            return say(why, error, "cannot listen on %s: %s; is another server there? see [server] listen",
+                       config->listen[i]);
+        log_address(sockets->fd[sockets->count++]);
+    }
+    return 0;
+}
+
+int sockets_open(const struct proxy_config *config, struct sockets *ret, char **why)
+{
+    int given = sd_listen_fds(1), error;
+
+    *ret = (struct sockets){ 0 };
+    if (given > LISTEN_MAX)
+        return say(why, -EINVAL, "systemd gave more than eight sockets%s", "");
+    for (int i = 0; i < given; i++) {
+        ret->fd[ret->count++] = SD_LISTEN_FDS_START + i;
+        log_address(SD_LISTEN_FDS_START + i);
+    }
+    if (given > 0)
+        return 0;
+    error = open_configured(config, ret, why);
+    if (error)
+        sockets_close(ret);
+    return error;
+}
+
+void sockets_close(struct sockets *sockets)
+{
+    while (sockets->count)
+        close(sockets->fd[--sockets->count]);
+}

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * supervisor.c - one poll() loop over signals and the children's sockets. After every event it pursues its goal one
+ * step further: to serve (signers one after the other, then the front), or to stop (the front, then the signers).
+ */
+#include "proxy/supervisor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "include/descriptor.h"
+#include "include/table.h"
+#include "proxy/crew.h"
+#include "proxy/front/tls.h"
+
+#define START_MAX_MS    120000 /* until a signer serves: an HSM may test itself first */
+#define FRONT_STOP_MS   (FRONT_DRAIN_MS + 2000)
+#define SIGNERS_STOP_MS 10000
+#define TICK_MS         50 /* how often time is looked at, while anything waits for it */
+
+enum goal { GOAL_SERVE, GOAL_STOP_FRONT, GOAL_STOP_SIGNERS, GOALS };
+
+struct proxy {
+    struct crew crew;
+    int signals, ready_fd;
+    enum goal goal;
+    bool is_serving;     /* was reached once */
+    uint64_t kill_at_ms; /* while stopping: who is still there then is killed */
+    int status;
+};
+
+static const struct level_word {
+    const char *word;
+    enum log_level level;
+} level_words[] = {
+    { "error", LOG_LEVEL_ERROR }, { "warning", LOG_LEVEL_WARNING }, { "notice", LOG_LEVEL_NOTICE },
+    { "info", LOG_LEVEL_INFO },   { "debug", LOG_LEVEL_DEBUG },
+};
+
+enum log_level supervisor_log_level(const struct proxy_config *config)
+{
+    const struct level_word *row;
+
+    for (EACH_ROW(row, level_words))
+        if (config->log_level && strcmp(row->word, config->log_level) == 0)
+            return row->level;
+    return LOG_LEVEL_INFO;
+}
+
+/* A sentence for whoever started us: what, why, what to do. */
+static int explain(int status, const char *format, ...) PRINTF_LIKE(2, 3);
+static int explain(int status, const char *format, ...)
+{
+    va_list arguments;
+
+    fputs("privyseald: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputs("\n", stderr);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------------- checking */
+
+static int check_tls(void *argument)
+{
+    const struct material *material = argument;
+    CLEANUP(SSL_CTX_free) SSL_CTX *tls = NULL;
+    const char *why;
+
+    if (tls_context_from_memfds(material->memfd, &tls, &why))
+        return explain(EX_CONFIG, "cannot use the TLS files: %s", why);
+    return EX_OK;
+}
+
+/* In a process of its own, so that the supervisor never holds the key in its memory. */
+static int check_tls_in_child(struct crew *crew)
+{
+    const struct child_plan plan = {
+        .speaker = "check",
+        .log_level = crew->log_level,
+        .keep = { crew->material.memfd[0], crew->material.memfd[1], crew->material.memfd[2], -1 },
+        .run = check_tls,
+        .argument = &crew->material,
+    };
+    pid_t pid = child_fork(&plan);
+    int status;
+
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+        return explain(EX_OSERR, "cannot check the TLS files: no process for it");
+    return WEXITSTATUS(status);
+}
+
+static int resolve_user(const char *key, const char *name, struct identity *ret)
+{
+    if (!name)
+        return explain(EX_CONFIG, "started as root without [server] %s: name the user to run as", key);
+    if (identity_resolve(name, ret))
+        return explain(EX_NOUSER, "[server] %s: there is no user \"%s\"; create it, or give a numeric uid",
+                       key, name);
+    return EX_OK;
+}
+
+/* Who children run as. Without root that is who we are, and it has to be said what that costs. */
+static int resolve_users(struct crew *crew)
+{
+    const struct proxy_config *config = crew->config;
+    int status;
+
+    crew->has_users = geteuid() == 0;
+    if (!crew->has_users) {
+        log_event(LOG_LEVEL_WARNING, "supervisor.one_user",
+                  "uid=%u dropped=\"front and signers share this uid and see each other's files; no jail\"",
+                  geteuid());
+        return EX_OK;
+    }
+    status = resolve_user("front_user", config->front_user, &crew->front_user);
+    return status ? status : resolve_user("signer_user", config->signer_user, &crew->signer_user);
+}
+
+/* Everything that can be wrong without binding a socket or touching the HSM. */
+static int check(struct crew *crew)
+{
+    CLEANUP(free_string) char *why = NULL;
+    int status = resolve_users(crew);
+
+    if (status)
+        return status;
+    if (sockets_check(crew->config, &why) || material_read(crew->config, &crew->material, &why))
+        return explain(EX_CONFIG, "%s", why ? why : "out of memory");
+    return check_tls_in_child(crew);
+}
+
+int supervisor_check(const struct proxy_config *config)
+{
+    struct crew crew;
+    int status;
+
+    if (crew_init(&crew, config, supervisor_log_level(config)))
+        return explain(EX_OSERR, "out of memory");
+    status = check(&crew);
+    crew_clear(&crew);
+    return status;
+}
+
+/* --------------------------------------------------------------------------------------------------- stopping */
+
+static void stop(struct proxy *proxy, int status)
+{
+    if (proxy->goal != GOAL_SERVE)
+        return;
+    proxy->goal = GOAL_STOP_FRONT;
+    proxy->status = status;
+    proxy->kill_at_ms = crew_now_ms() + FRONT_STOP_MS;
+    sd_notify(0, "STOPPING=1");
+    crew_tell_front(&proxy->crew, FRONT_CONTROL_DRAIN, 0, NULL, 0);
+}
+
+static void kill_all(struct proxy *proxy)
+{
+    struct child *child;
+
+    for (EACH_CHILD(child, &proxy->crew))
+        crew_kill(child);
+}
+
+static void pursue_stop_front(struct proxy *proxy)
+{
+    struct crew *crew = &proxy->crew;
+
+    if (crew->front->pid) {
+        if (crew_now_ms() >= proxy->kill_at_ms)
+            crew_kill(crew->front);
+        return;
+    }
+    for (unsigned i = 0; i < crew->signer_count; i++)
+        crew_dismiss(&crew->signers[i]);
+    proxy->kill_at_ms = crew_now_ms() + SIGNERS_STOP_MS;
+    proxy->goal = GOAL_STOP_SIGNERS;
+}
+
+static void pursue_stop_signers(struct proxy *proxy)
+{
+    if (crew_now_ms() >= proxy->kill_at_ms)
+        kill_all(proxy);
+}
+
+/* ---------------------------------------------------------------------------------------------------- serving */
+
+static void start_child(struct proxy *proxy, struct child *child)
+{
+    int error = crew_start(child);
+
+    if (!error)
+        return;
+    log_event(LOG_LEVEL_ERROR, "supervisor.start", "child=\"%s\" why=\"%s\"", child->name, strerror(-error));
+    child->start_at_ms = crew_now_ms() + 1000;
+    if (!proxy->is_serving) {
+        explain(EX_OSERR, "cannot start %s: %s", child->name, strerror(-error));
+        stop(proxy, EX_OSERR);
+    }
+}
+
+static bool is_due(const struct child *child)
+{
+    return child->state == CHILD_DOWN && crew_now_ms() >= child->start_at_ms;
+}
+
+static struct child *starting_signer(struct crew *crew)
+{
+    for (unsigned i = 0; i < crew->signer_count; i++)
+        if (crew->signers[i].state == CHILD_STARTING)
+            return &crew->signers[i];
+    return NULL;
+}
+
+/* One at a time: simultaneous starts break SoftHSM (its C_Login rewrites the token's file). */
+static void start_signers(struct proxy *proxy)
+{
+    struct crew *crew = &proxy->crew;
+    struct child *starting = starting_signer(crew);
+
+    if (starting && crew_now_ms() >= starting->started_ms + START_MAX_MS)
+        crew_kill(starting);
+    for (unsigned i = 0; i < crew->signer_count && !starting; i++) {
+        if (is_due(&crew->signers[i]))
+            start_child(proxy, &crew->signers[i]);
+        starting = starting_signer(crew);
+    }
+}
+
+static bool are_signers_up(const struct crew *crew)
+{
+    for (unsigned i = 0; i < crew->signer_count; i++)
+        if (crew->signers[i].state != CHILD_UP)
+            return false;
+    return true;
+}
+
+static void pursue_serve(struct proxy *proxy)
+{
+    struct crew *crew = &proxy->crew;
+
+    start_signers(proxy);
+    if (is_due(crew->front) && (proxy->is_serving || are_signers_up(crew)))
+        start_child(proxy, crew->front);
+}
+
+static void (*const pursue[GOALS])(struct proxy *proxy) = {
+    [GOAL_SERVE] = pursue_serve,
+    [GOAL_STOP_FRONT] = pursue_stop_front,
+    [GOAL_STOP_SIGNERS] = pursue_stop_signers,
+};
+
+/* ------------------------------------------------------------------------------------------------------ events */
+
+static void reload(struct proxy *proxy)
+{
+    CLEANUP(free_string) char *why = NULL;
+    struct material material;
+
+    if (material_read(proxy->crew.config, &material, &why)) {
+        log_event(LOG_LEVEL_ERROR, "supervisor.reload", "why=\"%s\" kept=former",
+                  why ? why : "out of memory");
+        return;
+    }
+    material_clear(&proxy->crew.material);
+    proxy->crew.material = material;
+    crew_tell_front_material(&proxy->crew);
+}
+
+/* A start that failed: the child has said why in the log; say what follows from it. */
+static void fail_start(struct proxy *proxy, const struct child *child, int status)
+{
+    int code = WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
+
+    if (proxy->goal != GOAL_SERVE)
+        return;
+    explain(code, "%s did not start (%s %d); its reason is in the lines above, and nothing is running now",
+            child->name, WIFSIGNALED(status) ? "signal" : "exit status",
+            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    stop(proxy, code);
+}
+
+static void reap(struct proxy *proxy)
+{
+    struct child *child;
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        child = crew_find(&proxy->crew, pid);
+        if (!child)
+            continue;
+        crew_child_gone(child, status);
+        if (!proxy->is_serving)
+            fail_start(proxy, child, status);
+    }
+}
+
+static void on_signal(struct proxy *proxy)
+{
+    struct signalfd_siginfo info;
+
+    if (read(proxy->signals, &info, sizeof(info)) != sizeof(info))
+        return;
+    if (info.ssi_signo == SIGCHLD) {
+        reap(proxy);
+    } else if (info.ssi_signo == SIGHUP) {
+        reload(proxy);
+    } else if (proxy->goal == GOAL_SERVE) {
+        log_event(LOG_LEVEL_NOTICE, "supervisor.stop", "signal=%u", info.ssi_signo);
+        stop(proxy, EX_OK);
+    } else {
+        kill_all(proxy);
+    }
+}
+
+static void announce(struct proxy *proxy)
+{
+    struct crew *crew = &proxy->crew;
+
+    crew->front->state = CHILD_UP;
+    if (proxy->is_serving)
+        return;
+    proxy->is_serving = true;
+    log_event(LOG_LEVEL_NOTICE, "supervisor.serving", "realm=%s signers=%u version=%s", crew->config->realm,
+              crew->signer_count, PRIVYSEAL_VERSION);
+    sd_notify(0, "READY=1");
+    if (proxy->ready_fd >= 0 && write(proxy->ready_fd, "", 1) != 1)
+        log_event(LOG_LEVEL_WARNING, "supervisor.serving", "why=\"nobody waits to hear it\"");
+}
+
+static void on_front(struct proxy *proxy)
+{
+    struct crew *crew = &proxy->crew;
+    struct front_control message;
+
+    if (crew_hear_front(crew, &message))
+        return;
+    if (message.kind == FRONT_CONTROL_READY)
+        announce(proxy);
+    else if (message.kind == FRONT_CONTROL_BROKEN && message.index < crew->signer_count)
+        crew_kill(&crew->signers[message.index]);
+}
+
+/* Nobody to start, to stop or to wait for: only an event changes anything. */
+static bool is_at_rest(const struct proxy *proxy)
+{
+    return proxy->goal == GOAL_SERVE && crew_is_all(&proxy->crew, CHILD_UP);
+}
+
+/* Errors: -errno. */
+static int wait_for_event(struct proxy *proxy)
+{
+    struct child *starting = starting_signer(&proxy->crew);
+    struct pollfd sources[] = {
+        { .fd = proxy->signals, .events = POLLIN },
+        { .fd = starting ? starting->ready : -1, .events = POLLIN },
+        { .fd = proxy->crew.front->control, .events = POLLIN },
+    };
+
+    if (poll(sources, ARRAY_SIZE(sources), is_at_rest(proxy) ? -1 : TICK_MS) < 0)
+        return errno == EINTR ? 0 : -errno;
+    if (sources[1].revents)
+        crew_signer_ready(starting);
+    if (sources[2].revents)
+        on_front(proxy);
+    if (sources[0].revents)
+        on_signal(proxy);
+    return 0;
+}
+
+/* Errors: -errno. */
+static int watch_signals(int *ret)
+{
+    static const int watched[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
+    const int *number;
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (EACH_ROW(number, watched))
+        sigaddset(&set, *number);
+    signal(SIGPIPE, SIG_IGN);
+    if (sigprocmask(SIG_BLOCK, &set, NULL))
+        return -errno;
+    *ret = signalfd(-1, &set, SFD_CLOEXEC);
+    return *ret < 0 ? -errno : 0;
+}
+
+/* ------------------------------------------------------------------------------------------------------ public */
+
+static int prepare(struct proxy *proxy)
+{
+    CLEANUP(free_string) char *why = NULL;
+    struct crew *crew = &proxy->crew;
+    int status = check(crew);
+
+    if (status)
+        return status;
+    if (sockets_open(crew->config, &crew->sockets, &why))
+        return explain(EX_OSERR, "%s", why ? why : "out of memory");
+    if (watch_signals(&proxy->signals) || prctl(PR_SET_DUMPABLE, 0))
+        return explain(EX_OSERR, "cannot watch signals: %s", strerror(errno));
+    return EX_OK;
+}
+
+int supervisor_main(const struct proxy_config *config, int ready_fd)
+{
+    struct proxy proxy = { .ready_fd = ready_fd, .signals = -1 };
+    int error = crew_init(&proxy.crew, config, supervisor_log_level(config));
+
+    if (error)
+        return explain(EX_OSERR, "out of memory");
+    proxy.status = prepare(&proxy);
+    if (proxy.status == EX_OK) {
+        do {
+            pursue[proxy.goal](&proxy);
+            error = wait_for_event(&proxy);
+        } while (!error && (proxy.goal == GOAL_SERVE || !crew_is_all(&proxy.crew, CHILD_DOWN)));
+        if (error) { /* without poll() there is no supervising: the children die with us */
+            log_event(LOG_LEVEL_ERROR, "supervisor.poll", "why=\"%s\"", strerror(-error));
+            proxy.status = EX_OSERR;
+        }
+        log_event(LOG_LEVEL_NOTICE, "supervisor.stopped", "status=%d", proxy.status);
+    }
+    if (proxy.signals >= 0)
+        descriptor_close(proxy.signals);
+    crew_clear(&proxy.crew);
+    return proxy.status;
+}
