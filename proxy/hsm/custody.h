@@ -48,20 +48,20 @@ struct custody_ops {
     CK_RV (*create)(struct custody *custody, struct token_row *token, struct bytes s, struct access_row *row);
     void (*undo)(struct custody *custody, const struct token_row *token);
     /* Proves S on the row and opens the token. */
-    CK_RV (*authorise)
+    CK_RV(*authorise)
     (struct custody *custody, const struct token_row *token, const struct access_row *row, struct bytes s,
      struct custody_token **ret);
     /* Born in the HSM, never extractable again. Fills all of @ret but id, token_id, label, mac. */
     CK_RV (*generate)(struct custody_token *token, CK_KEY_TYPE type, unsigned bits, struct key_row *ret);
     /* @raw as in proto/mechanism.h, already checked against the key. Verified before release as configured. */
-    CK_RV (*sign)
+    CK_RV(*sign)
     (struct custody_token *token, const struct key_row *key, CK_MECHANISM_TYPE raw,
      const Privyseal__V1__PssParameters *pss, struct bytes data, struct buffer *ret);
     /*
      * The same token under a new S: fills @new_row's sealed and nonce (wrapped), or changes the partition's PIN.
      * settle() is called when the caller's transaction is through (is_done) or was lost (then it is put back).
      */
-    CK_RV (*change_secret)
+    CK_RV(*change_secret)
     (struct custody_token *token, struct bytes old_s, struct bytes new_s, struct access_row *new_row);
     void (*settle)(struct custody_token *token, struct bytes old_s, struct bytes new_s, bool is_done);
     /* Destroys handles, wipes U. NULL is allowed. */

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hsm.c - opening the HSM, MACs, randomness, derivation, checkpoints. */
+#include "proxy/hsm/hsm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "include/table.h"
+#include "proxy/hsm/hsm_state.h"
+#include "proxy/hsm/template.h"
+#include "proxy/hsm/token_directory.h"
+
+#define PIN_FILE_MAX   256 /* bytes: SoftHSM's MAX_PIN_LEN is 255 */
+#define DERIVE_LEN     32  /* bytes in and out of a derivation: two AES blocks, one AES-256 key */
+#define CHECKPOINT_LEN 64  /* P-256: r || s */
+
+static const enum master_kind mac_kinds[HSM_MAC_KEYS] = {
+    [HSM_SALT] = MASTER_SALT,
+    [HSM_CHECK] = MASTER_CHECK,
+    [HSM_ROW] = MASTER_ROW,
+    [HSM_SEAL] = MASTER_SEAL,
+};
+
+/* ------------------------------------------------------------------------------------------------- opening */
+
+/* Sets @why to a sentence; opening fails in many ways, and each should be told apart by whoever has to mend it. */
+PRINTF_LIKE(3, 4) static CK_RV because(CK_RV rv, char **why, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (vasprintf(why, format, arguments) < 0)
+        *why = NULL;
+    va_end(arguments);
+    return rv;
+}
+
+/* A partition signer starts from a fresh copy of the master keys' token, and with its own tokens whole. */
+static CK_RV prepare_directory(const struct hsm_config *config, char **why)
+{
+    CLEANUP(free_string) char *own = NULL;
+    CLEANUP(free_string) char *master = NULL;
+    int r = token_directory_of(config->environment, &own);
+
+    if (r == -ENOENT)
+        return CKR_OK; /* not SoftHSM */
+    if (r < 0 || access(own, R_OK | X_OK) < 0)
+        return because(CKR_DEVICE_ERROR, why, "the token directory of %s cannot be read: %s",
+                       config->environment, strerror(r < 0 ? -r : errno));
+    if (!config->master_environment)
+        return CKR_OK;
+    r = token_directory_of(config->master_environment, &master);
+    if (r == 0)
+        r = token_directory_copy(master, own);
+    if (r == 0)
+        r = token_directory_repair(own);
+    if (r < 0)
+        return because(CKR_DEVICE_ERROR, why, "the master keys' token cannot be copied into %s: %s", own,
+                       strerror(-r));
+    return CKR_OK;
+}
+
+static CK_RV find_token(struct hsm *hsm, const struct hsm_config *config, char **why)
+{
+    char manufacturer[sizeof(hsm->token.info.manufacturerID) + 1], model[sizeof(hsm->token.info.model) + 1];
+    char serial[sizeof(hsm->token.info.serialNumber) + 1];
+    bool locks_pin;
+    CK_RV rv = library_find_label(hsm->library, config->token_label, &hsm->token);
+
+    if (rv != CKR_OK)
+        return because(rv, why, "the HSM has no token, or more than one, with the label \"%s\"",
+                       config->token_label);
+    library_text(hsm->token.info.manufacturerID, sizeof(manufacturer) - 1, manufacturer);
+    library_text(hsm->token.info.model, sizeof(model) - 1, model);
+    library_text(hsm->token.info.serialNumber, sizeof(serial) - 1, serial);
+    snprintf(hsm->description, sizeof(hsm->description), "%s, %s, serial %s", manufacturer, model, serial);
+    if (library_is_software(&hsm->token.info, &locks_pin) && !config->allow_software)
+        return because(
+            CKR_FUNCTION_REJECTED, why,
+            "%s keeps keys in files; it is refused unless the configuration says allow_software_hsm = yes",
+            hsm->description);
+    return CKR_OK;
+}
+
+static CK_RV read_pin(const char *path, struct secret **ret, char **why)
+{
+    CLEANUP(secret_free) struct secret *pin = NULL;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    struct stat status;
+    ssize_t len;
+
+    if (file < 0)
+        return because(CKR_PIN_INVALID, why, "the HSM's PIN file %s cannot be read: %s", path,
+                       strerror(errno));
+    if (fstat(file, &status) < 0 || !S_ISREG(status.st_mode) || (status.st_mode & S_IRWXO)) {
+        close(file);
+        return because(CKR_PIN_INVALID, why, "the HSM's PIN file %s must be a file that others cannot open",
+                       path);
+    }
+    if (secret_new(PIN_FILE_MAX, &pin) < 0) {
+        close(file);
+        return CKR_HOST_MEMORY;
+    }
+    len = read(file, pin->data, pin->len);
+    close(file);
+    while (len > 0 && (pin->data[len - 1] == '\n' || pin->data[len - 1] == '\r'))
+        len--;
+    if (len <= 0)
+        return because(CKR_PIN_INVALID, why, "the HSM's PIN file %s is empty", path);
+    pin->len = (size_t)len;
+    *ret = TAKE(pin);
+    return CKR_OK;
+}
+
+/* The one login of this process. */
+static CK_RV log_in(struct hsm *hsm, const struct hsm_config *config, char **why)
+{
+    CLEANUP(secret_free) struct secret *pin = NULL;
+    CK_RV rv = read_pin(config->pin_file, &pin, why);
+
+    if (rv != CKR_OK)
+        return rv;
+    rv = hsm_session_open(hsm->library->p11, hsm->token.slot, 0, &hsm->session);
+    if (rv == CKR_OK)
+        rv = hsm->session.p11->C_Login(hsm->session.handle, CKU_USER, pin->data, pin->len);
+    if (rv != CKR_OK)
+        return because(rv, why, "the HSM (%s) refuses the PIN in %s (CK_RV 0x%lx)", hsm->description,
+                       config->pin_file, rv);
+    return CKR_OK;
+}
+
+CK_RV hsm_open(const struct hsm_config *config, struct hsm **ret, char **why)
+{
+    CLEANUP(hsm_close) struct hsm *hsm = calloc(1, sizeof(*hsm));
+    CK_RV rv;
+
+    *why = NULL;
+    if (!hsm)
+        return CKR_HOST_MEMORY;
+    rv = handle_cache_new(config->max_handles, &hsm->handles);
+    if (rv == CKR_OK)
+        rv = prepare_directory(config, why);
+    if (rv == CKR_OK)
+        rv = library_open(config->module, config->environment, &hsm->library, why);
+    if (rv == CKR_OK)
+        rv = find_token(hsm, config, why);
+    if (rv == CKR_OK)
+        rv = log_in(hsm, config, why);
+    if (rv == CKR_OK)
+        rv = master_keys_find(&hsm->session, &hsm->keys, why);
+    if (rv == CKR_OK)
+        *ret = TAKE(hsm);
+    return rv;
+}
+
+void hsm_close(struct hsm *hsm)
+{
+    if (!hsm)
+        return;
+    handle_cache_free(hsm->handles);
+    hsm_session_close(&hsm->session); /* the last one of the token: logs out. v3.1 5.6.2 (C_CloseSession) */
+    library_close(hsm->library);
+    free(hsm);
+}
+
+/* ------------------------------------------------------------------------------------------------- serving */
+
+CK_RV hsm_mac(struct hsm *hsm, enum hsm_mac_key key, uint32_t epoch, struct bytes input,
+              uint8_t ret[HASH_LEN])
+{
+    const struct master_key *master = master_keys_peek(&hsm->keys, mac_kinds[key], epoch);
+    CK_MECHANISM mechanism = { CKM_SHA256_HMAC, NULL, 0 };
+    size_t len = HASH_LEN;
+    CK_RV rv;
+
+    if (!master)
+        return CKR_KEY_NEEDED;
+    rv = hsm_session_sign(&hsm->session, &mechanism, master->handle, input, ret, &len);
+    return rv == CKR_OK && len != HASH_LEN ? CKR_DEVICE_ERROR : rv;
+}
+
+uint32_t hsm_epoch_mac(const struct hsm *hsm, enum hsm_mac_key key)
+{
+    return master_keys_newest(&hsm->keys, mac_kinds[key])->epoch;
+}
+
+uint32_t hsm_epoch_derive(const struct hsm *hsm)
+{
+    return master_keys_newest(&hsm->keys, MASTER_DERIVE)->epoch;
+}
+
+uint32_t hsm_epoch_wrap(const struct hsm *hsm)
+{
+    return master_keys_newest(&hsm->keys, MASTER_WRAP)->epoch;
+}
+
+/*
+ * CBC with a zero IV: each output block depends on the ones before, so that one call answers one guess. The ECB
+ * variant would answer thousands, which is why Kd allows this mechanism alone. v3.1 6.27 (Key derivation by data
+ * encryption - DES & AES).
+ */
+CK_RV hsm_derive_key(struct hsm *hsm, uint32_t kd_epoch, struct bytes input, CK_OBJECT_HANDLE *ret)
+{
+    const struct master_key *kd = master_keys_peek(&hsm->keys, MASTER_DERIVE, kd_epoch);
+    CK_AES_CBC_ENCRYPT_DATA_PARAMS params = { .pData = (CK_BYTE *)input.data, .length = input.len };
+    CK_MECHANISM mechanism = { CKM_AES_CBC_ENCRYPT_DATA, &params, sizeof(params) };
+    CK_ATTRIBUTE template[] = {
+        ATTRIBUTE_NUMBER(CKA_CLASS, CKO_SECRET_KEY),
+        ATTRIBUTE_NUMBER(CKA_KEY_TYPE, CKK_AES),
+        ATTRIBUTE_NUMBER(CKA_VALUE_LEN, DERIVE_LEN),
+        ATTRIBUTE_FALSE(CKA_TOKEN),
+        ATTRIBUTE_TRUE(CKA_PRIVATE),
+        ATTRIBUTE_TRUE(CKA_SENSITIVE),
+        ATTRIBUTE_FALSE(CKA_EXTRACTABLE),
+        ATTRIBUTE_TRUE(CKA_ENCRYPT),
+        ATTRIBUTE_TRUE(CKA_DECRYPT),
+        ATTRIBUTE_FALSE(CKA_SIGN),
+        ATTRIBUTE_FALSE(CKA_VERIFY),
+        ATTRIBUTE_FALSE(CKA_WRAP),
+        ATTRIBUTE_FALSE(CKA_UNWRAP),
+        ATTRIBUTE_FALSE(CKA_DERIVE),
+        ATTRIBUTE_NUMBER(CKA_ALLOWED_MECHANISMS, CKM_AES_GCM),
+    };
+    CK_RV rv;
+
+    if (!kd)
+        return CKR_KEY_NEEDED;
+    if (input.len != DERIVE_LEN)
+        return CKR_ARGUMENTS_BAD;
+    rv = hsm->session.p11->C_DeriveKey(hsm->session.handle, &mechanism, kd->handle, template,
+                                       ARRAY_SIZE(template), ret);
+    if (rv == CKR_OK)
+        hsm->objects_made++;
+    return rv;
+}
+
+CK_RV hsm_sign_checkpoint(struct hsm *hsm, const uint8_t digest[HASH_LEN], uint8_t ret[64])
+{
+    const struct master_key *master = master_keys_newest(&hsm->keys, MASTER_AUDIT);
+    CK_MECHANISM mechanism = { CKM_ECDSA, NULL, 0 };
+    size_t len = CHECKPOINT_LEN;
+    CK_RV rv;
+
+    rv = hsm_session_sign(&hsm->session, &mechanism, master->handle, BYTES(digest, HASH_LEN), ret, &len);
+    return rv == CKR_OK && len != CHECKPOINT_LEN ? CKR_DEVICE_ERROR : rv;
+}
+
+CK_RV hsm_random(struct hsm *hsm, uint8_t *data, size_t len)
+{
+    return hsm->session.p11->C_GenerateRandom(hsm->session.handle, data, len);
+}
+
+const char *hsm_description(const struct hsm *hsm)
+{
+    return hsm->description;
+}
+
+uint64_t hsm_objects_made(const struct hsm *hsm)
+{
+    return hsm->objects_made;
+}
+
+void hsm_wear_out(struct hsm *hsm)
+{
+    hsm->objects_made = UINT64_MAX / 2; /* more than any process makes, and it may be counted on */
+}
+
+/* A MAC needs the connection, the login and a master key: what would fail first when any of them is gone. */
+CK_RV hsm_probe(struct hsm *hsm)
+{
+    uint8_t mac[HASH_LEN];
+    CK_RV rv =
+        hsm_mac(hsm, HSM_CHECK, hsm_epoch_mac(hsm, HSM_CHECK), bytes_of_text("privyseal v1 probe"), mac);
+
+    secret_wipe(mac, sizeof(mac));
+    return rv;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hsm_state.h - what stands behind struct hsm, for the files of this folder. One thread. */
+#pragma once
+
+#include <openssl/types.h>
+
+#include "proxy/hsm/handle_cache.h"
+#include "proxy/hsm/hsm.h"
+#include "proxy/hsm/hsm_session.h"
+#include "proxy/hsm/library.h"
+#include "proxy/hsm/master_keys.h"
+
+struct hsm {
+    struct library *library;
+    struct library_token token; /* the one with the master keys */
+    struct hsm_session session; /* read only and logged in: serving makes session objects, nothing else */
+    struct master_keys keys;
+    struct handle_cache *handles;
+    uint64_t objects_made;
+    char description[160];
+};
+
+/*
+ * AES-256 key for one row: HSM.derive(Kd of @kd_epoch, @input), a session object that en- and decrypts with GCM. The
+ * caller destroys it at once. Errors: CKR_KEY_NEEDED (no such epoch), what the HSM says.
+ */
+MUST_CHECK CK_RV hsm_derive_key(struct hsm *hsm, uint32_t kd_epoch, struct bytes input,
+                                CK_OBJECT_HANDLE *ret);
+/* From now on hsm_objects_made() says that this process should be replaced. */
+void hsm_wear_out(struct hsm *hsm);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * master_keys.h - the HSM's own keys, by kind and epoch: what each may do, made once, found at start.
+ *
+ * A key that does not have exactly the attributes of its row is refused: whoever can log in to the HSM could otherwise
+ * plant a readable "next epoch" and wait until new rows are sealed under it.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <p11-kit/pkcs11.h>
+
+#include "proxy/hsm/hsm_session.h"
+
+enum master_kind {
+    MASTER_DERIVE,
+    MASTER_WRAP,
+    MASTER_SALT,
+    MASTER_CHECK,
+    MASTER_ROW,
+    MASTER_SEAL,
+    MASTER_AUDIT,
+    MASTER_KINDS
+};
+
+#define MASTER_EPOCHS_MAX     32   /* live epochs of one kind: a row for each in a fixed table */
+#define MASTER_WRAP_LIFE_DAYS 3653 /* of a Kw epoch: no key made under it lives longer */
+
+struct master_key {
+    uint32_t epoch;
+    CK_OBJECT_HANDLE handle;
+    int64_t ends_ms; /* CKA_END_DATE, Unix time; INT64_MAX: none */
+};
+
+struct master_keys {
+    struct master_key keys[MASTER_KINDS][MASTER_EPOCHS_MAX]; /* by epoch, ascending */
+    size_t count[MASTER_KINDS];
+};
+
+/*
+ * Finds all epochs of all kinds. @why: a sentence, caller frees.
+ * Errors: CKR_KEY_NEEDED (a kind has none), CKR_TEMPLATE_INCONSISTENT (a key is not as its row says, or there twice).
+ */
+MUST_CHECK CK_RV master_keys_find(const struct hsm_session *session, struct master_keys *ret, char **why);
+/* Makes one epoch of every kind. The session is RW and logged in. */
+MUST_CHECK CK_RV master_keys_generate(const struct hsm_session *session, uint32_t epoch);
+/* NULL: no such epoch. */
+const struct master_key *master_keys_peek(const struct master_keys *keys, enum master_kind kind,
+                                          uint32_t epoch);
+/* Of a kind that has any, which master_keys_find() saw to. */
+const struct master_key *master_keys_newest(const struct master_keys *keys, enum master_kind kind);
+/* "Kd": for messages and tests. */
+const char *master_keys_name(enum master_kind kind);
+
+/*
+ * What Kw's CKA_UNWRAP_TEMPLATE demands of every key it unwraps. With fewer, a wrapped key unwraps as an HMAC or AES
+ * key, or as one that may leave. SoftHSM matches this template instead of applying it, so a caller repeats it.
+ */
+#define MASTER_UNWRAP_TEMPLATE                                                                               \
+    ATTRIBUTE_NUMBER(CKA_CLASS, CKO_PRIVATE_KEY), ATTRIBUTE_FALSE(CKA_TOKEN), ATTRIBUTE_TRUE(CKA_SENSITIVE), \
+        ATTRIBUTE_FALSE(CKA_EXTRACTABLE), ATTRIBUTE_FALSE(CKA_DERIVE), ATTRIBUTE_FALSE(CKA_DECRYPT),         \
+        ATTRIBUTE_FALSE(CKA_UNWRAP)

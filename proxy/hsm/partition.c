@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * partition.c - keys in an HSM partition of their user's own (with SoftHSM: a token), whose user PIN is base64url(S).
+ *
+ * The HSM itself checks S. PKCS#11's login is the whole process's, so it says nothing about who asks: this file keeps a
+ * record of each login it made, with the S that made it, and a second lease of the same token must show the same S.
+ * CKR_USER_ALREADY_LOGGED_IN is never taken for a proof.
+ *
+ * A partition's SO PIN is random and wiped once the user PIN is set: nobody can reset the PIN and take the keys.
+ * A partition is found by its serial number; slot ids change when the library starts anew.
+ */
+#include "proxy/hsm/custody.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "include/log.h"
+#include "include/table.h"
+#include "proxy/hsm/hsm_state.h"
+#include "proxy/hsm/key_pair.h"
+#include "proxy/hsm/template.h"
+#include "proxy/hsm/token_directory.h"
+
+#define LABEL_LEN        32           /* CK_TOKEN_INFO.label */
+#define PIN_LEN          43           /* base64url of STRETCHED_PIN_LEN bytes */
+#define SLOT_DIGITS      8            /* SoftHSM makes a slot id of a serial number's last digits ... */
+#define SLOT_MASK        0x7fffffffUL /* ... 31 bits of them */
+#define CREATE_TRIES_MAX 3            /* among 1,000 tokens, slot ids collide once in two million */
+#define DAY_MS           (24LL * 60 * 60 * 1000)
+
+struct custody {
+    struct custody_config config;
+    struct login *logins;
+    bool is_stale; /* a token's file was put back: only a new process reads it */
+};
+
+/* One login of this process into one partition, shared by the leases that showed its S. */
+struct login {
+    struct custody *custody;
+    char serial[SERIAL_LEN + 1];
+    struct hsm_session session; /* read and write: keys are made in it */
+    struct secret *s;           /* what logged in */
+    struct handle_owner keys;
+    unsigned refs;
+    struct login *next;
+};
+
+struct custody_token {
+    struct login *login;
+};
+
+/* -------------------------------------------------------------------------------------------------- logins */
+
+static CK_RV pin_of(struct bytes s, struct secret **ret)
+{
+    CLEANUP(secret_free) struct secret *pin = NULL;
+
+    if (s.len != STRETCHED_PIN_LEN)
+        return CKR_PIN_INCORRECT;
+    if (secret_new(PIN_LEN + 1, &pin) < 0)
+        return CKR_HOST_MEMORY;
+    base64url_encode(s, (char *)pin->data);
+    pin->len = PIN_LEN;
+    *ret = TAKE(pin);
+    return CKR_OK;
+}
+
+static struct login *login_peek(const struct custody *custody, const char *serial)
+{
+    struct login *login = custody->logins;
+
+    while (login && strcmp(login->serial, serial) != 0)
+        login = login->next;
+    return login;
+}
+
+static void login_free(struct login *login)
+{
+    if (!login)
+        return;
+    handle_cache_clear(login->custody->config.hsm->handles, &login->keys);
+    if (login->session.p11)
+        login->session.p11->C_Logout(login->session.handle);
+    hsm_session_close(&login->session);
+    secret_free(login->s);
+    free(login);
+}
+DEFINE_CLEANUP(login_free, struct login *);
+
+static void login_unref(struct login *login)
+{
+    struct login **link = &login->custody->logins;
+
+    if (--login->refs > 0)
+        return;
+    while (*link != login)
+        link = &(*link)->next;
+    *link = login->next;
+    login_free(login);
+}
+
+/*
+ * The library says that somebody is logged in, but no record of ours does: whoever that was proved nothing to us.
+ * It is logged out, and S has to open the partition by itself.
+ */
+static CK_RV log_in(const struct hsm_session *session, struct bytes s)
+{
+    CLEANUP(secret_free) struct secret *pin = NULL;
+    CK_RV rv = pin_of(s, &pin);
+
+    if (rv != CKR_OK)
+        return rv;
+    rv = session->p11->C_Login(session->handle, CKU_USER, pin->data, pin->len);
+    if (rv != CKR_USER_ALREADY_LOGGED_IN)
+        return rv;
+    rv = session->p11->C_Logout(session->handle);
+    if (rv == CKR_OK)
+        rv = session->p11->C_Login(session->handle, CKU_USER, pin->data, pin->len);
+    return rv == CKR_USER_ALREADY_LOGGED_IN ? CKR_DEVICE_ERROR : rv;
+}
+
+/*
+ * The check value said that S is right, yet the partition refuses it: this process's forerunner died between changing
+ * the partition's PIN and the end of the store's transaction. The PIN of before lies in the backup; it is put back, and
+ * as the library has read the other one, this process has to make way for a new one.
+ */
+static CK_RV put_back(struct custody *custody, const char *serial)
+{
+    if (token_directory_swap(custody->config.partition_dir, serial) < 0)
+        return CKR_PIN_INCORRECT;
+    log_event(LOG_LEVEL_WARNING, "partition.put-back", "serial=%s", serial);
+    custody->is_stale = true;
+    hsm_wear_out(custody->config.hsm);
+    return CKR_DEVICE_ERROR;
+}
+
+static CK_RV login_new(struct custody *custody, const char *serial, struct bytes s, struct login **ret)
+{
+    struct library *library = custody->config.hsm->library;
+    CLEANUP(login_free) struct login *login = calloc(1, sizeof(*login));
+    struct library_token token;
+    CK_RV rv;
+
+    if (!login)
+        return CKR_HOST_MEMORY;
+    login->custody = custody;
+    login->keys.session = &login->session;
+    snprintf(login->serial, sizeof(login->serial), "%s", serial);
+    if (secret_copy(s, &login->s) < 0)
+        return CKR_HOST_MEMORY;
+    rv = library_find_serial(library, serial, &token);
+    if (rv == CKR_OK)
+        rv = hsm_session_open(library->p11, token.slot, CKF_RW_SESSION, &login->session);
+    if (rv == CKR_OK)
+        rv = log_in(&login->session, s);
+    if (rv == CKR_OK)
+        *ret = TAKE(login);
+    return rv;
+}
+
+/* Errors: CKR_PIN_INCORRECT, CKR_TOKEN_NOT_PRESENT, what the HSM says. */
+static CK_RV login_get(struct custody *custody, const char *serial, struct bytes s, struct login **ret)
+{
+    struct login *login = login_peek(custody, serial);
+    CK_RV rv;
+
+    if (custody->is_stale)
+        return CKR_DEVICE_ERROR;
+    if (login && !secret_equal(secret_bytes(login->s), s))
+        return CKR_PIN_INCORRECT;
+    if (!login) {
+        rv = login_new(custody, serial, s, &login);
+        if (rv == CKR_PIN_INCORRECT)
+            return put_back(custody, serial);
+        if (rv != CKR_OK)
+            return rv;
+        login->next = custody->logins;
+        custody->logins = login;
+    }
+    login->refs++;
+    *ret = login;
+    return CKR_OK;
+}
+
+/* ------------------------------------------------------------------------------------------- life of a token */
+
+static CK_RV partition_new(const struct custody_config *config, struct custody **ret)
+{
+    struct custody *custody;
+
+    if (!config->partition_dir)
+        return CKR_ARGUMENTS_BAD;
+    custody = calloc(1, sizeof(*custody));
+    if (!custody)
+        return CKR_HOST_MEMORY;
+    custody->config = *config;
+    *ret = custody;
+    return CKR_OK;
+}
+
+static void partition_free(struct custody *custody)
+{
+    free(custody);
+}
+
+static bool partition_can_hold(const struct custody *custody, CK_KEY_TYPE type, unsigned bits)
+{
+    (void)custody;
+    return key_kind_find(type, bits) != NULL;
+}
+
+static unsigned long slot_of(const char *serial)
+{
+    size_t len = strlen(serial);
+
+    return strtoul(len > SLOT_DIGITS ? serial + len - SLOT_DIGITS : serial, NULL, 16) & SLOT_MASK;
+}
+
+/* Two tokens with one slot id make SoftHSM abort at its next start, and with it the signer: forever. */
+static CK_RV check_slot(const struct library *library, const char *serial)
+{
+    struct library_token *tokens;
+    CLEANUP(free) void *memory = NULL;
+    char other[sizeof(tokens->info.serialNumber) + 1];
+    size_t count = 0;
+    CK_RV rv = library_tokens(library, &tokens, &count);
+
+    if (rv != CKR_OK)
+        return rv;
+    memory = tokens;
+    for (size_t i = 0; i < count; i++) {
+        library_text(tokens[i].info.serialNumber, sizeof(tokens[i].info.serialNumber), other);
+        if ((tokens[i].info.flags & CKF_TOKEN_INITIALIZED) && strcmp(other, serial) != 0 &&
+            slot_of(other) == slot_of(serial))
+            return CKR_SLOT_ID_INVALID;
+    }
+    return CKR_OK;
+}
+
+static CK_RV errno_to_rv(int r)
+{
+    return r == 0 ? CKR_OK : r == -ENOMEM ? CKR_HOST_MEMORY : CKR_DEVICE_ERROR;
+}
+
+/* One try. What was made and is of no use is taken away again. */
+static CK_RV make_partition(struct custody *custody, const char *label, struct bytes s,
+                            char ret[SERIAL_LEN + 1])
+{
+    const struct library *library = custody->config.hsm->library;
+    const char *dir = custody->config.partition_dir;
+    CLEANUP(secret_free) struct secret *pin = NULL;
+    struct library_token token;
+    char serial[sizeof(token.info.serialNumber) + 1];
+    CK_RV rv = pin_of(s, &pin);
+
+    if (rv != CKR_OK)
+        return rv;
+    rv = library_init_token(library, label, pin->data, pin->len, &token);
+    library_text(token.info.serialNumber, sizeof(token.info.serialNumber), serial);
+    if (rv == CKR_OK)
+        rv = check_slot(library, serial);
+    if (rv == CKR_OK)
+        rv = errno_to_rv(token_directory_backup(dir, serial));
+    if (rv != CKR_OK) {
+        if (serial[0] && token_directory_remove(dir, serial) < 0)
+            log_event(LOG_LEVEL_ERROR, "partition.remains", "serial=%s", serial);
+        return rv;
+    }
+    memcpy(ret, serial, sizeof(serial));
+    return CKR_OK;
+}
+
+static CK_RV partition_create(struct custody *custody, struct token_row *token, struct bytes s,
+                              struct access_row *row)
+{
+    char label[LABEL_LEN + 1];
+    CK_RV rv = CKR_SLOT_ID_INVALID;
+
+    /* For people who look into the HSM; nothing is found by it, so it may be cut. */
+    snprintf(label, sizeof(label), "privyseal %.*s", LABEL_LEN - (int)strlen("privyseal "), token->name);
+    for (int try = 0; try < CREATE_TRIES_MAX && rv == CKR_SLOT_ID_INVALID; try++)
+        rv = make_partition(custody, label, s, token->partition);
+    if (rv == CKR_OK)
+        row->sealed.len = 0;
+    return rv;
+}
+
+static void partition_undo(struct custody *custody, const struct token_row *token)
+{
+    if (token->partition[0] && token_directory_remove(custody->config.partition_dir, token->partition) < 0)
+        log_event(LOG_LEVEL_ERROR, "partition.remains", "serial=%s", token->partition);
+}
+
+static CK_RV partition_authorise(struct custody *custody, const struct token_row *row,
+                                 const struct access_row *access, struct bytes s, struct custody_token **ret)
+{
+    CLEANUP(free) void *memory = NULL;
+    struct custody_token *token;
+    CK_RV rv;
+
+    (void)access; /* the partition itself knows S */
+    if (!row->partition[0])
+        return CKR_DATA_INVALID;
+    memory = token = calloc(1, sizeof(*token));
+    if (!token)
+        return CKR_HOST_MEMORY;
+    rv = login_get(custody, row->partition, s, &token->login);
+    if (rv != CKR_OK)
+        return rv;
+    memory = NULL;
+    *ret = token;
+    return CKR_OK;
+}
+
+static void partition_close(struct custody_token *token)
+{
+    if (!token)
+        return;
+    login_unref(token->login);
+    free(token);
+}
+
+/* --------------------------------------------------------------------------------------------- change of S */
+
+static CK_RV set_pin(struct login *login, struct bytes old_s, struct bytes new_s)
+{
+    CLEANUP(secret_free) struct secret *old_pin = NULL;
+    CLEANUP(secret_free) struct secret *new_pin = NULL;
+    CLEANUP(secret_free) struct secret *s = NULL;
+    CK_RV rv = pin_of(old_s, &old_pin);
+
+    if (rv == CKR_OK)
+        rv = pin_of(new_s, &new_pin);
+    if (rv != CKR_OK)
+        return rv;
+    if (secret_copy(new_s, &s) < 0)
+        return CKR_HOST_MEMORY;
+    rv = login->session.p11->C_SetPIN(login->session.handle, old_pin->data, old_pin->len, new_pin->data,
+                                      new_pin->len);
+    if (rv != CKR_OK)
+        return rv;
+    secret_free(login->s);
+    login->s = TAKE(s);
+    return CKR_OK;
+}
+
+/* The backup keeps the PIN of before until settle(): should this process die in between, put_back() finds it there. */
+static CK_RV partition_change_secret(struct custody_token *token, struct bytes old_s, struct bytes new_s,
+                                     struct access_row *new_row)
+{
+    struct login *login = token->login;
+    CK_RV rv;
+
+    rv = errno_to_rv(token_directory_backup(login->custody->config.partition_dir, login->serial));
+    if (rv == CKR_OK)
+        rv = set_pin(login, old_s, new_s);
+    if (rv == CKR_OK)
+        new_row->sealed.len = 0;
+    return rv;
+}
+
+static void partition_settle(struct custody_token *token, struct bytes old_s, struct bytes new_s,
+                             bool is_done)
+{
+    struct login *login = token->login;
+    CK_RV rv = CKR_OK;
+    int r;
+
+    if (!is_done)
+        rv = set_pin(login, new_s, old_s);
+    if (rv != CKR_OK)
+        log_event(LOG_LEVEL_ERROR, "partition.pin-not-restored", "serial=%s rv=0x%lx", login->serial, rv);
+    if (rv != CKR_OK || !is_done)
+        return; /* the backup has the PIN that counts */
+    r = token_directory_backup(login->custody->config.partition_dir, login->serial);
+    if (r < 0)
+        log_event(LOG_LEVEL_ERROR, "partition.no-backup", "serial=%s error=%d", login->serial, -r);
+}
+
+/* ----------------------------------------------------------------------------------------------------- keys */
+
+/* A key's CKA_ID is made of its public half, so it gets its name after birth and stays modifiable for that. */
+static CK_RV name_key(const struct login *login, CK_OBJECT_HANDLE key, const struct key_row *row)
+{
+    char label[2 * KEY_NAME_LEN + 1];
+    CK_ATTRIBUTE template[] = {
+        ATTRIBUTE_BYTES(CKA_ID, row->name, KEY_ID_LEN),
+        ATTRIBUTE_BYTES(CKA_LABEL, label, sizeof(label) - 1),
+    };
+
+    hex_encode(BYTES_OF_ARRAY(row->name), label);
+    return login->session.p11->C_SetAttributeValue(login->session.handle, key, template,
+                                                   ARRAY_SIZE(template));
+}
+
+static CK_RV give_birth(const struct login *login, const struct key_kind *kind, CK_OBJECT_HANDLE *ret,
+                        struct public_key **ret_public)
+{
+    CK_ATTRIBUTE template[] = {
+        ATTRIBUTE_TRUE(CKA_TOKEN),
+        ATTRIBUTE_TRUE(CKA_PRIVATE),
+        ATTRIBUTE_TRUE(CKA_SENSITIVE),
+        ATTRIBUTE_FALSE(CKA_EXTRACTABLE),
+        ATTRIBUTE_FALSE(CKA_COPYABLE),
+        ATTRIBUTE_TRUE(CKA_SIGN),
+        ATTRIBUTE_FALSE(CKA_SIGN_RECOVER),
+        ATTRIBUTE_FALSE(CKA_DECRYPT),
+        ATTRIBUTE_FALSE(CKA_DERIVE),
+        ATTRIBUTE_FALSE(CKA_UNWRAP),
+        ATTRIBUTE_BYTES(CKA_ALLOWED_MECHANISMS, kind->mechanisms,
+                        kind->mechanisms_count * sizeof(CK_MECHANISM_TYPE)),
+    };
+    const CK_ATTRIBUTE never_left[] = { ATTRIBUTE_TRUE(CKA_LOCAL), ATTRIBUTE_TRUE(CKA_ALWAYS_SENSITIVE),
+                                        ATTRIBUTE_TRUE(CKA_NEVER_EXTRACTABLE) };
+    CK_OBJECT_HANDLE key;
+    CK_RV rv = key_pair_generate(&login->session, kind, template, ARRAY_SIZE(template), &key, ret_public);
+
+    if (rv != CKR_OK)
+        return rv;
+    rv = hsm_session_matches(&login->session, key, never_left, ARRAY_SIZE(never_left));
+    if (rv == CKR_OK)
+        *ret = key;
+    else
+        hsm_session_destroy(&login->session, key);
+    return rv;
+}
+
+/* Named, proved, and durable, or destroyed. */
+static CK_RV settle_in(struct login *login, CK_OBJECT_HANDLE object, struct public_key *public_key,
+                       const struct key_row *row)
+{
+    struct handle_cache *cache = login->custody->config.hsm->handles;
+    struct key_handle *key = NULL;
+    CK_RV rv = handle_cache_put(cache, &login->keys, row->name, object, public_key, &key);
+
+    if (rv == CKR_OK)
+        rv = name_key(login, object, row);
+    if (rv == CKR_OK)
+        rv = key_pair_prove(key);
+    if (rv == CKR_OK)
+        rv = errno_to_rv(token_directory_backup(login->custody->config.partition_dir, login->serial));
+    if (rv == CKR_OK)
+        return CKR_OK;
+    if (key)
+        handle_cache_drop(cache, key);
+    hsm_session_destroy(&login->session, object);
+    return rv;
+}
+
+static CK_RV partition_generate(struct custody_token *token, CK_KEY_TYPE type, unsigned bits,
+                                struct key_row *ret)
+{
+    struct login *login = token->login;
+    const struct key_kind *kind = key_kind_find(type, bits);
+    int64_t now_ms = (int64_t)time(NULL) * 1000;
+    CLEANUP(key_row_clear)
+    struct key_row row = {
+        .created_ms = now_ms,
+        .expires_ms = now_ms + login->custody->config.key_life_days * DAY_MS,
+    };
+    CLEANUP(public_key_free) struct public_key *public_key = NULL;
+    CK_OBJECT_HANDLE object;
+    CK_RV rv;
+
+    if (!kind)
+        return CKR_KEY_SIZE_RANGE;
+    rv = give_birth(login, kind, &object, &public_key);
+    if (rv != CKR_OK)
+        return rv;
+    rv = key_pair_describe(public_key, &row);
+    if (rv == CKR_OK)
+        rv = settle_in(login, object, TAKE(public_key), &row);
+    else
+        hsm_session_destroy(&login->session, object);
+    if (rv != CKR_OK)
+        return rv;
+    *ret = row;
+    row = (struct key_row){ 0 };
+    return CKR_OK;
+}
+
+/* Once per login and key: SoftHSM walks all objects of the partition. */
+static CK_RV find_key(struct login *login, const struct key_row *row, struct key_handle **ret)
+{
+    CK_ATTRIBUTE template[] = {
+        ATTRIBUTE_NUMBER(CKA_CLASS, CKO_PRIVATE_KEY),
+        ATTRIBUTE_BYTES(CKA_ID, row->name, KEY_ID_LEN),
+    };
+    CLEANUP(public_key_free) struct public_key *public_key = NULL;
+    CK_OBJECT_HANDLE object;
+    CK_ULONG count = 0;
+    CK_RV rv = key_pair_of_row(row, &public_key);
+
+    if (rv == CKR_OK)
+        rv = hsm_session_find(&login->session, template, ARRAY_SIZE(template), &object, 1, &count);
+    if (rv == CKR_OK && count == 0)
+        rv = CKR_DATA_INVALID; /* the row names a key that this partition does not have */
+    if (rv != CKR_OK)
+        return rv;
+    return handle_cache_put(login->custody->config.hsm->handles, &login->keys, row->name, object,
+                            TAKE(public_key), ret);
+}
+
+static CK_RV sign_once(struct login *login, const struct key_row *row, CK_MECHANISM_TYPE raw,
+                       const Privyseal__V1__PssParameters *pss, struct bytes data, struct buffer *ret)
+{
+    const struct custody_config *config = &login->custody->config;
+    struct key_handle *key = handle_cache_peek(config->hsm->handles, &login->keys, row->name);
+    CK_RV rv = CKR_OK;
+
+    if (!key)
+        rv = find_key(login, row, &key);
+    if (rv != CKR_OK)
+        return rv;
+    rv = key_pair_sign(key, raw, pss, data, config->verify_every_ec, ret);
+    if (rv == CKR_DATA_INVALID || key_pair_is_lost(rv))
+        handle_cache_drop(config->hsm->handles, key);
+    return rv;
+}
+
+static CK_RV partition_sign(struct custody_token *token, const struct key_row *row, CK_MECHANISM_TYPE raw,
+                            const Privyseal__V1__PssParameters *pss, struct bytes data, struct buffer *ret)
+{
+    CK_RV rv = sign_once(token->login, row, raw, pss, data, ret);
+
+    return key_pair_is_lost(rv) ? sign_once(token->login, row, raw, pss, data, ret) : rv;
+}
+
+const struct custody_ops custody_partition = {
+    .name = "partition",
+    .kind = TOKEN_PARTITION,
+    .new = partition_new,
+    .free = partition_free,
+    .can_hold = partition_can_hold,
+    .create = partition_create,
+    .undo = partition_undo,
+    .authorise = partition_authorise,
+    .generate = partition_generate,
+    .sign = partition_sign,
+    .change_secret = partition_change_secret,
+    .settle = partition_settle,
+    .close = partition_close,
+};
