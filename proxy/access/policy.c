@@ -20,7 +20,7 @@ struct policy {
 static const struct policy policies[] = {
     [PERM_NOBODY] = { 0, 0, false },
     [PERM_KNOWN] = { ROLES_EVERYBODY, 0, false },
-    [PERM_SEE_TOKENS] = { ROLES_USERS, 0, false },
+    [PERM_SEE_TOKENS] = { ROLES_EVERYBODY, 0, false }, /* the answer is filtered by grant */
     [PERM_SEE_TOKEN] = { ROLES_USERS, GRANT_SEE, false },
     [PERM_USE_TOKEN] = { ROLES_USERS, GRANT_SEE, true },
     [PERM_USE_KEY] = { ROLES_USERS, GRANT_SEE | GRANT_SIGN, true },

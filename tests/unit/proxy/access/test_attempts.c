@@ -249,6 +249,15 @@ START_TEST(new_pin_starts_the_total_anew)
 }
 END_TEST
 
+START_TEST(operators_clearing_starts_the_total_anew)
+{
+    wear_out();
+    ck_assert_int_eq(attempt_clear(access_, &token), REASON_NONE);
+    guess(&bob, ATTEMPT_WRONG);
+    guess(&bob, ATTEMPT_WRONG);
+}
+END_TEST
+
 /* --------------------------------------------------------------------------------------------- reservations */
 
 START_TEST(open_reservations_make_others_wait_and_never_lock)
@@ -699,7 +708,7 @@ SUITE_WITH_FIXTURE(
     unknown_caller_reserves_nothing, state_tells_what_comes_next, token_without_a_pin_says_so,
     operators_clearing_unlocks_and_forgets, guessing_between_successes_is_throttled_token_wide,
     throttled_token_takes_one_attempt_at_a_time, new_pin_starts_the_total_anew,
-    open_reservations_make_others_wait_and_never_lock,
+    operators_clearing_starts_the_total_anew, open_reservations_make_others_wait_and_never_lock,
     reservations_and_failures_together_never_exceed_what_is_allowed_at_once,
     success_leaves_another_open_reservation_to_its_outcome, reservation_that_nobody_settled_is_a_failure,
     tenth_failure_that_nobody_settled_locks_all_the_same, slow_right_pin_still_clears_its_principal,

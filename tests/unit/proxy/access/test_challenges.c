@@ -103,6 +103,18 @@ START_TEST(used_challenge_stays_used_for_its_whole_life)
 }
 END_TEST
 
+START_TEST(unused_challenge_stays_good_while_later_ones_are_used)
+{
+    uint8_t later[CHALLENGE_LEN];
+    int64_t later_ms = NOW_MS + CHALLENGE_LIFE_MS - 1;
+
+    ck_assert_int_eq(challenge_make(challenges, later_ms, later), 0);
+    ck_assert_int_eq(use(later, later_ms), REASON_NONE);
+    ck_assert_int_eq(use(challenge, later_ms), REASON_NONE);
+    ck_assert_int_eq(use(challenge, later_ms), REASON_CHALLENGE_STALE);
+}
+END_TEST
+
 START_TEST(clock_set_back_brings_no_used_challenge_back)
 {
     uint8_t later[CHALLENGE_LEN];
@@ -138,5 +150,7 @@ SUITE_WITH_FIXTURE("challenges", setup, teardown, fresh_challenge_is_good_once,
                    challenge_begins_with_its_signer, challenge_ends_with_its_life,
                    challenge_from_the_future_is_refused, challenge_with_any_bit_changed_is_refused,
                    challenge_of_another_length_is_refused, challenge_of_the_process_before_is_refused,
-                   used_challenge_stays_used_for_its_whole_life, clock_set_back_brings_no_used_challenge_back,
+                   used_challenge_stays_used_for_its_whole_life,
+                   unused_challenge_stays_good_while_later_ones_are_used,
+                   clock_set_back_brings_no_used_challenge_back,
                    more_uses_than_can_be_remembered_are_refused_until_some_expire);

@@ -14,7 +14,7 @@ static const struct {
     const char *roles; /* d device, a application, o operator, w auditor (watches) */
     unsigned grant;
 } allowed[] = {
-    { PERM_KNOWN, "daow", 0 },           { PERM_SEE_TOKENS, "da", 0 },       { PERM_SEE_TOKEN, "da", SEE },
+    { PERM_KNOWN, "daow", 0 },           { PERM_SEE_TOKENS, "daow", 0 },     { PERM_SEE_TOKEN, "da", SEE },
     { PERM_USE_TOKEN, "da", SEE },       { PERM_USE_KEY, "da", SEE | SIGN }, { PERM_WATCH, "ow", 0 },
     { PERM_MAKE_KEY, "da", SEE | MAKE }, { PERM_OPERATE, "o", 0 },
 };
