@@ -1,0 +1,1035 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_store_contract.c - what every backend in store_backends[] promises, one suite for all.
+ *
+ * Each case runs once per backend, on an empty database of its own. Processes, where a case needs several, are real.
+ */
+#include "proxy/store/store.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "include/table.h"
+#include "proxy/store/backend.h"
+#include "proxy/store/schema.h"
+#include "tests/support/scratch.h"
+
+static struct scratch scratch;
+static char url[SCRATCH_PATH_MAX + 16]; /* of the case's database */
+
+/* ------------------------------------------------------------------------------------------------- the databases */
+
+static void sqlite_url(void)
+{
+    snprintf(url, sizeof(url), "sqlite:%s", scratch_path(&scratch, "store.db"));
+}
+
+/* How a backend gets an empty database. */
+static const struct {
+    const char *scheme;
+    void (*make_url)(void);
+} makers[] = {
+    { "sqlite", sqlite_url },
+};
+
+static void setup(void)
+{
+    scratch_make(&scratch);
+}
+
+static void teardown(void)
+{
+    scratch_remove(&scratch);
+}
+
+/* @backend: a row of store_backends[]. */
+static void choose_backend(int backend)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(makers); i++)
+        if (strcmp(makers[i].scheme, store_backends[backend].scheme) == 0) {
+            makers[i].make_url();
+            return;
+        }
+    ck_abort_msg("no test database for backend %s", store_backends[backend].scheme);
+}
+
+static struct store *open_again(void)
+{
+    struct store *store = NULL;
+
+    ck_assert_int_eq(store_open(url, &store), 0);
+    return store;
+}
+
+static struct store *open_new(int backend)
+{
+    choose_backend(backend);
+    ck_assert_int_eq(store_migrate(url), 0);
+    return open_again();
+}
+
+/* ----------------------------------------------------------------------------------------------------- contents */
+
+/* What somebody might call himself to break a statement, a log or a screen: 32 bytes of it. */
+#define HOSTILE_NAME  "Zo\xc3\xab'); DROP TABLE tokens;--\"$1?"
+#define HOSTILE_LABEL "'\"`;--\\ %s $1 ?1 {id} \xe2\x80\xae\xf0\x9f\x94\x91"
+
+static void fill(uint8_t *bytes, size_t len, uint8_t first)
+{
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = (uint8_t)(first + i * 37);
+}
+
+static struct buffer filled_buffer(size_t len, uint8_t first)
+{
+    struct buffer buffer = { 0 };
+
+    for (size_t i = 0; i < len; i++)
+        buffer_append_u8(&buffer, (uint8_t)(first + i * 37));
+    ck_assert(!buffer.failed);
+    return buffer;
+}
+
+static struct token_row simple_token(const char *name)
+{
+    struct token_row row = { .home = -1, .enabled = true, .sequence = 1 };
+
+    ck_assert_uint_le(strlen(name), NAME_MAX_LEN);
+    strcpy(row.name, name);
+    snprintf(row.serial, sizeof(row.serial), "%016zx", strlen(name) * 256 + (uint8_t)name[0]);
+    return row;
+}
+
+static int64_t add_token(struct store *store, const char *name)
+{
+    struct token_row row = simple_token(name);
+
+    ck_assert_int_eq(store_token_insert(store, &row), 0);
+    return row.id;
+}
+
+static int64_t add_principal(struct store *store, const char *name)
+{
+    struct principal_row row = { .enabled = true, .created_ms = 1 };
+
+    strcpy(row.name, name);
+    ck_assert_int_eq(store_principal_insert(store, &row), 0);
+    return row.id;
+}
+
+static struct key_row key_of(int64_t token_id, uint8_t first)
+{
+    struct key_row row = {
+        .token_id = token_id, .key_type = 3, .bits = 256, .created_ms = 5, .expires_ms = 6
+    };
+
+    fill(row.name, sizeof(row.name), first);
+    row.spki = filled_buffer(91, first);
+    row.sealed = filled_buffer(144, (uint8_t)(first + 1));
+    return row;
+}
+
+static void add_key(struct store *store, int64_t token_id, uint8_t first)
+{
+    CLEANUP(key_row_clear) struct key_row row = key_of(token_id, first);
+
+    ck_assert_int_eq(store_key_insert(store, &row), 0);
+}
+
+static void ck_assert_tokens_equal(const struct token_row *a, const struct token_row *b)
+{
+    ck_assert_int_eq(a->id, b->id);
+    ck_assert_str_eq(a->name, b->name);
+    ck_assert_str_eq(a->serial, b->serial);
+    ck_assert_int_eq(a->custody, b->custody);
+    ck_assert_int_eq(a->home, b->home);
+    ck_assert_str_eq(a->partition, b->partition);
+    ck_assert_int_eq(a->enabled, b->enabled);
+    ck_assert_int_eq(a->locked, b->locked);
+    ck_assert_uint_eq(a->pin_version, b->pin_version);
+    ck_assert_uint_eq(a->version, b->version);
+    ck_assert_uint_eq(a->sequence, b->sequence);
+    ck_assert_int_eq(a->created_ms, b->created_ms);
+    ck_assert_mem_eq(a->activation, b->activation, HASH_LEN);
+    ck_assert_int_eq(a->activation_until_ms, b->activation_until_ms);
+    ck_assert_uint_eq(a->failures_total, b->failures_total);
+    ck_assert_uint_eq(a->failures_version, b->failures_version);
+    ck_assert_int_eq(a->failed_ms, b->failed_ms);
+    ck_assert_mem_eq(a->attempts, b->attempts, HASH_LEN);
+    ck_assert_mem_eq(a->mac, b->mac, HASH_LEN);
+}
+
+/* ------------------------------------------------------------------------------------------------------- tokens */
+
+START_TEST(token_of_hostile_words_and_extreme_numbers_comes_back_unchanged)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct token_row row = {
+        .name = HOSTILE_NAME,
+        .serial = "00ff'\"%;--$1?{id",
+        .custody = TOKEN_PARTITION,
+        .home = -1,
+        .partition = "",
+        .locked = true,
+        .pin_version = UINT32_MAX,
+        .version = UINT64_MAX,
+        .sequence = (uint64_t)INT64_MAX + 1,
+        .created_ms = INT64_MIN,
+        .activation_until_ms = INT64_MAX,
+        .failures_total = UINT32_MAX,
+        .failed_ms = -1,
+    };
+    struct token_row by_name, by_id;
+
+    ck_assert_uint_eq(strlen(row.name), NAME_MAX_LEN);
+    fill(row.activation, HASH_LEN, 0); /* begins with a zero byte */
+    fill(row.attempts, HASH_LEN, 99);
+    memset(row.mac, 0xff, HASH_LEN);
+    ck_assert_int_eq(store_token_insert(store, &row), 0);
+    ck_assert_int_gt(row.id, 0);
+    ck_assert_int_eq(store_token_by_name(store, HOSTILE_NAME, &by_name), 0);
+    ck_assert_tokens_equal(&by_name, &row);
+    ck_assert_int_eq(store_token_by_id(store, row.id, &by_id), 0);
+    ck_assert_tokens_equal(&by_id, &row);
+}
+END_TEST
+
+START_TEST(unknown_token_is_not_found)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct token_row row;
+
+    add_token(store, "alice");
+    ck_assert_int_eq(store_token_by_name(store, "alic", &row), -ENOENT);
+    ck_assert_int_eq(store_token_by_name(store, "Alice", &row), -ENOENT);
+    ck_assert_int_eq(store_token_by_name(store, "' OR '1'='1", &row), -ENOENT);
+    ck_assert_int_eq(store_token_by_name(store, "", &row), -ENOENT);
+    ck_assert_int_eq(store_token_by_id(store, 999, &row), -ENOENT);
+}
+END_TEST
+
+START_TEST(token_with_a_name_that_is_taken_is_refused)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct token_row row = simple_token("alice");
+    uint64_t tokens, keys;
+
+    add_token(store, "alice");
+    strcpy(row.serial, "another");
+    ck_assert_int_eq(store_token_insert(store, &row), -EEXIST);
+    ck_assert_int_eq(store_count(store, &tokens, &keys), 0);
+    ck_assert_uint_eq(tokens, 1);
+    ck_assert_uint_eq(keys, 0);
+}
+END_TEST
+
+START_TEST(token_is_written_over_the_sequence_that_was_read)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct token_row row = simple_token("alice"), read;
+
+    ck_assert_int_eq(store_token_insert(store, &row), 0);
+    row.custody = TOKEN_PARTITION;
+    row.home = 2;
+    strcpy(row.partition, "0123456789abcdef");
+    row.enabled = false;
+    row.locked = true;
+    row.pin_version = 7;
+    row.version = 8;
+    row.sequence = 2;
+    row.activation_until_ms = 9;
+    row.failures_total = 10;
+    row.failures_version = 7;
+    row.failed_ms = 11;
+    fill(row.activation, HASH_LEN, 1);
+    fill(row.attempts, HASH_LEN, 2);
+    fill(row.mac, HASH_LEN, 3);
+    ck_assert_int_eq(store_token_update(store, &row, 1), 0);
+    ck_assert_int_eq(store_token_by_id(store, row.id, &read), 0);
+    ck_assert_tokens_equal(&read, &row);
+}
+END_TEST
+
+START_TEST(token_written_over_an_old_sequence_is_refused)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct token_row row = simple_token("alice"), read;
+
+    ck_assert_int_eq(store_token_insert(store, &row), 0);
+    row.sequence = 2;
+    ck_assert_int_eq(store_token_update(store, &row, 1), 0);
+    row.locked = true;
+    row.sequence = 3;
+    ck_assert_int_eq(store_token_update(store, &row, 1), -ESTALE);
+    ck_assert_int_eq(store_token_by_id(store, row.id, &read), 0);
+    ck_assert_uint_eq(read.sequence, 2);
+    ck_assert(!read.locked);
+}
+END_TEST
+
+START_TEST(token_cannot_change_its_name)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct token_row row = simple_token("alice"), read;
+
+    ck_assert_int_eq(store_token_insert(store, &row), 0);
+    strcpy(row.name, "mallory");
+    ck_assert_int_eq(store_token_update(store, &row, 1), -ESTALE);
+    ck_assert_int_eq(store_token_by_name(store, "alice", &read), 0);
+    ck_assert_int_eq(store_token_by_name(store, "mallory", &read), -ENOENT);
+}
+END_TEST
+
+START_TEST(tokens_are_listed_by_the_bytes_of_their_names_page_by_page)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    const char *const names[] = { "Bob", "a", "b", "\xc3\xa9mile" }; /* as bytes sort, not as people do */
+    struct token_row *rows;
+    size_t count;
+
+    add_token(store, names[3]);
+    add_token(store, names[1]);
+    add_token(store, names[0]);
+    add_token(store, names[2]);
+    ck_assert_int_eq(store_token_list(store, "", 3, &rows, &count), 0);
+    ck_assert_uint_eq(count, 3);
+    for (size_t i = 0; i < count; i++)
+        ck_assert_str_eq(rows[i].name, names[i]);
+    free(rows);
+    ck_assert_int_eq(store_token_list(store, names[2], 3, &rows, &count), 0);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_str_eq(rows[0].name, names[3]);
+    free(rows);
+    ck_assert_int_eq(store_token_list(store, names[3], 3, &rows, &count), 0);
+    ck_assert_uint_eq(count, 0);
+    free(rows);
+}
+END_TEST
+
+/* -------------------------------------------------------------------------------------------------- access rows */
+
+START_TEST(access_row_comes_back_unchanged_with_and_without_a_sealed_secret)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    int64_t token_id = add_token(store, "alice");
+    const size_t lengths[] = { 0, 60, 65536 };
+
+    for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+        CLEANUP(access_row_clear)
+        struct access_row row = {
+            .token_id = token_id, .kind = ACCESS_QUORUM, .version = UINT32_MAX, .kd_epoch = 3
+        };
+        CLEANUP(access_row_clear) struct access_row read = { 0 };
+
+        fill(row.row_name, sizeof(row.row_name), 0);
+        fill(row.nonce, sizeof(row.nonce), 1);
+        fill(row.check, sizeof(row.check), 2);
+        fill(row.mac, sizeof(row.mac), 3);
+        row.sealed = filled_buffer(lengths[i], 4);
+        ck_assert_int_eq(store_access_insert(store, &row), 0);
+        ck_assert_int_eq(store_access_get(store, token_id, ACCESS_QUORUM, &read), 0);
+        ck_assert_int_eq(read.id, row.id);
+        ck_assert_int_eq(read.token_id, token_id);
+        ck_assert_int_eq(read.kind, ACCESS_QUORUM);
+        ck_assert_uint_eq(read.version, UINT32_MAX);
+        ck_assert_uint_eq(read.kd_epoch, 3);
+        ck_assert_mem_eq(read.row_name, row.row_name, sizeof(row.row_name));
+        ck_assert_mem_eq(read.nonce, row.nonce, sizeof(row.nonce));
+        ck_assert_mem_eq(read.check, row.check, sizeof(row.check));
+        ck_assert_mem_eq(read.mac, row.mac, sizeof(row.mac));
+        ck_assert(bytes_equal(buffer_bytes(&read.sealed), buffer_bytes(&row.sealed)));
+        ck_assert_int_eq(store_access_delete(store, token_id, ACCESS_QUORUM), 0);
+    }
+}
+END_TEST
+
+START_TEST(token_has_one_access_row_of_a_kind)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct access_row row = { .token_id = add_token(store, "alice"), .kind = ACCESS_PIN }, read;
+
+    ck_assert_int_eq(store_access_insert(store, &row), 0);
+    ck_assert_int_eq(store_access_insert(store, &row), -EEXIST);
+    ck_assert_int_eq(store_access_get(store, row.token_id, ACCESS_RECOVERY, &read), -ENOENT);
+    ck_assert_int_eq(store_access_delete(store, row.token_id, ACCESS_PIN), 0);
+    ck_assert_int_eq(store_access_get(store, row.token_id, ACCESS_PIN, &read), -ENOENT);
+    ck_assert_int_eq(store_access_delete(store, row.token_id, ACCESS_PIN), 0);
+}
+END_TEST
+
+START_TEST(rows_of_a_token_that_is_not_there_are_refused)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    CLEANUP(key_row_clear) struct key_row key = key_of(999, 1);
+    int64_t principal = add_principal(store, "alice");
+
+    ck_assert_int_eq(store_access_insert(store, &(struct access_row){ .token_id = 999 }), -ENOENT);
+    ck_assert_int_eq(store_key_insert(store, &key), -ENOENT);
+    ck_assert_int_eq(store_grant_put(store, principal, 999, GRANT_SEE), -ENOENT);
+    ck_assert_int_eq(
+        store_attempt_insert(store, &(struct attempt_row){ .token_id = 999, .principal_id = principal }),
+        -ENOENT);
+}
+END_TEST
+
+/* ----------------------------------------------------------------------------------------- keys and certificates */
+
+START_TEST(key_comes_back_unchanged)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    CLEANUP(key_row_clear) struct key_row row = key_of(add_token(store, "alice"), 200);
+    CLEANUP(key_row_clear) struct key_row read = { 0 };
+
+    strcpy(row.label, HOSTILE_LABEL);
+    row.key_type = UINT64_MAX; /* CKK_VENDOR_DEFINED and above fit */
+    row.kd_epoch = 1;
+    row.kw_epoch = 2;
+    fill(row.nonce, sizeof(row.nonce), 7);
+    fill(row.mac, sizeof(row.mac), 8);
+    ck_assert_int_eq(store_key_insert(store, &row), 0);
+    ck_assert_int_eq(store_key_get(store, row.token_id, row.name, &read), 0);
+    ck_assert_int_eq(read.id, row.id);
+    ck_assert_int_eq(read.token_id, row.token_id);
+    ck_assert_mem_eq(read.name, row.name, KEY_NAME_LEN);
+    ck_assert_str_eq(read.label, HOSTILE_LABEL);
+    ck_assert_uint_eq(read.key_type, UINT64_MAX);
+    ck_assert_uint_eq(read.bits, 256);
+    ck_assert(bytes_equal(buffer_bytes(&read.spki), buffer_bytes(&row.spki)));
+    ck_assert_uint_eq(read.kd_epoch, 1);
+    ck_assert_uint_eq(read.kw_epoch, 2);
+    ck_assert_mem_eq(read.nonce, row.nonce, sizeof(row.nonce));
+    ck_assert(bytes_equal(buffer_bytes(&read.sealed), buffer_bytes(&row.sealed)));
+    ck_assert_int_eq(read.created_ms, 5);
+    ck_assert_int_eq(read.expires_ms, 6);
+    ck_assert_mem_eq(read.mac, row.mac, sizeof(row.mac));
+}
+END_TEST
+
+START_TEST(keys_are_listed_oldest_first_and_only_to_their_token)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    int64_t alice = add_token(store, "alice"), bob = add_token(store, "bob");
+    struct key_row *rows, read;
+    uint8_t name[KEY_NAME_LEN];
+    size_t count;
+
+    add_key(store, alice, 9);
+    add_key(store, bob, 5);
+    add_key(store, alice, 1);
+    ck_assert_int_eq(store_key_list(store, alice, &rows, &count), 0);
+    ck_assert_uint_eq(count, 2);
+    ck_assert_uint_eq(rows[0].name[0], 9);
+    ck_assert_uint_eq(rows[1].name[0], 1);
+    key_rows_free(rows, count);
+    fill(name, sizeof(name), 5);
+    ck_assert_int_eq(store_key_get(store, alice, name, &read), -ENOENT);
+}
+END_TEST
+
+START_TEST(key_that_a_token_has_is_refused)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    CLEANUP(key_row_clear) struct key_row row = key_of(add_token(store, "alice"), 1);
+
+    ck_assert_int_eq(store_key_insert(store, &row), 0);
+    ck_assert_int_eq(store_key_insert(store, &row), -EEXIST);
+}
+END_TEST
+
+START_TEST(newer_certificate_replaces_the_older_one_of_its_key)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct certificate_row row = { .token_id = add_token(store, "alice"), .label = "old", .created_ms = 1 };
+    struct certificate_row *rows;
+    size_t count;
+
+    fill(row.key_name, KEY_NAME_LEN, 1);
+    add_key(store, row.token_id, 1);
+    for (int i = 0; i < 2; i++) {
+        CLEANUP(buffer_clear) struct buffer der = filled_buffer(CERTIFICATE_MAX, (uint8_t)i);
+
+        row.der = der;
+        ck_assert_int_eq(store_certificate_put(store, &row), 0);
+        strcpy(row.label, HOSTILE_LABEL);
+        row.created_ms = 2;
+    }
+    ck_assert_int_eq(store_certificate_list(store, row.token_id, &rows, &count), 0);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_str_eq(rows[0].label, HOSTILE_LABEL);
+    ck_assert_int_eq(rows[0].created_ms, 2);
+    ck_assert_uint_eq(rows[0].der.len, CERTIFICATE_MAX);
+    ck_assert_uint_eq(rows[0].der.data[0], 1);
+    certificate_rows_free(rows, count);
+}
+END_TEST
+
+START_TEST(certificate_without_its_key_is_refused)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct certificate_row row = { .token_id = add_token(store, "alice") };
+
+    add_key(store, add_token(store, "bob"), 0);
+    fill(row.key_name, KEY_NAME_LEN, 0);
+    ck_assert_int_eq(store_certificate_put(store, &row), -ENOENT);
+}
+END_TEST
+
+/* ---------------------------------------------------------------------------------------------------- principals */
+
+START_TEST(principal_is_found_by_its_certificate)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct principal_certificate_row row = { .role = ROLE_AUDITOR,
+                                             .not_after_ms = INT64_MAX,
+                                             .revoked = true };
+    struct principal_certificate_row certificate;
+    struct principal_row principal;
+
+    row.principal_id = add_principal(store, HOSTILE_NAME);
+    fill(row.hash, HASH_LEN, 0);
+    ck_assert_int_eq(store_principal_add_certificate(store, &row), 0);
+    ck_assert_int_eq(store_principal_by_certificate(store, row.hash, &principal, &certificate), 0);
+    ck_assert_str_eq(principal.name, HOSTILE_NAME);
+    ck_assert_int_eq(principal.id, row.principal_id);
+    ck_assert(principal.enabled);
+    ck_assert_mem_eq(certificate.hash, row.hash, HASH_LEN);
+    ck_assert_int_eq(certificate.role, ROLE_AUDITOR);
+    ck_assert_int_eq(certificate.not_after_ms, INT64_MAX);
+    ck_assert(certificate.revoked);
+}
+END_TEST
+
+START_TEST(unknown_certificate_is_nobody)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct principal_certificate_row row = { .principal_id = add_principal(store, "alice") };
+    struct principal_certificate_row certificate;
+    struct principal_row principal;
+
+    ck_assert_int_eq(store_principal_add_certificate(store, &row), 0);
+    row.hash[HASH_LEN - 1] = 1;
+    ck_assert_int_eq(store_principal_by_certificate(store, row.hash, &principal, &certificate), -ENOENT);
+}
+END_TEST
+
+START_TEST(certificate_belongs_to_one_principal)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct principal_certificate_row row = { .principal_id = add_principal(store, "alice") };
+    struct principal_certificate_row *rows;
+    size_t count;
+
+    ck_assert_int_eq(store_principal_add_certificate(store, &row), 0);
+    row.principal_id = add_principal(store, "bob");
+    ck_assert_int_eq(store_principal_add_certificate(store, &row), -EEXIST);
+    ck_assert_int_eq(store_principal_certificates(store, row.principal_id, &rows, &count), 0);
+    ck_assert_uint_eq(count, 0);
+    free(rows);
+}
+END_TEST
+
+START_TEST(principal_has_one_name_and_can_be_disabled)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct principal_row row = { .name = "alice" };
+    int64_t id = add_principal(store, "alice");
+
+    ck_assert_int_eq(store_principal_insert(store, &row), -EEXIST);
+    ck_assert_int_eq(store_principal_set_enabled(store, id, false), 0);
+    ck_assert_int_eq(store_principal_by_name(store, "alice", &row), 0);
+    ck_assert_int_eq(row.id, id);
+    ck_assert(!row.enabled);
+    ck_assert_int_eq(store_principal_set_enabled(store, id + 1, false), -ENOENT);
+    ck_assert_int_eq(store_principal_by_name(store, "bob", &row), -ENOENT);
+}
+END_TEST
+
+START_TEST(nothing_is_granted_until_it_is)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    int64_t principal = add_principal(store, "alice"), token = add_token(store, "alice");
+    unsigned bits = 99;
+
+    ck_assert_int_eq(store_grant_get(store, principal, token, &bits), 0);
+    ck_assert_uint_eq(bits, 0);
+    ck_assert_int_eq(store_grant_put(store, principal, token, GRANT_SEE | GRANT_SIGN), 0);
+    ck_assert_int_eq(store_grant_put(store, principal, token, GRANT_SEE), 0);
+    ck_assert_int_eq(store_grant_get(store, principal, token, &bits), 0);
+    ck_assert_uint_eq(bits, GRANT_SEE);
+    ck_assert_int_eq(store_grant_get(store, token + 1, principal, &bits), 0);
+    ck_assert_uint_eq(bits, 0);
+}
+END_TEST
+
+START_TEST(granted_tokens_are_named_oldest_grant_first)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    int64_t principal = add_principal(store, "alice"), other = add_principal(store, "bob");
+    const char *const names[] = { "z", "hidden", "a", "other", "m" };
+    char(*granted)[NAME_MAX_LEN + 1];
+    size_t count;
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        int64_t token = add_token(store, names[i]);
+
+        ck_assert_int_eq(store_grant_put(store, i == 3 ? other : principal, token, GRANT_SEE | GRANT_SIGN),
+                         0);
+        if (i == 1) /* taken back */
+            ck_assert_int_eq(store_grant_put(store, principal, token, 0), 0);
+    }
+    ck_assert_int_eq(store_grant_tokens(store, principal, 10, &granted, &count), 0);
+    ck_assert_uint_eq(count, 3);
+    ck_assert_str_eq(granted[0], "z");
+    ck_assert_str_eq(granted[1], "a");
+    ck_assert_str_eq(granted[2], "m");
+    free(granted);
+    ck_assert_int_eq(store_grant_tokens(store, principal, 2, &granted, &count), 0);
+    ck_assert_uint_eq(count, 2);
+    free(granted);
+}
+END_TEST
+
+/* ------------------------------------------------------------------------------------------------------ attempts */
+
+static void ck_assert_attempts(struct store *store, int64_t token, size_t expected)
+{
+    struct attempt_row *rows;
+    size_t count;
+
+    ck_assert_int_eq(store_attempt_list(store, token, &rows, &count), 0);
+    ck_assert_uint_eq(count, expected);
+    free(rows);
+}
+
+START_TEST(attempt_becomes_a_failure)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct attempt_row row = { .token_id = add_token(store, "alice"),
+                               .principal_id = add_principal(store, "alice"),
+                               .state = ATTEMPT_RESERVED,
+                               .at_ms = 1234567890123 };
+    struct attempt_row *rows;
+    size_t count;
+
+    ck_assert_int_eq(store_attempt_insert(store, &row), 0);
+    row.state = ATTEMPT_FAILED;
+    row.at_ms++;
+    ck_assert_int_eq(store_attempt_set(store, &row), 0);
+    ck_assert_int_eq(store_attempt_list(store, row.token_id, &rows, &count), 0);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_int_eq(rows[0].id, row.id);
+    ck_assert_int_eq(rows[0].token_id, row.token_id);
+    ck_assert_int_eq(rows[0].principal_id, row.principal_id);
+    ck_assert_int_eq(rows[0].state, ATTEMPT_FAILED);
+    ck_assert_int_eq(rows[0].at_ms, 1234567890124);
+    free(rows);
+    row.principal_id++;
+    ck_assert_int_eq(store_attempt_set(store, &row), -ENOENT);
+}
+END_TEST
+
+START_TEST(id_of_a_deleted_attempt_is_never_given_again)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct attempt_row row = { .token_id = add_token(store, "alice"),
+                               .principal_id = add_principal(store, "alice") };
+    int64_t first;
+
+    ck_assert_int_eq(store_attempt_insert(store, &row), 0);
+    first = row.id;
+    ck_assert_int_eq(store_attempt_delete(store, first), 0);
+    ck_assert_int_eq(store_attempt_delete(store, first), 0);
+    ck_assert_int_eq(store_attempt_insert(store, &row), 0);
+    ck_assert_int_gt(row.id, first);
+    ck_assert_int_eq(store_attempt_delete(store, first), 0);
+    ck_assert_attempts(store, row.token_id, 1);
+}
+END_TEST
+
+START_TEST(attempts_are_cleared_of_one_principal_or_of_all)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    int64_t token = add_token(store, "alice"), other_token = add_token(store, "bob");
+    int64_t alice = add_principal(store, "alice"), bob = add_principal(store, "bob");
+    const struct attempt_row rows[] = {
+        { .token_id = token, .principal_id = alice },
+        { .token_id = token, .principal_id = bob },
+        { .token_id = token, .principal_id = alice },
+        { .token_id = other_token, .principal_id = alice },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct attempt_row row = rows[i];
+
+        ck_assert_int_eq(store_attempt_insert(store, &row), 0);
+    }
+    ck_assert_int_eq(store_attempt_clear(store, token, alice), 0);
+    ck_assert_attempts(store, token, 1);
+    ck_assert_attempts(store, other_token, 1);
+    ck_assert_int_eq(store_attempt_clear(store, token, 0), 0);
+    ck_assert_attempts(store, token, 0);
+    ck_assert_attempts(store, other_token, 1);
+}
+END_TEST
+
+/* --------------------------------------------------------------------------------------------------- audit heads */
+
+START_TEST(audit_head_never_goes_back)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    uint8_t zero[HASH_LEN] = { 0 }, hash[HASH_LEN], read[HASH_LEN];
+    uint64_t sequence = 99;
+
+    fill(hash, HASH_LEN, 0);
+    ck_assert_int_eq(store_audit_head_get(store, 3, &sequence, read), 0);
+    ck_assert_uint_eq(sequence, 0);
+    ck_assert_mem_eq(read, zero, HASH_LEN);
+    ck_assert_int_eq(store_audit_head_put(store, 3, 10, hash), 0);
+    ck_assert_int_eq(store_audit_head_put(store, 3, 10, zero), -ESTALE);
+    ck_assert_int_eq(store_audit_head_put(store, 3, 9, zero), -ESTALE);
+    ck_assert_int_eq(store_audit_head_get(store, 3, &sequence, read), 0);
+    ck_assert_uint_eq(sequence, 10);
+    ck_assert_mem_eq(read, hash, HASH_LEN);
+    ck_assert_int_eq(store_audit_head_get(store, 4, &sequence, read), 0);
+    ck_assert_uint_eq(sequence, 0);
+}
+END_TEST
+
+START_TEST(key_is_counted_in_each_log_by_itself)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    uint8_t name[KEY_NAME_LEN];
+    uint64_t count = 99, sequence = 99;
+
+    fill(name, KEY_NAME_LEN, 0);
+    ck_assert_int_eq(store_key_count_put(store, 0, name, 5, 50), 0);
+    ck_assert_int_eq(store_key_count_put(store, 0, name, 6, 60), 0);
+    ck_assert_int_eq(store_key_count_get(store, 0, name, &count, &sequence), 0);
+    ck_assert_uint_eq(count, 6);
+    ck_assert_uint_eq(sequence, 60);
+    ck_assert_int_eq(store_key_count_get(store, 1, name, &count, &sequence), 0);
+    ck_assert_uint_eq(count, 0);
+    ck_assert_uint_eq(sequence, 0);
+}
+END_TEST
+
+/* -------------------------------------------------------------------------------------------------- transactions */
+
+START_TEST(transaction_rolled_back_leaves_nothing)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct token_row row;
+
+    store_rollback(store); /* none: does nothing */
+    ck_assert_int_eq(store_begin(store), 0);
+    add_token(store, "alice");
+    ck_assert_int_eq(store_token_by_name(store, "alice", &row), 0);
+    store_rollback(store);
+    ck_assert_int_eq(store_token_by_name(store, "alice", &row), -ENOENT);
+    ck_assert_int_eq(store_begin(store), 0);
+    add_token(store, "bob");
+    ck_assert_int_eq(store_commit(store), 0);
+    ck_assert_int_eq(store_token_by_name(store, "bob", &row), 0);
+}
+END_TEST
+
+START_TEST(transaction_goes_on_after_a_refused_insert)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct token_row row = simple_token("alice");
+
+    ck_assert_int_eq(store_begin(store), 0);
+    add_token(store, "alice");
+    ck_assert_int_eq(store_token_insert(store, &row), -EEXIST);
+    add_token(store, "bob");
+    ck_assert_int_eq(store_commit(store), 0);
+    ck_assert_int_eq(store_token_by_name(store, "bob", &row), 0);
+    ck_assert_int_eq(store_token_by_name(store, "alice", &row), 0);
+}
+END_TEST
+
+START_TEST(open_transaction_is_seen_by_its_own_connection_only)
+{
+    CLEANUP(store_close) struct store *writer = open_new(_i);
+    CLEANUP(store_close) struct store *reader = open_again();
+    struct token_row row;
+
+    ck_assert_int_eq(store_begin(writer), 0);
+    add_token(writer, "alice");
+    ck_assert_int_eq(store_token_by_name(reader, "alice", &row), -ENOENT);
+    ck_assert_int_eq(store_commit(writer), 0);
+    ck_assert_int_eq(store_token_by_name(reader, "alice", &row), 0);
+}
+END_TEST
+
+START_TEST(connection_closed_inside_a_transaction_leaves_nothing)
+{
+    struct store *first = open_new(_i);
+    CLEANUP(store_close) struct store *second = NULL;
+    struct token_row row;
+
+    ck_assert_int_eq(store_begin(first), 0);
+    add_token(first, "alice");
+    store_close(first);
+    second = open_again();
+    ck_assert_int_eq(store_token_by_name(second, "alice", &row), -ENOENT);
+    ck_assert_int_eq(store_begin(second), 0); /* and no lock */
+}
+END_TEST
+
+START_TEST(writer_that_waits_beyond_its_patience_is_told_to_try_again)
+{
+    CLEANUP(store_close) struct store *first = open_new(_i);
+    CLEANUP(store_close) struct store *second = open_again();
+
+    ck_assert_int_eq(store_begin(first), 0);
+    ck_assert_int_eq(store_begin(second), -EAGAIN);
+    store_rollback(first);
+    ck_assert_int_eq(store_begin(second), 0);
+}
+END_TEST
+
+/* In a child: adds one to the sequence of "alice" @times times, read and written in one transaction. */
+static int count_up(int times)
+{
+    CLEANUP(store_close) struct store *store = NULL;
+
+    if (store_open(url, &store) < 0)
+        return 1;
+    for (int i = 0; i < times; i++) {
+        struct token_row row;
+        uint64_t old;
+
+        if (store_begin(store) < 0 || store_token_by_name(store, "alice", &row) < 0)
+            return 2;
+        old = row.sequence++;
+        if (store_token_update(store, &row, old) < 0 || store_commit(store) < 0)
+            return 3;
+    }
+    return 0;
+}
+
+START_TEST(processes_that_write_at_once_lose_nothing)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct token_row row;
+    pid_t children[4];
+
+    add_token(store, "alice");
+    for (size_t i = 0; i < ARRAY_SIZE(children); i++) {
+        children[i] = fork();
+        if (children[i] == 0)
+            _exit(count_up(25));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(children); i++)
+        ck_assert_int_eq(scratch_wait(children[i]), 0);
+    ck_assert_int_eq(store_token_by_name(store, "alice", &row), 0);
+    ck_assert_uint_eq(row.sequence, 1 + 100);
+}
+END_TEST
+
+/* In a child: writes "first", commits if @commits, and is killed with the transaction in hand. */
+static void write_and_die(bool commits)
+{
+    struct token_row row = simple_token("first");
+    struct store *store = NULL;
+
+    if (store_open(url, &store) < 0 || store_begin(store) < 0 || store_token_insert(store, &row) < 0)
+        _exit(1);
+    if (commits && store_commit(store) < 0)
+        _exit(1);
+    kill(getpid(), SIGKILL);
+}
+
+static void run_and_kill(bool commits)
+{
+    pid_t child = fork();
+    int status;
+
+    if (child == 0)
+        write_and_die(commits);
+    status = scratch_wait(child);
+    ck_assert(WIFSIGNALED(status));
+    ck_assert_int_eq(WTERMSIG(status), SIGKILL);
+}
+
+START_TEST(process_killed_inside_a_transaction_leaves_nothing)
+{
+    struct store *store = open_new(_i);
+    struct token_row row;
+
+    store_close(store);
+    run_and_kill(false);
+    store = open_again();
+    ck_assert_int_eq(store_token_by_name(store, "first", &row), -ENOENT);
+    add_token(store, "second"); /* and no lock */
+    store_close(store);
+}
+END_TEST
+
+START_TEST(process_killed_after_its_commit_leaves_all_of_it)
+{
+    struct store *store = open_new(_i);
+    struct token_row row;
+
+    store_close(store);
+    run_and_kill(true);
+    store = open_again();
+    ck_assert_int_eq(store_token_by_name(store, "first", &row), 0);
+    store_close(store);
+}
+END_TEST
+
+/* -------------------------------------------------------------------------------------------------------- schema */
+
+START_TEST(migrating_again_changes_nothing)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct token_row row;
+    unsigned version;
+
+    add_token(store, "alice");
+    ck_assert_int_eq(store_migrate(url), 0);
+    ck_assert_int_eq(store_token_by_name(store, "alice", &row), 0);
+    ck_assert_int_eq(store_schema_version(store, &version), 0);
+    ck_assert_uint_eq(version, schema_version());
+}
+END_TEST
+
+START_TEST(database_that_was_never_migrated_is_refused)
+{
+    struct store *store = NULL;
+
+    choose_backend(_i);
+    ck_assert_int_eq(store_open(url, &store), -ENOENT);
+    ck_assert_ptr_null(store);
+}
+END_TEST
+
+START_TEST(newer_schema_is_refused_and_left_alone)
+{
+    struct store *store = open_new(_i), *refused = NULL;
+    unsigned version;
+
+    ck_assert_int_eq(store->ops->execute(store, "UPDATE schema_version SET version = 999"), 0);
+    ck_assert_int_eq(store_schema_version(store, &version), -EPROTO);
+    ck_assert_int_eq(store_open(url, &refused), -EPROTO);
+    ck_assert_ptr_null(refused);
+    ck_assert_int_eq(store_migrate(url), -EPROTO);
+    ck_assert_int_eq(schema_read_version(store, &version), 0);
+    ck_assert_uint_eq(version, 999);
+    store_close(store);
+}
+END_TEST
+
+START_TEST(schema_without_a_table_is_refused)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    uint64_t tokens, keys;
+
+    ck_assert_int_eq(store->ops->execute(store, "DROP TABLE certificates; DROP TABLE keys"), 0);
+    ck_assert_int_eq(store_count(store, &tokens, &keys), -EPROTO);
+}
+END_TEST
+
+START_TEST(row_that_does_not_fit_its_fields_is_refused)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    const char *const damages[] = {
+        "UPDATE tokens SET pin_version = -1",
+        "UPDATE tokens SET pin_version = 4294967296",
+        "UPDATE tokens SET pin_version = 0, locked = 2",
+        "UPDATE tokens SET locked = 0, partition = 'longer than a serial number'",
+        "UPDATE tokens SET partition = '', mac = (SELECT sealed FROM access_rows)",
+    };
+    struct access_row empty = { .token_id = add_token(store, "alice") };
+    struct token_row row;
+
+    ck_assert_int_eq(store_access_insert(store, &empty), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
+        ck_assert_int_eq(store_token_by_name(store, "alice", &row), 0);
+        ck_assert_int_eq(store_begin(store), 0);
+        ck_assert_int_eq(store->ops->execute(store, damages[i]), 0);
+        ck_assert_int_eq(store_token_by_name(store, "alice", &row), -EUCLEAN);
+        store_rollback(store);
+    }
+}
+END_TEST
+
+START_TEST(url_of_no_backend_is_refused)
+{
+    const char *const urls[] = { "", "sqlite", ":", ":x", "oracle:x", "SQLITE:x", "sqlit:x", "sqlitee:x" };
+    struct store *store = NULL;
+
+    (void)_i;
+    for (size_t i = 0; i < ARRAY_SIZE(urls); i++) {
+        ck_assert_int_eq(store_open(urls[i], &store), -EINVAL);
+        ck_assert_int_eq(store_migrate(urls[i]), -EINVAL);
+        ck_assert_ptr_null(store);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const cases[] = {
+        token_of_hostile_words_and_extreme_numbers_comes_back_unchanged,
+        unknown_token_is_not_found,
+        token_with_a_name_that_is_taken_is_refused,
+        token_is_written_over_the_sequence_that_was_read,
+        token_written_over_an_old_sequence_is_refused,
+        token_cannot_change_its_name,
+        tokens_are_listed_by_the_bytes_of_their_names_page_by_page,
+        access_row_comes_back_unchanged_with_and_without_a_sealed_secret,
+        token_has_one_access_row_of_a_kind,
+        rows_of_a_token_that_is_not_there_are_refused,
+        key_comes_back_unchanged,
+        keys_are_listed_oldest_first_and_only_to_their_token,
+        key_that_a_token_has_is_refused,
+        newer_certificate_replaces_the_older_one_of_its_key,
+        certificate_without_its_key_is_refused,
+        principal_is_found_by_its_certificate,
+        unknown_certificate_is_nobody,
+        certificate_belongs_to_one_principal,
+        principal_has_one_name_and_can_be_disabled,
+        nothing_is_granted_until_it_is,
+        granted_tokens_are_named_oldest_grant_first,
+        attempt_becomes_a_failure,
+        id_of_a_deleted_attempt_is_never_given_again,
+        attempts_are_cleared_of_one_principal_or_of_all,
+        audit_head_never_goes_back,
+        key_is_counted_in_each_log_by_itself,
+        transaction_rolled_back_leaves_nothing,
+        transaction_goes_on_after_a_refused_insert,
+        open_transaction_is_seen_by_its_own_connection_only,
+        connection_closed_inside_a_transaction_leaves_nothing,
+        writer_that_waits_beyond_its_patience_is_told_to_try_again,
+        processes_that_write_at_once_lose_nothing,
+        process_killed_inside_a_transaction_leaves_nothing,
+        process_killed_after_its_commit_leaves_all_of_it,
+        migrating_again_changes_nothing,
+        database_that_was_never_migrated_is_refused,
+        newer_schema_is_refused_and_left_alone,
+        schema_without_a_table_is_refused,
+        row_that_does_not_fit_its_fields_is_refused,
+        url_of_no_backend_is_refused,
+    };
+    TCase *tcase = tcase_create("contract");
+    Suite *suite = suite_create("store contract");
+    SRunner *runner = srunner_create(suite);
+    int backends = 0, failed;
+
+    while (store_backends[backends].scheme)
+        backends++;
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        tcase_add_loop_test(tcase, cases[i], 0, backends);
+    suite_add_tcase(suite, tcase);
+    srunner_set_tap(runner, "-");
+    srunner_run_all(runner, CK_SILENT);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
