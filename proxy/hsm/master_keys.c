@@ -14,11 +14,11 @@
 #include "proto/public_key.h"
 #include "proxy/hsm/template.h"
 
-#define MASTER_LABEL_MAX    64   /* "privyseal Kaudit epoch 4294967295" */
+#define MASTER_LABEL_MAX    64 /* "privyseal Kw epoch 4294967295 until 2036-11-18" */
+#define UNTIL               " until %Y-%m-%d"
 #define MASTER_TEMPLATE_MAX 32   /* attributes */
 #define MASTER_KEY_LEN      32   /* bytes: AES-256, HMAC-SHA256 */
 #define OBJECTS_MAX         1024 /* keys in the token of the master keys */
-#define DATE_LEN            sizeof(CK_DATE)
 
 enum master_usage {
     MAY_DERIVE = 1,
@@ -119,9 +119,18 @@ static void add_origin(struct master_template *template)
 
 /* ------------------------------------------------------------------------------------------------- labels */
 
-static void label_of(enum master_kind kind, uint32_t epoch, char ret[MASTER_LABEL_MAX])
+/*
+ * The end of an epoch stands in the label, not in CKA_END_DATE: SoftHSM 2.6.1 stores dates of private objects in the
+ * clear and then tries to decrypt them, so that one can be set but never read.
+ */
+static void label_of(enum master_kind kind, uint32_t epoch, int64_t ends_ms, char ret[MASTER_LABEL_MAX])
 {
-    snprintf(ret, MASTER_LABEL_MAX, "privyseal %s epoch %" PRIu32, rows[kind].name, epoch);
+    time_t ends = (time_t)(ends_ms / 1000);
+    int len = snprintf(ret, MASTER_LABEL_MAX, "privyseal %s epoch %" PRIu32, rows[kind].name, epoch);
+    struct tm utc;
+
+    if (rows[kind].has_end && gmtime_r(&ends, &utc))
+        strftime(ret + len, MASTER_LABEL_MAX - (size_t)len, UNTIL, &utc);
 }
 
 static void id_of(uint32_t epoch, uint8_t ret[4])
@@ -130,90 +139,61 @@ static void id_of(uint32_t epoch, uint8_t ret[4])
         ret[i] = (uint8_t)(epoch >> (24 - 8 * i));
 }
 
-/* Reads "privyseal NAME epoch N" back; whatever is written in another way is not ours. */
-static bool parse_label(struct bytes label, enum master_kind *ret_kind, uint32_t *ret_epoch)
+/* The first moment of the last day: nobody misses the rest of it after ten years. */
+static bool parse_end(const char *text, int64_t *ret)
 {
-    char text[MASTER_LABEL_MAX], again[MASTER_LABEL_MAX], name[MASTER_LABEL_MAX];
-    uint32_t epoch;
+    struct tm utc = { 0 };
+    const char *end = strptime(text, UNTIL, &utc);
+
+    *ret = (int64_t)timegm(&utc) * 1000;
+    return end && !*end;
+}
+
+/* Reads a label back; whatever is written in another way is not ours. */
+static bool parse_label(struct bytes label, enum master_kind *ret_kind, struct master_key *ret)
+{
+    char text[MASTER_LABEL_MAX], again[MASTER_LABEL_MAX], name[16];
+    int end = 0;
 
     if (label.len >= sizeof(text))
         return false;
     memcpy(text, label.data, label.len);
     text[label.len] = '\0';
-    if (sscanf(text, "privyseal %15s epoch %" SCNu32, name, &epoch) != 2 || epoch == 0)
+    if (sscanf(text, "privyseal %15s epoch %" SCNu32 "%n", name, &ret->epoch, &end) != 2 || ret->epoch == 0)
+        return false;
+    ret->ends_ms = INT64_MAX;
+    if (text[end] && !parse_end(text + end, &ret->ends_ms))
         return false;
     for (int kind = 0; kind < MASTER_KINDS; kind++) {
-        label_of(kind, epoch, again);
+        label_of(kind, ret->epoch, ret->ends_ms, again);
         if (strcmp(text, again) != 0)
             continue;
         *ret_kind = kind;
-        *ret_epoch = epoch;
         return true;
     }
     return false;
 }
 
-/* -------------------------------------------------------------------------------------------------- dates */
-
-static void date_after(int days, CK_DATE *ret)
-{
-    time_t then = time(NULL) + (time_t)days * 24 * 60 * 60;
-    char text[DATE_LEN + 1];
-    struct tm utc;
-
-    gmtime_r(&then, &utc);
-    strftime(text, sizeof(text), "%Y%m%d", &utc);
-    memcpy(ret, text, DATE_LEN);
-}
-
-/* The beginning of the day: the last day is not a whole one, which nobody misses after ten years. */
-static CK_RV date_to_ms(struct bytes date, int64_t *ret)
-{
-    char text[DATE_LEN + 1] = { 0 };
-    struct tm utc = { 0 };
-    const char *end;
-
-    if (date.len != DATE_LEN)
-        return CKR_TEMPLATE_INCONSISTENT;
-    memcpy(text, date.data, DATE_LEN);
-    end = strptime(text, "%Y%m%d", &utc);
-    if (!end || *end)
-        return CKR_TEMPLATE_INCONSISTENT;
-    *ret = (int64_t)timegm(&utc) * 1000;
-    return CKR_OK;
-}
-
 /* ------------------------------------------------------------------------------------------------- finding */
 
-static CK_RV read_end(const struct hsm_session *session, CK_OBJECT_HANDLE object, int64_t *ret)
-{
-    CLEANUP(buffer_clear) struct buffer date = { 0 };
-    CK_RV rv = hsm_session_attribute(session, object, CKA_END_DATE, &date);
-
-    return rv == CKR_OK ? date_to_ms(buffer_bytes(&date), ret) : rv;
-}
-
 /* Takes an object whose label is a master key's into the table, if it is what that label says. */
-static CK_RV take_in(const struct hsm_session *session, CK_OBJECT_HANDLE object, enum master_kind kind,
-                     uint32_t epoch, struct master_keys *keys)
+static CK_RV take_in(const struct hsm_session *session, enum master_kind kind, const struct master_key *key,
+                     struct master_keys *keys)
 {
     struct master_template template = { 0 };
-    struct master_key key = { .epoch = epoch, .handle = object, .ends_ms = INT64_MAX };
     size_t at = keys->count[kind];
     CK_RV rv;
 
-    if (at == MASTER_EPOCHS_MAX || master_keys_peek(keys, kind, epoch))
+    if (at == MASTER_EPOCHS_MAX || master_keys_peek(keys, kind, key->epoch))
         return CKR_TEMPLATE_INCONSISTENT;
     add_kind(&template, &rows[kind]);
     add_origin(&template);
-    rv = hsm_session_matches(session, object, template.attributes, template.count);
-    if (rv == CKR_OK && rows[kind].has_end)
-        rv = read_end(session, object, &key.ends_ms);
+    rv = hsm_session_matches(session, key->handle, template.attributes, template.count);
     if (rv != CKR_OK)
         return rv;
-    for (; at > 0 && keys->keys[kind][at - 1].epoch > epoch; at--)
+    for (; at > 0 && keys->keys[kind][at - 1].epoch > key->epoch; at--)
         keys->keys[kind][at] = keys->keys[kind][at - 1];
-    keys->keys[kind][at] = key;
+    keys->keys[kind][at] = *key;
     keys->count[kind]++;
     return CKR_OK;
 }
@@ -222,16 +202,16 @@ static CK_RV look_at(const struct hsm_session *session, CK_OBJECT_HANDLE object,
                      char **why)
 {
     CLEANUP(buffer_clear) struct buffer label = { 0 };
+    struct master_key key = { .handle = object };
     enum master_kind kind;
-    uint32_t epoch;
     CK_RV rv;
 
     rv = hsm_session_attribute(session, object, CKA_LABEL, &label);
     if (rv != CKR_OK)
         return rv;
-    if (!parse_label(buffer_bytes(&label), &kind, &epoch))
+    if (!parse_label(buffer_bytes(&label), &kind, &key))
         return CKR_OK; /* somebody else's object */
-    rv = take_in(session, object, kind, epoch, keys);
+    rv = take_in(session, kind, &key, keys);
     if (rv != CKR_OK &&
         asprintf(why, "the HSM's key \"%.*s\" is there twice or is not as strict as it must be (CK_RV 0x%lx)",
                  (int)label.len, (const char *)label.data, rv) < 0)
@@ -336,20 +316,16 @@ static CK_RV generate_pair(const struct hsm_session *session, const struct maste
 static CK_RV generate(const struct hsm_session *session, enum master_kind kind, uint32_t epoch)
 {
     const struct master_row *row = &rows[kind];
+    int64_t ends_ms = ((int64_t)time(NULL) + MASTER_WRAP_LIFE_DAYS * 24LL * 60 * 60) * 1000;
     struct master_template template = { 0 };
     char label[MASTER_LABEL_MAX];
     uint8_t id[4];
-    CK_DATE end;
 
     add_kind(&template, row);
-    label_of(kind, epoch, label);
+    label_of(kind, epoch, row->has_end ? ends_ms : INT64_MAX, label);
     add(&template, CKA_LABEL, label, strlen(label));
     id_of(epoch, id);
     add(&template, CKA_ID, id, sizeof(id));
-    if (row->has_end) {
-        date_after(MASTER_WRAP_LIFE_DAYS, &end);
-        add(&template, CKA_END_DATE, &end, sizeof(end));
-    }
     return row->class == CKO_PRIVATE_KEY ? generate_pair(session, row, &template, label)
                                          : generate_secret(session, row, &template);
 }

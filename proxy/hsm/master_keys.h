@@ -29,7 +29,7 @@ enum master_kind {
 struct master_key {
     uint32_t epoch;
     CK_OBJECT_HANDLE handle;
-    int64_t ends_ms; /* CKA_END_DATE, Unix time; INT64_MAX: none */
+    int64_t ends_ms; /* Unix time; INT64_MAX: none */
 };
 
 struct master_keys {
