@@ -44,7 +44,7 @@ int audit_line_at(int fd, off_t offset, struct audit_line *ret)
     off_t from = offset ? offset - 1 : 0; /* a line starts at 0 and after every "\n" */
     char window[WINDOW];
     const char *start = window, *end;
-    size_t len;
+    size_t len = 0;
     int r = read_window(fd, from, window, &len);
 
     if (r < 0)

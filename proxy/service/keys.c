@@ -152,7 +152,7 @@ static enum reason store_key(struct service *service, const struct call *call, s
 static enum reason check_request(struct service *service, struct call *call,
                                  const Privyseal__V1__GenerateKeyRequest *ask, struct key_row *key)
 {
-    size_t count;
+    size_t count = 0;
     enum reason reason;
 
     if (strlen(ask->request_id) > CLIENT_REQUEST_ID_MAX)
