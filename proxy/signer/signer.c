@@ -19,7 +19,7 @@
 #include "include/log.h"
 #include "proxy/service/service.h"
 #include "proxy/signer/dispatch.h"
-#include "proxy/signer/stream.h"
+#include "proxy/signer/frames.h"
 
 #define ROUND_MAX          16    /* requests whose records share one fdatasync */
 #define TICK_MS            1000  /* leases that end, heads to the store */
@@ -35,13 +35,13 @@ struct signer {
     struct service_config service_config;
     struct service service;
     bool is_service_open;
-    struct stream stream;
+    struct frames stream;
     int64_t ticked_ms;
 };
 
 static void signer_clear(struct signer *signer)
 {
-    stream_clear(&signer->stream);
+    frames_clear(&signer->stream);
     if (signer->is_service_open)
         service_clear(&signer->service);
     audit_close(signer->audit);
@@ -251,7 +251,7 @@ static bool take_stream(struct signer *signer, int control)
     for (size_t i = 1; len > 0 && i < count; i++)
         descriptor_close(descriptors[i]); /* one is what the message has; others are nobody's */
     if (len > 0 && count > 0)
-        stream_replace(&signer->stream, descriptors[0]);
+        frames_replace(&signer->stream, descriptors[0]);
     return true;
 }
 
@@ -261,15 +261,15 @@ static bool take_stream(struct signer *signer, int control)
  */
 static bool serve_round(struct signer *signer, unsigned *ret_served)
 {
-    struct stream *stream = &signer->stream;
+    struct frames *stream = &signer->stream;
     struct bytes frame;
     int r;
 
-    for (*ret_served = 0; *ret_served < ROUND_MAX && stream_next(stream, &frame); (*ret_served)++) {
-        size_t start = stream_begin(stream);
+    for (*ret_served = 0; *ret_served < ROUND_MAX && frames_next(stream, &frame); (*ret_served)++) {
+        size_t start = frames_begin(stream);
 
         dispatch(&signer->service, frame, &stream->out);
-        stream_end(stream, start);
+        frames_end(stream, start);
     }
     if (*ret_served == 0)
         return true;
@@ -279,7 +279,7 @@ static bool serve_round(struct signer *signer, unsigned *ret_served)
                   strerror(-r));
         return false;
     }
-    stream_flush(stream);
+    frames_flush(stream);
     return true;
 }
 
@@ -328,7 +328,7 @@ static int serve(struct signer *signer, int control)
             return EX_OK;
         /* A replaced stream's events are not the new one's: recv() simply finds nothing there. */
         if (ready > 0 && polled[1].revents)
-            stream_fill(&signer->stream);
+            frames_fill(&signer->stream);
         if (!serve_waiting(signer))
             return EX_IOERR;
         tick(signer);
@@ -354,7 +354,7 @@ int signer_main(const struct proxy_config *config, unsigned index, int control, 
     struct signer signer = {
         .config = config,
         .index = index,
-        .stream = STREAM_NONE,
+        .stream = FRAMES_NONE,
     };
     int status = open_all(&signer);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stream.c - two buffers around a socket. Answers are gathered, so that a round costs one write.
+ * frames.c - two buffers around a socket. Answers are gathered, so that a round costs one write.
  */
-#include "proxy/signer/stream.h"
+#include "proxy/signer/frames.h"
 
 #include <errno.h>
 #include <string.h>
@@ -17,36 +17,36 @@
 #define READ_LEN         ((size_t)64 * 1024)
 #define FRONT_PATIENCE_S 10 /* a front that takes nothing for so long is no front */
 
-static void stream_drop(struct stream *stream, const char *why)
+static void stream_drop(struct frames *stream, const char *why)
 {
     if (stream->fd < 0)
         return;
     if (why)
         log_event(LOG_LEVEL_NOTICE, "front.lost", "why=\"%s\"", why);
-    stream_clear(stream);
+    frames_clear(stream);
 }
 
-void stream_replace(struct stream *stream, int fd)
+void frames_replace(struct frames *stream, int fd)
 {
     struct timeval patience = { .tv_sec = FRONT_PATIENCE_S };
 
-    stream_clear(stream);
+    frames_clear(stream);
     stream->fd = fd;
     if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
         stream_drop(stream, strerror(errno));
 }
 
-void stream_clear(struct stream *stream)
+void frames_clear(struct frames *stream)
 {
     if (stream->fd >= 0)
         close(stream->fd);
     buffer_clear(&stream->in);
     buffer_clear(&stream->out);
-    *stream = STREAM_NONE;
+    *stream = FRAMES_NONE;
 }
 
 /* Moves what is left to the front, so that the buffer holds little more than one frame. */
-static void compact(struct stream *stream)
+static void compact(struct frames *stream)
 {
     stream->in.len -= stream->taken;
     if (stream->taken && stream->in.len)
@@ -54,7 +54,7 @@ static void compact(struct stream *stream)
     stream->taken = 0;
 }
 
-void stream_fill(struct stream *stream)
+void frames_fill(struct frames *stream)
 {
     uint8_t chunk[READ_LEN];
     ssize_t len;
@@ -74,7 +74,7 @@ void stream_fill(struct stream *stream)
         stream_drop(stream, "out of memory");
 }
 
-bool stream_next(struct stream *stream, struct bytes *ret)
+bool frames_next(struct frames *stream, struct bytes *ret)
 {
     struct reader reader = reader_of(BYTES_NONE);
     uint32_t len;
@@ -95,7 +95,7 @@ bool stream_next(struct stream *stream, struct bytes *ret)
     return true;
 }
 
-size_t stream_begin(struct stream *stream)
+size_t frames_begin(struct frames *stream)
 {
     size_t start = stream->out.len;
 
@@ -104,7 +104,7 @@ size_t stream_begin(struct stream *stream)
     return start;
 }
 
-void stream_end(struct stream *stream, size_t start)
+void frames_end(struct frames *stream, size_t start)
 {
     size_t len;
 
@@ -115,7 +115,7 @@ void stream_end(struct stream *stream, size_t start)
         stream->out.data[start + i] = (uint8_t)(len >> (24 - 8 * i));
 }
 
-void stream_flush(struct stream *stream)
+void frames_flush(struct frames *stream)
 {
     size_t done = 0;
 
