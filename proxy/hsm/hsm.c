@@ -41,28 +41,20 @@ PRINTF_LIKE(3, 4) static CK_RV because(CK_RV rv, char **why, const char *format,
     return rv;
 }
 
-/* A partition signer starts from a fresh copy of the master keys' token, and with its own tokens whole. */
+/* SoftHSM says of a missing directory only that it does not start, and of a damaged token nothing at all. */
 static CK_RV prepare_directory(const struct hsm_config *config, char **why)
 {
-    CLEANUP(free_string) char *own = NULL;
-    CLEANUP(free_string) char *master = NULL;
-    int r = token_directory_of(config->environment, &own);
+    CLEANUP(free_string) char *directory = NULL;
+    int r = token_directory_of(config->environment, &directory);
 
     if (r == -ENOENT)
         return CKR_OK; /* not SoftHSM */
-    if (r < 0 || access(own, R_OK | X_OK) < 0)
-        return because(CKR_DEVICE_ERROR, why, "the token directory of %s cannot be read: %s",
-                       config->environment, strerror(r < 0 ? -r : errno));
-    if (!config->master_environment)
-        return CKR_OK;
-    r = token_directory_of(config->master_environment, &master);
-    if (r == 0)
-        r = token_directory_copy(master, own);
-    if (r == 0)
-        r = token_directory_repair(own);
     if (r < 0)
-        return because(CKR_DEVICE_ERROR, why, "the master keys' token cannot be copied into %s: %s", own,
-                       strerror(-r));
+        return because(CKR_DEVICE_ERROR, why, "%s names no readable file with a directories.tokendir",
+                       config->environment);
+    r = token_directory_repair(directory);
+    if (r < 0)
+        return because(CKR_DEVICE_ERROR, why, "SoftHSM's token directory %s: %s", directory, strerror(-r));
     return CKR_OK;
 }
 

@@ -27,11 +27,6 @@ enum hsm_mac_key { HSM_SALT, HSM_CHECK, HSM_ROW, HSM_SEAL, HSM_MAC_KEYS };
 struct hsm_config {
     const char *module;      /* path of the PKCS#11 library */
     const char *environment; /* "SOFTHSM2_CONF=path" or NULL: set before C_Initialize */
-    /*
-     * For a signer that holds partitions, whose SOFTHSM2_CONF is another: the one above of everybody else. A process
-     * sees one token directory, so the master keys' token is copied into this signer's own at each start. NULL: no copy.
-     */
-    const char *master_environment;
     const char *token_label; /* of the token with the master keys */
     const char *pin_file;    /* its user PIN; one line */
     bool allow_software;     /* SoftHSM and the like are refused without it */

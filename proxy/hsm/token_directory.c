@@ -22,8 +22,8 @@
 #define UUID_LEN      36
 #define TOKEN_FILE    "token.object"
 #define OBJECT_SUFFIX ".object"
-#define BACKUP        "backup"
-#define BACKUP_NEW    "backup.new"
+#define BACKUP_SUFFIX "-backup"
+#define NEW_SUFFIX    ".new"            /* of a backup in the making */
 #define TEMPORARY     ".copy"           /* no name of SoftHSM's */
 #define COPY_MAX      (4 * 1024 * 1024) /* bytes of one file: a key has some kilobytes */
 
@@ -88,19 +88,22 @@ static bool is_token(const char *name)
 }
 
 /* SoftHSM 2.6, ObjectStore::newToken: a serial number is the last two groups of the directory's UUID. */
-static bool has_serial(const char *name, const char *serial)
+static void serial_of(const char *name, char ret[SERIAL_LEN + 1])
 {
-    return is_token(name) && strlen(serial) == SERIAL_LEN && memcmp(name + 19, serial, 4) == 0 &&
-           memcmp(name + 24, serial + 4, 12) == 0;
+    snprintf(ret, SERIAL_LEN + 1, "%.4s%.12s", name + 19, name + 24);
 }
 
 static int find_token(const struct folder *folder, const char *serial, char ret[UUID_LEN + 1])
 {
+    char other[SERIAL_LEN + 1];
     struct dirent *entry;
 
     rewinddir(folder->stream);
     while ((entry = readdir(folder->stream))) {
-        if (!has_serial(entry->d_name, serial))
+        if (!is_token(entry->d_name))
+            continue;
+        serial_of(entry->d_name, other);
+        if (strcmp(other, serial) != 0)
             continue;
         memcpy(ret, entry->d_name, UUID_LEN + 1);
         return 0;
@@ -173,20 +176,6 @@ static int copy_file(const struct folder *from, const struct folder *to, const c
     return renameat(to->fd, TEMPORARY, to->fd, name) < 0 ? -errno : 0;
 }
 
-/* Keys that @from no longer has were destroyed: they must not live on in a copy. */
-static int remove_strays(const struct folder *from, const struct folder *to)
-{
-    struct dirent *entry;
-    int r = 0;
-
-    rewinddir(to->stream);
-    while (r == 0 && (entry = readdir(to->stream)))
-        if (ends_with(entry->d_name, OBJECT_SUFFIX) && faccessat(from->fd, entry->d_name, F_OK, 0) < 0 &&
-            errno == ENOENT && unlinkat(to->fd, entry->d_name, 0) < 0)
-            r = -errno;
-    return r;
-}
-
 static int copy_objects(const struct folder *from, const struct folder *to)
 {
     struct dirent *entry;
@@ -196,53 +185,54 @@ static int copy_objects(const struct folder *from, const struct folder *to)
     while (r == 0 && (entry = readdir(from->stream)))
         if (ends_with(entry->d_name, OBJECT_SUFFIX))
             r = copy_file(from, to, entry->d_name);
-    if (r == 0)
-        r = remove_strays(from, to);
     if (r == 0 && fsync(to->fd) < 0)
         r = -errno;
     return r;
 }
 
-static int copy_token(const struct folder *from, const struct folder *to, const char *name)
-{
-    CLEANUP(folder_close) struct folder source = { 0 };
-    CLEANUP(folder_close) struct folder target = { 0 };
-    int r = folder_open(from->fd, name, &source);
-
-    if (r == 0)
-        r = folder_make(to->fd, name, &target);
-    if (r == 0)
-        r = copy_objects(&source, &target);
-    return r;
-}
-
-int token_directory_copy(const char *from, const char *to)
-{
-    CLEANUP(folder_close) struct folder source = { 0 };
-    CLEANUP(folder_close) struct folder target = { 0 };
-    struct dirent *entry;
-    int r = folder_open(AT_FDCWD, from, &source);
-
-    if (r == 0)
-        r = folder_open(AT_FDCWD, to, &target);
-    while (r == 0 && (entry = readdir(source.stream)))
-        if (is_token(entry->d_name))
-            r = copy_token(&source, &target, entry->d_name);
-    return r;
-}
-
 /* ------------------------------------------------------------------------------------------------- backups */
 
-static int repair_token(const struct folder *token)
+/* DIR-backup, made when it is not there. */
+static int open_backups(const char *dir, struct folder *ret)
 {
+    CLEANUP(free_string) char *path = NULL;
+    size_t len = strlen(dir);
+
+    while (len > 1 && dir[len - 1] == '/')
+        len--;
+    if (asprintf(&path, "%.*s" BACKUP_SUFFIX, (int)len, dir) < 0)
+        return -ENOMEM;
+    return folder_make(AT_FDCWD, path, ret);
+}
+
+/* A token's own folder in DIR. */
+static int open_token(const char *dir, const char *serial, struct folder *ret_dir,
+                      char ret_name[UUID_LEN + 1], struct folder *ret)
+{
+    int r = folder_open(AT_FDCWD, dir, ret_dir);
+
+    if (r == 0)
+        r = find_token(ret_dir, serial, ret_name);
+    if (r == 0)
+        r = folder_open(ret_dir->fd, ret_name, ret);
+    return r;
+}
+
+/* Without a backup there is nothing to give: SoftHSM passes over such a token, and the others work. */
+static int repair_token(const struct folder *token, const char *dir, const char *name)
+{
+    CLEANUP(folder_close) struct folder backups = { 0 };
     CLEANUP(folder_close) struct folder backup = { 0 };
+    char serial[SERIAL_LEN + 1];
     struct stat status;
     int r;
 
     if (fstatat(token->fd, TOKEN_FILE, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_size > 0)
         return 0;
-    r = folder_open(token->fd, BACKUP, &backup);
-    /* Without a backup there is nothing to give: SoftHSM passes over such a token, and the others work. */
+    serial_of(name, serial);
+    r = open_backups(dir, &backups);
+    if (r == 0)
+        r = folder_open(backups.fd, serial, &backup);
     return r < 0 ? 0 : copy_file(&backup, token, TOKEN_FILE);
 }
 
@@ -259,11 +249,12 @@ int token_directory_repair(const char *dir)
             continue;
         r = folder_open(folder.fd, entry->d_name, &token);
         if (r == 0)
-            r = repair_token(&token);
+            r = repair_token(&token, dir, entry->d_name);
     }
     return r;
 }
 
+/* With all that is in it; not being there is fine. */
 static int remove_folder(int parent, const char *name)
 {
     CLEANUP(folder_close) struct folder folder = { 0 };
@@ -281,24 +272,12 @@ static int remove_folder(int parent, const char *name)
     return r;
 }
 
-static int open_token(const char *dir, const char *serial, struct folder *ret_dir,
-                      char ret_name[UUID_LEN + 1], struct folder *ret)
-{
-    int r = folder_open(AT_FDCWD, dir, ret_dir);
-
-    if (r == 0)
-        r = find_token(ret_dir, serial, ret_name);
-    if (r == 0)
-        r = folder_open(ret_dir->fd, ret_name, ret);
-    return r;
-}
-
 /* At no moment is there no backup. */
-static int put_in_place(const struct folder *token)
+static int put_in_place(const struct folder *backups, const char *new_name, const char *name)
 {
-    if (renameat2(token->fd, BACKUP_NEW, token->fd, BACKUP, RENAME_EXCHANGE) == 0)
-        return remove_folder(token->fd, BACKUP_NEW);
-    if (errno != ENOENT || renameat(token->fd, BACKUP_NEW, token->fd, BACKUP) < 0)
+    if (renameat2(backups->fd, new_name, backups->fd, name, RENAME_EXCHANGE) == 0)
+        return remove_folder(backups->fd, new_name);
+    if (errno != ENOENT || renameat(backups->fd, new_name, backups->fd, name) < 0)
         return -errno;
     return 0;
 }
@@ -307,19 +286,23 @@ int token_directory_backup(const char *dir, const char *serial)
 {
     CLEANUP(folder_close) struct folder folder = { 0 };
     CLEANUP(folder_close) struct folder token = { 0 };
+    CLEANUP(folder_close) struct folder backups = { 0 };
     CLEANUP(folder_close) struct folder backup = { 0 };
-    char name[UUID_LEN + 1];
+    char name[UUID_LEN + 1], new_name[SERIAL_LEN + sizeof(NEW_SUFFIX)];
     int r = open_token(dir, serial, &folder, name, &token);
 
+    snprintf(new_name, sizeof(new_name), "%s" NEW_SUFFIX, serial);
     if (r == 0)
-        r = remove_folder(token.fd, BACKUP_NEW); /* of a process that died */
+        r = open_backups(dir, &backups);
     if (r == 0)
-        r = folder_make(token.fd, BACKUP_NEW, &backup);
+        r = remove_folder(backups.fd, new_name); /* of a process that died */
+    if (r == 0)
+        r = folder_make(backups.fd, new_name, &backup);
     if (r == 0)
         r = copy_objects(&token, &backup);
     if (r == 0)
-        r = put_in_place(&token);
-    if (r == 0 && fsync(token.fd) < 0)
+        r = put_in_place(&backups, new_name, serial);
+    if (r == 0 && fsync(backups.fd) < 0)
         r = -errno;
     return r;
 }
@@ -328,12 +311,15 @@ int token_directory_swap(const char *dir, const char *serial)
 {
     CLEANUP(folder_close) struct folder folder = { 0 };
     CLEANUP(folder_close) struct folder token = { 0 };
+    CLEANUP(folder_close) struct folder backups = { 0 };
     CLEANUP(folder_close) struct folder backup = { 0 };
     char name[UUID_LEN + 1];
     int r = open_token(dir, serial, &folder, name, &token);
 
     if (r == 0)
-        r = folder_open(token.fd, BACKUP, &backup);
+        r = open_backups(dir, &backups);
+    if (r == 0)
+        r = folder_open(backups.fd, serial, &backup);
     if (r == 0 && renameat2(token.fd, TOKEN_FILE, backup.fd, TOKEN_FILE, RENAME_EXCHANGE) < 0)
         r = -errno;
     return r;
@@ -343,12 +329,13 @@ int token_directory_remove(const char *dir, const char *serial)
 {
     CLEANUP(folder_close) struct folder folder = { 0 };
     CLEANUP(folder_close) struct folder token = { 0 };
+    CLEANUP(folder_close) struct folder backups = { 0 };
     char name[UUID_LEN + 1];
     int r = open_token(dir, serial, &folder, name, &token);
 
     if (r == 0)
-        r = remove_folder(token.fd, BACKUP_NEW);
+        r = open_backups(dir, &backups);
     if (r == 0)
-        r = remove_folder(token.fd, BACKUP);
+        r = remove_folder(backups.fd, serial);
     return r == 0 ? remove_folder(folder.fd, name) : r;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * token_directory.h - SoftHSM's token files: found, copied, kept safe, repaired. A real HSM has none of this.
+ * token_directory.h - SoftHSM's token files: found, kept safe, repaired. A real HSM has none of this.
  *
  * SoftHSM keeps a token as DIR/UUID/: token.object (its PINs), one *.object per key. The serial number is the last 16
  * digits of the UUID. C_Login truncates token.object and writes it anew, not atomically: a process that is killed at
- * that moment leaves an empty file, and with it every key of the token is lost. Hence DIR/UUID/backup/, which SoftHSM
- * does not look into: the token as it was after its last change.
+ * that moment leaves an empty file, and with it every key of the token is lost. Hence DIR-backup/SERIAL/: the token as
+ * it was after its last change.
  *
  * Errors of all: negative errno.
  */
@@ -15,8 +15,6 @@
 
 /* The token directory of "SOFTHSM2_CONF=path". Errors: -ENOENT (@environment is NULL or another), -EINVAL. */
 MUST_CHECK int token_directory_of(const char *environment, char **ret);
-/* Makes the tokens of @from appear in @to, file by file, each whole or not at all; keys that are gone go. */
-MUST_CHECK int token_directory_copy(const char *from, const char *to);
 /* Gives tokens whose token.object is empty the one of their backup. Before C_Initialize. */
 MUST_CHECK int token_directory_repair(const char *dir);
 /* Keeps a copy of a token, durable when this returns; the copy before it is gone then. Errors: -ENOENT. */
