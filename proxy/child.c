@@ -89,25 +89,29 @@ static int close_descriptors(const struct start *start)
     return close_range(next, ~0U, 0) ? -errno : 0;
 }
 
-/* Without root the hard limit is the most there is; the front then refuses connections beyond it. */
+/* The hard limit is the most there is, unless we may raise it; the front then refuses connections beyond it. */
+static int raise_descriptors(rlim_t wanted)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files))
+        return -errno;
+    if (wanted <= files.rlim_cur)
+        return 0;
+    if (wanted > files.rlim_max && !setrlimit(RLIMIT_NOFILE, &(struct rlimit){ wanted, wanted }))
+        return 0;
+    if (wanted > files.rlim_max)
+        log_event(LOG_LEVEL_WARNING, "child.descriptors", "wanted=%llu allowed=%llu",
+                  (unsigned long long)wanted, (unsigned long long)files.rlim_max);
+    files.rlim_cur = wanted < files.rlim_max ? wanted : files.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &files) ? -errno : 0;
+}
+
 static int set_limits(const struct start *start)
 {
     const struct rlimit no_core = { 0, 0 };
-    struct rlimit files;
 
-    if (setrlimit(RLIMIT_CORE, &no_core) || getrlimit(RLIMIT_NOFILE, &files))
-        return -errno;
-    if (start->plan->descriptors <= files.rlim_cur)
-        return 0;
-    files.rlim_cur = start->plan->descriptors;
-    if (files.rlim_cur > files.rlim_max && geteuid() == 0)
-        files.rlim_max = files.rlim_cur;
-    if (files.rlim_cur > files.rlim_max) {
-        log_event(LOG_LEVEL_WARNING, "child.descriptors", "wanted=%llu allowed=%llu",
-                  (unsigned long long)files.rlim_cur, (unsigned long long)files.rlim_max);
-        files.rlim_cur = files.rlim_max;
-    }
-    return setrlimit(RLIMIT_NOFILE, &files) ? -errno : 0;
+    return setrlimit(RLIMIT_CORE, &no_core) ? -errno : raise_descriptors(start->plan->descriptors);
 }
 
 /* A directory that was removed while we are in it: empty, and no name can ever be put into it. */
