@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session.h - a session of an application: a place for a search and for a signature, a verification and a digest
+ * under way. All of it is here; the server knows nothing of sessions, so no outage ends one.
+ *
+ * The four are apart: OpenSSH searches between C_SignInit and C_Sign, and NSS reads attributes there.
+ * Threads: any number may hold a reference; session->lock guards what is under way. Nothing slow runs under it.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <p11-kit/pkcs11.h>
+
+#include "module/core/operation.h"
+#include "module/core/search.h"
+#include "module/core/slot.h"
+
+struct session {
+    atomic_uint references;
+    struct slot *slot; /* fixed */
+    bool is_rw;        /* fixed */
+    pthread_mutex_t lock;
+    struct search search;                  /* guarded by lock */
+    struct operation sign, verify, digest; /* guarded by lock */
+};
+
+/* Errors: CKR_HOST_MEMORY. */
+MUST_CHECK CK_RV session_new(struct slot *slot, bool is_rw, struct session **ret);
+struct session *session_ref(struct session *session);
+void session_unref(struct session *session);
+DEFINE_CLEANUP(session_unref, struct session *);
+
+/* One of the states of v3.1 5.6 (Session management functions), from the token's login and the session's kind. */
+CK_STATE session_state(struct session *session);
+/* C_SessionCancel: ends what @flags name. v3.0 5.6.5 (C_SessionCancel). */
+void session_cancel(struct session *session, CK_FLAGS flags);
+/* Ends @operation (of @session) because of a call with bad arguments; returns @rv. v3.1 5.13.2 (C_Sign). */
+CK_RV session_end_operation(struct session *session, struct operation *operation, CK_RV rv);

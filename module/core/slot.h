@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * slot.h - a slot and its token: presence, information, objects, login.
+ *
+ * A slot belongs to one configured token for as long as the module is initialized, server or no server. What it
+ * knows of the token is a snapshot, asked for again when it has grown old; everything between two snapshots is
+ * answered here. A login belongs to the application, not to a session.
+ * Source:  PKCS#11 v3.1 5.5 (Slot and token management), 5.6.8 (C_Login), 5.6.10 (C_Logout).
+ * Threads: any; the lock is never held across a call to the server. Lock order: session table, session, slot, link.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <p11-kit/pkcs11.h>
+
+#include "module/core/link.h"
+#include "module/core/object_set.h"
+
+/* How old a snapshot may be, for whom. A browser polls presence; a listing should not miss a new key for long. */
+#define PRESENCE_AGE_MS 5000U
+#define LISTING_AGE_MS  60000U
+#define ANY_AGE_MS      UINT32_MAX /* what is at hand; asked for only if nothing is */
+
+struct slot {
+    CK_SLOT_ID id;     /* fixed */
+    char *name;        /* fixed: the token's at the server */
+    char *filter;      /* fixed: which keys to show; NULL: all */
+    struct link *link; /* fixed; NULL: the configuration names an identity that does not exist */
+    pthread_mutex_t lock;
+    struct remote_token *token;             /* guarded by lock until made, then fixed */
+    struct object_set *objects;             /* guarded by lock; the set itself is immutable */
+    struct handle_map handles;              /* guarded by lock */
+    atomic_bool is_stale;                   /* the PIN's state changed: the next C_GetTokenInfo asks again */
+    size_t session_count, rw_session_count; /* guarded by the session table's lock */
+};
+
+/* @name and @filter are copied. @link: lent for as long as the slot. Errors: CKR_HOST_MEMORY. */
+MUST_CHECK CK_RV slot_new(CK_SLOT_ID id, const char *name, const char *filter, struct link *link,
+                          struct slot **ret);
+void slot_free(struct slot *slot);
+DEFINE_CLEANUP(slot_free, struct slot *);
+
+/*
+ * The objects of a snapshot no older than @max_age_ms. When the server cannot be asked and @max_age_ms allows no
+ * less, the last known ones serve a listing (LISTING_AGE_MS or more), not a question for presence.
+ * Errors: CKR_TOKEN_NOT_PRESENT, CKR_DEVICE_ERROR, CKR_HOST_MEMORY.
+ */
+MUST_CHECK CK_RV slot_objects(struct slot *slot, unsigned max_age_ms, struct object_set **ret,
+                              struct remote_error *error);
+/* The set at hand, without a look at the server; NULL: none yet. The caller gives it back. */
+struct object_set *slot_known_objects(struct slot *slot);
+bool slot_is_present(struct slot *slot, struct remote_error *error);
+
+void slot_info(struct slot *slot, CK_SLOT_INFO *ret, struct remote_error *error);
+/* Session counts are the caller's to fill in. Errors: as slot_objects(). */
+MUST_CHECK CK_RV slot_token_info(struct slot *slot, CK_TOKEN_INFO *ret, struct remote_error *error);
+
+/* The token at the server, to call remote_token_*() with. Lent for as long as the slot. */
+MUST_CHECK CK_RV slot_token(struct slot *slot, struct remote_token **ret, struct remote_error *error);
+bool slot_is_logged_in(struct slot *slot);
+/* Errors: those of C_Login. */
+MUST_CHECK CK_RV slot_login(struct slot *slot, struct bytes pin, struct remote_error *error);
+/* Errors: CKR_USER_NOT_LOGGED_IN. */
+MUST_CHECK CK_RV slot_logout(struct slot *slot);
+
+/* What a call that failed at the server is called by a function that has a session. Virtual sessions outlive it. */
+MUST_CHECK CK_RV slot_session_rv(struct slot *slot, CK_RV rv);
