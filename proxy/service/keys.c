@@ -121,15 +121,15 @@ static enum reason count_keys(struct service *service, int64_t token_id, size_t 
     return count < KEYS_PER_TOKEN_MAX ? REASON_NONE : REASON_LIMIT;
 }
 
-static enum reason label_key(struct key_row *key, const char *label, size_t count)
+static enum reason choose_label(const char *wanted, size_t count, char ret[LABEL_MAX_LEN + 1])
 {
-    if (!*label) {
-        snprintf(key->label, sizeof(key->label), "key %zu", count + 1);
+    if (!*wanted) {
+        snprintf(ret, LABEL_MAX_LEN + 1, "key %zu", count + 1);
         return REASON_NONE;
     }
-    if (!label_is_valid(bytes_of_text(label)))
+    if (!label_is_valid(bytes_of_text(wanted)))
         return REASON_MALFORMED;
-    strcpy(key->label, label); /* label_is_valid: at most LABEL_MAX_LEN */
+    strcpy(ret, wanted); /* label_is_valid: at most LABEL_MAX_LEN */
     return REASON_NONE;
 }
 
@@ -150,7 +150,8 @@ static enum reason store_key(struct service *service, const struct call *call, s
 
 /* Whatever can be refused is refused before the HSM works for seconds. */
 static enum reason check_request(struct service *service, struct call *call,
-                                 const Privyseal__V1__GenerateKeyRequest *ask, struct key_row *key)
+                                 const Privyseal__V1__GenerateKeyRequest *ask,
+                                 char ret_label[LABEL_MAX_LEN + 1])
 {
     size_t count = 0;
     enum reason reason;
@@ -161,7 +162,7 @@ static enum reason check_request(struct service *service, struct call *call,
     reason = key_kind_check(service, call->token.custody, ask->key_type, ask->bits);
     if (reason == REASON_NONE)
         reason = count_keys(service, call->token.id, &count);
-    return reason == REASON_NONE ? label_key(key, ask->label, count) : reason;
+    return reason == REASON_NONE ? choose_label(ask->label, count, ret_label) : reason;
 }
 
 enum reason handle_GenerateKey(struct service *service, struct call *call, const ProtobufCMessage *request,
@@ -169,14 +170,17 @@ enum reason handle_GenerateKey(struct service *service, struct call *call, const
 {
     const Privyseal__V1__GenerateKeyRequest *ask = (const Privyseal__V1__GenerateKeyRequest *)request;
     Privyseal__V1__GenerateKeyResponse *answer = (Privyseal__V1__GenerateKeyResponse *)reply;
-    CLEANUP(key_row_clear) struct key_row key = { .token_id = call->token.id };
-    enum reason reason = check_request(service, call, ask, &key);
+    CLEANUP(key_row_clear) struct key_row key = { 0 };
+    char label[LABEL_MAX_LEN + 1];
+    enum reason reason = check_request(service, call, ask, label);
 
     if (reason == REASON_NONE)
         reason = refusal_of_rv(
             call->lease->custody->generate(call->lease->custody_token, ask->key_type, ask->bits, &key));
     if (reason != REASON_NONE)
         return reason;
+    key.token_id = call->token.id;
+    strcpy(key.label, label);
     hex_encode(BYTES_OF_ARRAY(key.name), call->text.key);
     call->record.key = call->text.key;
     reason = store_key(service, call, &key);
