@@ -55,8 +55,10 @@ static void front_clear(struct front *front)
     rate_free(front->rate);
     http2_clear(front);
     SSL_CTX_free(front->tls);
-    if (front->base)
-        event_base_free(front->base);
+    if (!front->base)
+        return;
+    event_base_loop(front->base, EVLOOP_NONBLOCK); /* bufferevents are really freed in the loop's next round */
+    event_base_free(front->base);
 }
 DEFINE_CLEAR(front_clear, struct front);
 
