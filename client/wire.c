@@ -110,6 +110,8 @@ static CURLcode set_http(CURL *easy)
     SET(CURLOPT_NOPROXY, "*");
     SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     SET(CURLOPT_HTTP_CONTENT_DECODING, 0L);
+    /* Else libcurl 7.88 ends at the last byte of the body and never looks at the trailers, where gRPC's status is. */
+    SET(CURLOPT_IGNORE_CONTENT_LENGTH, 1L);
     SET(CURLOPT_USERAGENT, "grpc-c-privyseal/" PRIVYSEAL_VERSION);
     return code;
 }

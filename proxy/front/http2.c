@@ -7,6 +7,9 @@
 #include "include/table.h"
 #include "proxy/front/stream.h"
 
+#define RESETS_AT_ONCE    100000
+#define RESETS_PER_SECOND 50000
+
 /* One message of any method fits, so that a call costs no WINDOW_UPDATE to wait for. */
 #define STREAM_WINDOW     (128 * 1024)
 #define CONNECTION_WINDOW (1024 * 1024)
@@ -107,6 +110,12 @@ int http2_init(struct front *front)
     nghttp2_session_callbacks_set_on_stream_close_callback(front->callbacks, on_stream_close);
     /* A long-lived connection must not keep what it once served. */
     nghttp2_option_set_no_closed_streams(front->options, 1);
+    /*
+     * libcurl 7.88 resets every stream that it has read to its end, trailers included; nghttp2's limit (1,000, then 33 a
+     * second) would answer an honest client with GOAWAY. A call costs its place in a signer's queue until it is
+     * answered, reset or not, so a flood of resets gains nothing that a flood of calls does not.
+     */
+    nghttp2_option_set_stream_reset_rate_limit(front->options, RESETS_AT_ONCE, RESETS_PER_SECOND);
     return 0;
 }
 
