@@ -45,11 +45,25 @@ static bool found(struct examination *examination, const char *part, enum cli_ex
     return status == CLI_DONE;
 }
 
+/* The files that were read, one a line, as a list in a sentence. */
+static void list_files(const struct client_config *config, char *ret, size_t size)
+{
+    size_t len;
+
+    snprintf(ret, size, "%s", config->files ? config->files : "");
+    for (len = strlen(ret); len && ret[len - 1] == '\n'; len--)
+        ret[len - 1] = '\0';
+    for (size_t i = 0; i < len; i++)
+        if (ret[i] == '\n')
+            ret[i] = ' ';
+}
+
 static bool look_at_configuration(struct examination *examination)
 {
     struct cli *cli = examination->cli;
     CLEANUP(free_string) char *why = NULL;
     int r = client_config_load(cli->config_path, &cli->config, &why);
+    char files[256];
 
     if (r < 0)
         return found(examination, "configuration", CLI_REFUSED, "privyseal-pkcs11(5) describes the file.",
