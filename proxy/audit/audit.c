@@ -140,6 +140,27 @@ static int check_line(const struct audit *audit, struct audit_check *check, cons
     return r == -EBADMSG ? broken(audit, check->next_sequence, why) : r;
 }
 
+/* What the stored head and the lines after it say: counts that the store may not know yet, and the last checkpoint. */
+static int take_facts(struct audit *audit, const struct audit_line *line)
+{
+    struct audit_facts facts;
+    int r = audit_line_facts(line, &facts);
+
+    if (r == -EBADMSG)
+        return broken(audit, audit->sequence, "a record without its fields");
+    if (r < 0)
+        return r;
+    if (facts.is_checkpoint)
+        audit->checkpoint_sequence = facts.sequence;
+    if (facts.key_count == 0)
+        return 0;
+    r = audit_counts_reserve(&audit->counts);
+    if (r < 0)
+        return r;
+    audit_counts_set(&audit->counts, facts.key, facts.key_count, facts.sequence, true);
+    return 0;
+}
+
 /* Finds the line that the store remembers as the log's head and checks it. @offset: where the next one starts. */
 static int check_head(struct audit *audit, struct audit_check *check, off_t *offset)
 {
@@ -161,28 +182,7 @@ static int check_head(struct audit *audit, struct audit_check *check, off_t *off
     if (memcmp(check->hash, hash, HASH_LEN) != 0)
         return broken(audit, audit->stored_sequence, "not the line that the store remembers");
     *offset = line.end;
-    return 0;
-}
-
-/* What a line that follows the stored head changes: counts that the store does not know yet. */
-static int take_facts(struct audit *audit, const struct audit_line *line)
-{
-    struct audit_facts facts;
-    int r = audit_line_facts(line, &facts);
-
-    if (r == -EBADMSG)
-        return broken(audit, audit->sequence, "a record without its fields");
-    if (r < 0)
-        return r;
-    if (facts.is_checkpoint)
-        audit->checkpoint_sequence = facts.sequence;
-    if (facts.key_count == 0)
-        return 0;
-    r = audit_counts_reserve(&audit->counts);
-    if (r < 0)
-        return r;
-    audit_counts_set(&audit->counts, facts.key, facts.key_count, facts.sequence, true);
-    return 0;
+    return take_facts(audit, &line);
 }
 
 static int restore_line(struct audit *audit, struct audit_check *check, off_t *offset)

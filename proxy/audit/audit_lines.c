@@ -65,17 +65,20 @@ int audit_line_at(int fd, off_t offset, struct audit_line *ret)
     return 0;
 }
 
-/* A line that is not a record counts as old, so that what follows it is still found. */
-static uint64_t sequence_of(const struct audit_line *line)
+/* The first line at or after @offset that is a record; one that is none tells no sequence. Errors: as its caller's. */
+static int record_at(int fd, off_t offset, struct audit_line *line, struct audit_facts *ret)
 {
-    struct audit_facts facts;
+    int r;
 
-    return audit_line_facts(line, &facts) < 0 ? 0 : facts.sequence;
+    while ((r = audit_line_at(fd, offset, line)) == 0 && audit_line_facts(line, ret) < 0)
+        offset = line->end;
+    return r;
 }
 
-/* By halving: @low is always the start of a line, all lines before it are too old; none at or after @high is. */
+/* By halving: records before @low, which starts a line, are too old; none at or after @high is. */
 int audit_line_find(int fd, uint64_t sequence, struct audit_line *ret)
 {
+    struct audit_facts facts;
     struct stat status;
     off_t low = 0, high;
 
@@ -83,11 +86,11 @@ int audit_line_find(int fd, uint64_t sequence, struct audit_line *ret)
         return -errno;
     for (high = status.st_size; low < high;) {
         off_t middle = low + (high - low) / 2;
-        int r = audit_line_at(fd, middle, ret);
+        int r = record_at(fd, middle, ret, &facts);
 
         if (r < 0 && r != -ENODATA)
             return r;
-        if (r == 0 && sequence_of(ret) < sequence)
+        if (r == 0 && facts.sequence < sequence)
             low = ret->end;
         else
             high = middle;

@@ -30,7 +30,10 @@ struct audit_line {
  * Errors: -ENODATA (none: the end, or half a line), -EBADMSG (longer than a line can be).
  */
 MUST_CHECK int audit_line_at(int fd, off_t offset, struct audit_line *ret);
-/* The first line with a sequence number of at least @sequence. Errors: the same. */
+/*
+ * The line after the last record whose sequence number is below @sequence: the record with it or, in a log that was
+ * meddled with, whatever stands there. Errors: the same.
+ */
 MUST_CHECK int audit_line_find(int fd, uint64_t sequence, struct audit_line *ret);
 
 struct audit_facts {
