@@ -68,15 +68,14 @@ static bool look_at_configuration(struct examination *examination)
     if (r < 0)
         return found(examination, "configuration", CLI_REFUSED, "privyseal-pkcs11(5) describes the file.",
                      "%s", why ? why : strerror(-r));
+    list_files(cli->config, files, sizeof(files));
     if (cli->config->identity_count == 0)
         return found(
             examination, "configuration", CLI_REFUSED,
             "Put one at ~/.config/privyseal/pkcs11.conf, or name it with PRIVYSEAL_CONF or --config.",
-            "no [identity] section in %s",
-            cli->config->files && *cli->config->files ? cli->config->files : "any of the usual files");
+            "no [identity] section in %s", files[0] ? files : "any of the usual files");
     if (!found(examination, "configuration", CLI_DONE, NULL, "%zu token(s), %zu identity(ies); read from %s",
-               cli->config->token_count, cli->config->identity_count,
-               cli->config->files ? cli->config->files : "-"))
+               cli->config->token_count, cli->config->identity_count, files))
         return false;
     cli->identity = client_config_identity(cli->config, cli->identity_name);
     if (!cli->identity)
