@@ -426,7 +426,8 @@ static void watch_line(struct config_parse *parse, const char *line)
     if (parse->line == 1 && strncmp(start, "\xef\xbb\xbf", 3) == 0)
         start += 3;
     parse->is_continued = start > line && *start;
-    if (*start != '[')
+    /* "[::1]:8443" in an indented line goes on with the endpoints before it. */
+    if (*start != '[' || (parse->is_continued && parse->keys_seen))
         return;
     copy = strdup(start + 1);
     end = copy ? strchr(copy, ']') : NULL;
@@ -480,10 +481,9 @@ static int take_value(void *cookie, const char *section, const char *name, const
             continue;
         parse->is_continued = parse->is_continued && (parse->keys_seen & bit);
         if ((parse->keys_seen & bit) && !(parse->is_continued && key->set == set_endpoints))
-            parse_error(parse,
-                        format_text("expected \"%s\" once in a section and on one line (an indented line "
-                                    "continues the one before)",
-                                    name));
+            parse_error(parse, format_text("expected \"%s\" once in a section, on one line (an indented line "
+                                           "continues the one before)",
+                                           name));
         else if (!*value)
             expected(parse, key);
         else

@@ -73,11 +73,14 @@ static void drive(ares_channel channel, int64_t deadline_ms)
     unsigned left = clock_left_ms(deadline_ms);
     struct timeval most = { .tv_sec = left / 1000, .tv_usec = left % 1000 * 1000 }, room;
     struct timeval *wait = ares_timeout(channel, &most, &room);
-    int wanted = ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM), n = 0;
+    unsigned wanted = (unsigned)ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
+    int n = 0;
 
     for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-        short events = (short)((ARES_GETSOCK_READABLE(wanted, i) ? POLLIN : 0) |
-                               (ARES_GETSOCK_WRITABLE(wanted, i) ? POLLOUT : 0));
+        /* By hand: the macros for it shift a signed number into its sign. */
+        short events =
+            (short)((wanted >> i & 1 ? POLLIN : 0) | (wanted >> (i + ARES_GETSOCK_MAXNUM) & 1 ? POLLOUT : 0));
+
         if (events)
             polls[n++] = (struct pollfd){ .fd = sockets[i], .events = events };
     }

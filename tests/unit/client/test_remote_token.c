@@ -472,8 +472,8 @@ END_TEST
 START_TEST(login_goes_on_with_the_new_pin)
 {
     ck_assert_uint_eq(login("123456"), CKR_OK);
-    ck_assert_uint_eq(
-        remote_token_change_pin(token, bytes_of_text("123456"), bytes_of_text("abcdef"), &what), CKR_OK);
+    ck_assert_uint_eq(remote_token_change_pin(token, bytes_of_text("123456"), bytes_of_text("abcdef"), &what),
+                      CKR_OK);
     ck_assert_uint_eq(sign("hello"), CKR_OK);
     remote_token_logout(token);
     ck_assert_uint_eq(login("abcdef"), CKR_OK);
@@ -482,9 +482,8 @@ END_TEST
 
 START_TEST(change_with_a_wrong_old_pin_is_refused_and_counted)
 {
-    ck_assert_uint_eq(
-        remote_token_change_pin(token, bytes_of_text("000000"), bytes_of_text("abcdef"), &what),
-        CKR_PIN_INCORRECT);
+    ck_assert_uint_eq(remote_token_change_pin(token, bytes_of_text("000000"), bytes_of_text("abcdef"), &what),
+                      CKR_PIN_INCORRECT);
     ck_assert_uint_eq(fake->failures, 1);
     ck_assert_uint_eq(fake->pin_version, 1);
 }
@@ -493,8 +492,8 @@ END_TEST
 START_TEST(lost_answer_to_a_change_is_found_out)
 {
     fake_signer_script(fake, METHOD_ChangePin, FAKE_LOSE_REPLY);
-    ck_assert_uint_eq(
-        remote_token_change_pin(token, bytes_of_text("123456"), bytes_of_text("abcdef"), &what), CKR_OK);
+    ck_assert_uint_eq(remote_token_change_pin(token, bytes_of_text("123456"), bytes_of_text("abcdef"), &what),
+                      CKR_OK);
     ck_assert_uint_eq(fake->executed[METHOD_ChangePin], 1);
     ck_assert_uint_eq(login("abcdef"), CKR_OK);
 }
@@ -504,9 +503,8 @@ START_TEST(change_that_never_arrived_is_an_error)
 {
     for (int i = 0; i < FAKE_SCRIPT_MAX; i++)
         fake_signer_script(fake, METHOD_ChangePin, FAKE_UNREACHABLE);
-    ck_assert_uint_eq(
-        remote_token_change_pin(token, bytes_of_text("123456"), bytes_of_text("abcdef"), &what),
-        CKR_DEVICE_REMOVED);
+    ck_assert_uint_eq(remote_token_change_pin(token, bytes_of_text("123456"), bytes_of_text("abcdef"), &what),
+                      CKR_DEVICE_REMOVED);
     ck_assert_uint_eq(login("123456"), CKR_OK);
 }
 END_TEST

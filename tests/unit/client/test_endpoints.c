@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_endpoints.c - which proxy is next. The clock is a number that the test moves. */
+#include "client/endpoints.h"
+
+#include <string.h>
+
+#include "tests/support/suite.h"
+
+static struct endpoints endpoints;
+static const struct deployment_config deployment = { .endpoints = { "a:1", "b:2", "[::1]:3" },
+                                                     .endpoint_count = 3 };
+
+static void set_up(void)
+{
+    ck_assert_int_eq(endpoints_init(&endpoints, &deployment), 0);
+}
+
+static void tear_down(void)
+{
+    endpoints_clear(&endpoints);
+}
+
+START_TEST(first_of_the_file_comes_first)
+{
+    ck_assert_uint_eq(endpoints_choose(&endpoints, 0, 1000), 0);
+    ck_assert_uint_eq(endpoints_choose(&endpoints, 1, 1000), 1);
+    ck_assert_uint_eq(endpoints_choose(&endpoints, 1 | 2, 1000), 2);
+    ck_assert_uint_eq(endpoints_choose(&endpoints, 1 | 2 | 4, 1000), 3);
+}
+END_TEST
+
+START_TEST(failed_one_rests_and_comes_back)
+{
+    endpoints_report(&endpoints, 0, false, 1000);
+    ck_assert_uint_eq(endpoints_choose(&endpoints, 0, 1400), 1);
+    ck_assert_uint_eq(endpoints_choose(&endpoints, 0, 1500), 0);
+}
+END_TEST
+
+START_TEST(rest_doubles_up_to_half_a_minute)
+{
+    int64_t now = 1000, rest = 0;
+
+    for (int i = 0; i < 12; i++) {
+        endpoints_report(&endpoints, 0, false, now);
+        rest = endpoints.list[0].rest_until_ms - now;
+        ck_assert_int_eq(rest, i < 6 ? 500 << i : 30000);
+        now += rest;
+    }
+    endpoints_report(&endpoints, 0, true, now);
+    endpoints_report(&endpoints, 0, false, now);
+    ck_assert_int_eq(endpoints.list[0].rest_until_ms - now, 500);
+}
+END_TEST
+
+START_TEST(when_all_rest_the_one_that_is_back_first_is_tried)
+{
+    endpoints_report(&endpoints, 0, false, 1000);
+    endpoints_report(&endpoints, 0, false, 1000);
+    endpoints_report(&endpoints, 1, false, 1000);
+    endpoints_report(&endpoints, 2, false, 1100);
+    ck_assert_uint_eq(endpoints_choose(&endpoints, 0, 1200), 1);
+    ck_assert_uint_eq(endpoints_choose(&endpoints, 2, 1200), 2);
+}
+END_TEST
+
+START_TEST(address_needs_no_resolver)
+{
+    CLEANUP(buffer_clear) struct buffer addresses = { 0 };
+    const char *why = NULL;
+
+    ck_assert_int_eq(endpoints_addresses(&endpoints, 2, 0, &addresses, &why), 0);
+    ck_assert_uint_eq(addresses.len, 0);
+}
+END_TEST
+
+START_TEST(known_addresses_are_not_looked_up_again)
+{
+    CLEANUP(buffer_clear) struct buffer addresses = { 0 };
+    const char *why = NULL;
+
+    endpoints.list[0].addresses = strdup("192.0.2.1,[2001:db8::1]");
+    endpoints.list[0].resolved_ms = INT64_MAX / 2; /* whatever the clock says, not long ago */
+    ck_assert_int_eq(endpoints_addresses(&endpoints, 0, 0, &addresses, &why), 0);
+    ck_assert(bytes_equal(buffer_bytes(&addresses), bytes_of_text("a:1:192.0.2.1,[2001:db8::1]")));
+}
+END_TEST
+
+SUITE_WITH_FIXTURE("endpoints", set_up, tear_down, first_of_the_file_comes_first,
+                   failed_one_rests_and_comes_back, rest_doubles_up_to_half_a_minute,
+                   when_all_rest_the_one_that_is_back_first_is_tried, address_needs_no_resolver,
+                   known_addresses_are_not_looked_up_again);
