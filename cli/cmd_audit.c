@@ -69,6 +69,11 @@ static bool is_wanted(const struct cli *cli, const json_t *record)
     return (!user || (token && strcmp(user, token) == 0)) && (!event || (name && strcmp(event, name) == 0));
 }
 
+static json_t *record_time(const json_t *record)
+{
+    return output_time((uint64_t)json_integer_value(json_object_get(record, "time_us")) / 1000000);
+}
+
 static enum cli_exit collect_line(struct cli *cli, uint32_t signer, struct bytes line, void *argument)
 {
     json_t *rows = argument, *record = json_loadb((const char *)line.data, line.len, 0, NULL);
@@ -78,6 +83,7 @@ static enum cli_exit collect_line(struct cli *cli, uint32_t signer, struct bytes
                         "the log of signer %u holds a line that is no record", signer);
     if (is_wanted(cli, record)) {
         json_object_set_new(record, "signer", json_integer(signer));
+        json_object_set_new(record, "time", record_time(record));
         json_array_append(rows, record);
     }
     json_decref(record);
@@ -120,19 +126,19 @@ struct verification {
     struct log_head head;      /* zero with --dir */
     uint8_t at_head[HASH_LEN]; /* the chain's hash where the store's head stands */
     const char *why;           /* NULL: sound so far */
-    uint64_t bad_sequence;
 };
 
 static enum cli_exit check_line(struct cli *cli, uint32_t signer, struct bytes line, void *argument)
 {
     struct verification *verification = argument;
     uint64_t sequence = verification->check.next_sequence;
+    const char *why;
 
     (void)cli, (void)signer;
     if (verification->why)
         return CLI_DONE;
-    if (audit_check_line(&verification->check, line, &verification->why) < 0)
-        verification->bad_sequence = sequence;
+    if (audit_check_line(&verification->check, line, &why) < 0)
+        verification->why = why;
     else if (sequence == verification->head.sequence)
         memcpy(verification->at_head, verification->check.hash, HASH_LEN);
     return CLI_DONE;

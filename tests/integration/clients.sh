@@ -26,7 +26,7 @@ sign_and_verify() {
     local type=$1 mechanism=$2 id
     shift 2
     openssl x509 -in "$work/ann/$type.pem" -noout -pubkey >"$work/public.pem" || return 1
-    id=$(as ann --json key list | jq -r --arg label "ann-$type" '.[] | select(.label == $label) | .id')
+    id=$(as ann --json key list | jq -r --arg name "ann-$type" '.[] | select(.label == $name) | .id')
     tool --login --pin "$pin" --sign --id "$id" --mechanism "$mechanism" --signature-format openssl \
         --input-file "$work/document" --output-file "$work/signature" &&
         openssl dgst -verify "$work/public.pem" "$@" -signature "$work/signature" "$work/document"

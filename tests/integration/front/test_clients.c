@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_clients.c - who is let in, and what a client that misbehaves costs: its own connection. */
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "include/table.h"
+#include "proto/failure.h"
+#include "tests/integration/front/client.h"
+#include "tests/support/suite.h"
+
+static struct rig rig;
+
+static void setup(void)
+{
+    rig_init(&rig);
+    rig.config.handshake_ms = 500;
+}
+
+static void teardown(void)
+{
+    rig_stop(&rig);
+}
+
+/* The front still serves everybody else. */
+static void assert_serving(void)
+{
+    struct client client;
+
+    client_connect(&client, &rig);
+    ck_assert_int_eq(client_order(&client, "echo")->grpc_status, GRPC_OK);
+    client_close(&client);
+}
+
+static bool is_let_in(const struct authority *authority, enum issue issue, struct client_options options)
+{
+    struct client client;
+    bool is_in;
+
+    if (authority)
+        authority_issue(authority, "somebody", issue, &options.key, &options.certificate);
+    is_in = client_handshake(&client, &rig, &options);
+    client_close(&client);
+    EVP_PKEY_free(options.key);
+    X509_free(options.certificate);
+    return is_in;
+}
+
+/* ----------------------------------------------------------------------------------------------------- who */
+
+START_TEST(client_of_our_authority_is_let_in)
+{
+    rig_start(&rig);
+    ck_assert(is_let_in(&rig.authority, ISSUE_CLIENT, (struct client_options){ 0 }));
+}
+END_TEST
+
+START_TEST(client_without_certificate_is_refused)
+{
+    rig_start(&rig);
+    ck_assert(!is_let_in(NULL, ISSUE_CLIENT, (struct client_options){ 0 }));
+    assert_serving();
+}
+END_TEST
+
+START_TEST(client_of_another_authority_is_refused)
+{
+    rig_start(&rig);
+    ck_assert(!is_let_in(&rig.stranger, ISSUE_CLIENT, (struct client_options){ 0 }));
+    assert_serving();
+}
+END_TEST
+
+START_TEST(client_with_an_expired_certificate_is_refused)
+{
+    rig_start(&rig);
+    ck_assert(!is_let_in(&rig.authority, ISSUE_EXPIRED_CLIENT, (struct client_options){ 0 }));
+}
+END_TEST
+
+START_TEST(client_with_a_server_certificate_is_refused)
+{
+    rig_start(&rig);
+    ck_assert(!is_let_in(&rig.authority, ISSUE_SERVER, (struct client_options){ 0 }));
+}
+END_TEST
+
+START_TEST(client_with_tls_1_2_is_refused)
+{
+    rig_start(&rig);
+    ck_assert(!is_let_in(&rig.authority, ISSUE_CLIENT, (struct client_options){ .is_tls12 = true }));
+}
+END_TEST
+
+START_TEST(client_that_does_not_ask_for_http2_is_refused)
+{
+    rig_start(&rig);
+    ck_assert(!is_let_in(&rig.authority, ISSUE_CLIENT, (struct client_options){ .has_no_alpn = true }));
+}
+END_TEST
+
+static SSL_SESSION *last_ticket;
+
+static int keep_ticket(SSL *ssl, SSL_SESSION *session)
+{
+    (void)ssl;
+    SSL_SESSION_free(last_ticket);
+    last_ticket = session;
+    return 1;
+}
+
+/* A connection with @options, a call on it, and the ticket it was given. */
+static bool call_and_keep_ticket(const struct client_options *options)
+{
+    struct client client;
+    bool is_resumed;
+
+    ck_assert(client_handshake(&client, &rig, options));
+    SSL_CTX_set_session_cache_mode(client.tls, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(client.tls, keep_ticket);
+    is_resumed = SSL_session_reused(client.ssl);
+    client_speak(&client);
+    ck_assert_int_eq(client_order(&client, "echo")->grpc_status, GRPC_OK);
+    SSL_SESSION_free(last_ticket);
+    last_ticket = SSL_get1_session(client.ssl);
+    client_close(&client);
+    return is_resumed;
+}
+
+START_TEST(returning_client_resumes_and_is_still_known_by_its_certificate)
+{
+    struct client_options options = { 0 };
+
+    rig_start(&rig);
+    authority_issue(&rig.authority, "somebody", ISSUE_CLIENT, &options.key, &options.certificate);
+    ck_assert(!call_and_keep_ticket(&options));
+    options.ticket = last_ticket;
+    SSL_SESSION_up_ref(options.ticket);
+    ck_assert(call_and_keep_ticket(&options)); /* "echo" answers with the hash of the certificate */
+    rig_reload(&rig);
+    usleep(200000);
+    ck_assert(!call_and_keep_ticket(&options)); /* new material, new ticket keys: the CA may be another */
+    SSL_SESSION_free(options.ticket);
+    SSL_SESSION_free(last_ticket);
+    EVP_PKEY_free(options.key);
+    X509_free(options.certificate);
+}
+END_TEST
+
+/* --------------------------------------------------------------------------------------------- bad manners */
+
+static bool is_socket_cut(int fd)
+{
+    char byte;
+
+    return read(fd, &byte, 1) <= 0; /* SO_RCVTIMEO is longer than the front's patience */
+}
+
+START_TEST(client_that_says_nothing_is_cut)
+{
+    int fd;
+
+    rig_start(&rig);
+    fd = client_tcp(&rig);
+    ck_assert(is_socket_cut(fd));
+    close(fd);
+    assert_serving();
+}
+END_TEST
+
+START_TEST(client_that_does_not_speak_tls_is_cut)
+{
+    int fd;
+
+    rig_start(&rig);
+    fd = client_tcp(&rig);
+    ck_assert_int_eq(write(fd, "GET / HTTP/1.1\r\n\r\n", 18), 18);
+    (void)!is_socket_cut(fd); /* an alert may come first */
+    close(fd);
+    assert_serving();
+}
+END_TEST
+
+/* A handshake, and then these bytes instead of HTTP/2's preface. */
+static void connect_and_write(struct client *client, struct bytes bytes)
+{
+    struct client_options options = { 0 };
+
+    authority_issue(&rig.authority, "somebody", ISSUE_CLIENT, &options.key, &options.certificate);
+    ck_assert(client_handshake(client, &rig, &options));
+    if (bytes.len)
+        client_write_raw(client, bytes);
+    EVP_PKEY_free(options.key);
+    X509_free(options.certificate);
+}
+
+#define PREFACE        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#define EMPTY_SETTINGS "\0\0\0\4\0\0\0\0\0"
+
+START_TEST(client_that_shakes_hands_and_says_nothing_is_cut)
+{
+    struct client client;
+
+    rig_start(&rig);
+    connect_and_write(&client, BYTES_NONE);
+    ck_assert(client_is_cut_within(&client, 3000));
+    client_close(&client);
+}
+END_TEST
+
+START_TEST(bad_frames_cost_their_connection)
+{
+    static const struct {
+        const char *what;
+        struct bytes bytes;
+    } cases[] = {
+#define CASE(what, text)                                                                                     \
+    {                                                                                                        \
+        what,                                                                                                \
+        {                                                                                                    \
+            (const uint8_t *)(text), sizeof(text) - 1                                                        \
+        }                                                                                                    \
+    }
+        CASE("not HTTP/2", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+        CASE("no SETTINGS first", PREFACE "\0\0\10\6\0\0\0\0\0"
+                                          "12345678"),
+        CASE("SETTINGS of a strange length", PREFACE "\0\0\1\4\0\0\0\0\0"
+                                                     "x"),
+        CASE("frame larger than allowed", PREFACE EMPTY_SETTINGS "\377\377\377\0\0\0\0\0\1"
+                                                                 "x"),
+        CASE("DATA on stream 0", PREFACE EMPTY_SETTINGS "\0\0\1\0\0\0\0\0\0"
+                                                        "x"),
+        CASE("CONTINUATION of nothing", PREFACE EMPTY_SETTINGS "\0\0\1\11\4\0\0\0\1"
+                                                               "x"),
+        CASE("header block that is none", PREFACE EMPTY_SETTINGS "\0\0\4\1\5\0\0\0\1"
+                                                                 "\377\377\377\377"),
+        CASE("even stream", PREFACE EMPTY_SETTINGS "\0\0\1\1\5\0\0\0\2"
+                                                   "\202"),
+#undef CASE
+    };
+
+    rig_start(&rig);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct client client;
+
+        connect_and_write(&client, cases[i].bytes);
+        ck_assert_msg(client_is_cut_within(&client, 3000), "%s was not cut", cases[i].what);
+        client_close(&client);
+    }
+    assert_serving();
+}
+END_TEST
+
+START_TEST(half_a_header_block_is_cut)
+{
+    static const char half[] = PREFACE EMPTY_SETTINGS "\0\0\1\1\0\0\0\0\1"
+                                                      "\203"; /* no END_HEADERS */
+    struct client client;
+
+    rig_start(&rig);
+    connect_and_write(&client, BYTES(half, sizeof(half) - 1));
+    ck_assert(client_is_cut_within(&client, 3000));
+    client_close(&client);
+    assert_serving();
+}
+END_TEST
+
+START_TEST(half_a_message_is_refused_in_time_and_costs_its_connection)
+{
+    static const uint8_t half[] = { 0, 0, 0, 0, 8, 10 };
+    const struct result *result;
+    struct client client;
+
+    rig_start(&rig);
+    client_connect(&client, &rig);
+    result = client_ask(&client, &(struct ask){ .path = "/privyseal.v1.Tokens/GetToken",
+                                                .body = BYTES_OF_ARRAY(half),
+                                                .is_unfinished = true });
+    ck_assert_int_eq(result->grpc_status, (int)reason_row(REASON_DEADLINE)->status);
+    ck_assert(client_is_cut_within(&client, 2000));
+    client_close(&client);
+    assert_serving();
+}
+END_TEST
+
+START_TEST(too_many_header_bytes_cost_the_connection)
+{
+    static char path[12000];
+    struct client client;
+
+    rig_start(&rig);
+    memset(path, 'x', sizeof(path) - 1);
+    path[0] = '/';
+    client_connect(&client, &rig);
+    client_ask(&client, &(struct ask){ .path = path });
+    ck_assert(client_is_cut_within(&client, 2000));
+    ck_assert_uint_eq(client.goaway_error, NGHTTP2_ENHANCE_YOUR_CALM);
+    client_close(&client);
+    assert_serving();
+}
+END_TEST
+
+START_TEST(client_that_does_not_read_its_answers_is_cut)
+{
+    int32_t stream;
+    struct client client;
+    char data[4096];
+
+    rig_start(&rig);
+    client_connect(&client, &rig);
+    stream =
+        client_send_order(&client, "big", NULL); /* a megabyte, and a window of 64 KiB that nobody opens */
+    ck_assert_int_eq(stream, 1);
+    usleep(1500000);
+    while (SSL_read(client.ssl, data, sizeof(data)) > 0)
+        ;
+    ck_assert_int_ne(SSL_get_error(client.ssl, -1),
+                     SSL_ERROR_WANT_READ); /* the end, not our own patience's */
+    client_close(&client);
+    assert_serving();
+}
+END_TEST
+
+START_TEST(ping_flood_is_cut)
+{
+    static const char ping[] = "\0\0\10\6\0\0\0\0\0"
+                               "12345678";
+    struct client client;
+
+    rig_start(&rig);
+    client_connect(&client, &rig);
+    for (size_t i = 0; i < 200000 && SSL_write(client.ssl, ping, sizeof(ping) - 1) > 0; i++)
+        ; /* its answers are never read, so they pile up at the front until it has enough */
+    client_close(&client);
+    assert_serving();
+}
+END_TEST
+
+START_TEST(reset_flood_is_cut)
+{
+    struct client client;
+    bool is_cut = false;
+
+    rig_start(&rig);
+    client_connect(&client, &rig);
+    for (unsigned i = 0; i < 3000 && !is_cut; i++) {
+        uint8_t rst[] = { 0, 0, 4, 3, 0, 0, 0, 0, 0, 0, 0, 0, 8 };
+        uint8_t headers[] = { 0, 0, 1, 1, 5, 0, 0, 0, 0, 0x83 };
+        uint32_t stream = 2 * i + 1;
+
+        headers[7] = rst[7] = (uint8_t)(stream >> 8);
+        headers[8] = rst[8] = (uint8_t)stream;
+        is_cut = SSL_write(client.ssl, headers, sizeof(headers)) <= 0 ||
+                 SSL_write(client.ssl, rst, sizeof(rst)) <= 0;
+    }
+    ck_assert(client_is_cut_within(&client, 3000));
+    client_close(&client);
+    assert_serving();
+}
+END_TEST
+
+/* ------------------------------------------------------------------------------------------------ too much */
+
+START_TEST(idle_connection_is_taken_leave_of)
+{
+    struct client client;
+
+    rig.config.idle_ms = 300;
+    rig_start(&rig);
+    client_connect(&client, &rig);
+    ck_assert_int_eq(client_order(&client, "echo")->grpc_status, GRPC_OK);
+    ck_assert(client_is_cut_within(&client, 3000));
+    ck_assert(client.has_goaway);
+    ck_assert_uint_eq(client.goaway_error, NGHTTP2_NO_ERROR);
+    client_close(&client);
+}
+END_TEST
+
+START_TEST(connections_beyond_the_limit_are_refused)
+{
+    struct client first, second;
+    int third;
+
+    rig.config.max_connections = 2;
+    rig_start(&rig);
+    client_connect(&first, &rig);
+    client_connect(&second, &rig);
+    third = client_tcp(&rig);
+    ck_assert(is_socket_cut(third));
+    close(third);
+    client_close(&first);
+    usleep(100000);
+    client_connect(&first, &rig);
+    ck_assert_int_eq(client_order(&first, "echo")->grpc_status, GRPC_OK);
+    client_close(&first);
+    client_close(&second);
+}
+END_TEST
+
+START_TEST(connections_of_one_address_beyond_its_limit_are_refused)
+{
+    struct client first;
+    int second;
+
+    rig.config.max_connections_per_address = 1;
+    rig_start(&rig);
+    client_connect(&first, &rig);
+    second = client_tcp(&rig);
+    ck_assert(is_socket_cut(second));
+    close(second);
+    client_close(&first);
+    usleep(100000);
+    assert_serving();
+}
+END_TEST
+
+START_TEST(certificate_beyond_its_rate_is_told_so_and_others_are_not)
+{
+    struct client client;
+    unsigned served = 0;
+
+    rig.config.rate = 5;
+    rig_start(&rig);
+    client_connect(&client, &rig);
+    for (unsigned i = 0; i < 30; i++)
+        served += client_order(&client, "echo")->grpc_status == GRPC_OK;
+    ck_assert_uint_ge(served, 10);
+    ck_assert_uint_lt(served, 20);
+    ck_assert_int_eq(client_order(&client, "echo")->grpc_status, (int)reason_row(REASON_BUSY)->status);
+    assert_serving();
+    client_close(&client);
+}
+END_TEST
+
+SUITE_WITH_FIXTURE("front: clients", setup, teardown, client_of_our_authority_is_let_in,
+                   client_without_certificate_is_refused, client_of_another_authority_is_refused,
+                   client_with_an_expired_certificate_is_refused, client_with_a_server_certificate_is_refused,
+                   client_with_tls_1_2_is_refused, client_that_does_not_ask_for_http2_is_refused,
+                   returning_client_resumes_and_is_still_known_by_its_certificate,
+                   client_that_says_nothing_is_cut, client_that_does_not_speak_tls_is_cut,
+                   client_that_shakes_hands_and_says_nothing_is_cut, bad_frames_cost_their_connection,
+                   half_a_header_block_is_cut, half_a_message_is_refused_in_time_and_costs_its_connection,
+                   too_many_header_bytes_cost_the_connection, client_that_does_not_read_its_answers_is_cut,
+                   ping_flood_is_cut, reset_flood_is_cut, idle_connection_is_taken_leave_of,
+                   connections_beyond_the_limit_are_refused,
+                   connections_of_one_address_beyond_its_limit_are_refused,
+                   certificate_beyond_its_rate_is_told_so_and_others_are_not);
