@@ -321,6 +321,8 @@ static void set_endpoints(struct config_parse *parse, const struct config_key *k
     while ((word = strsep(&rest, " \t"))) {
         if (!*word)
             continue;
+        if (*word == ';') /* inih leaves the comments of indented lines to us */
+            break;
         if (!is_endpoint(word) || deployment->endpoint_count == CONFIG_ENDPOINTS_MAX) {
             expected(parse, key);
             return;
