@@ -201,7 +201,7 @@ END_TEST
 START_TEST(rubbish_without_lines_is_noticed)
 {
     audit_close(TAKE(log_.audit));
-    for (int i = 0; i < 1000; i++)
+    for (int i = 0; i < 10000; i++)
         log_write(&log_, O_APPEND, "rubbish ");
     ck_assert_int_eq(log_try_open(&log_), -EUCLEAN);
 }
