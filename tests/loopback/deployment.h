@@ -75,3 +75,5 @@ CK_RV deployment_operate(const struct person *person, enum method_id method, con
 unsigned deployment_records(const char *text);
 /* Moves the clock of every program part on by @ms. */
 void deployment_wait(int64_t ms);
+/* Back to the present: Check, which times a case with the same clock, does not take more than an hour. */
+void deployment_wait_no_more(void);
