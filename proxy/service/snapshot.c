@@ -17,7 +17,7 @@ static int compare_keys(const void *a, const void *b)
 
     if (left->created_ms != right->created_ms)
         return left->created_ms < right->created_ms ? -1 : 1;
-    return memcmp(left->name, right->name, KEY_NAME_LEN);
+    return left->id < right->id ? -1 : left->id > right->id;
 }
 
 void contents_clear(struct contents *contents)

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A user whose keys live in an HSM partition of its own, at the one signer that holds it. */
+#include <string.h>
+
+#include "proto/mechanism.h"
+#include "proto/public_key.h"
+#include "tests/loopback/capture.h"
+#include "tests/support/suite.h"
+
+#ifndef CKK_EC_EDWARDS
+#define CKK_EC_EDWARDS 0x00000040UL /* PKCS#11 v3.0 6.3.5 */
+#endif
+#ifndef CKM_EDDSA
+#define CKM_EDDSA 0x00001057UL
+#endif
+
+static struct captures captures;
+static struct remote *remote;
+static struct remote_token *token;
+static struct remote_error error;
+
+static void setup(void)
+{
+    deployment_setup();
+    remote = deployment_remote(&deployment.alice);
+    token = deployment_token(remote, PRIVYSEAL__V1__CUSTODY__CUSTODY_PARTITION);
+}
+
+static void teardown(void)
+{
+    deployment_hook(NULL);
+    captures_clear(&captures);
+    remote_token_free(token);
+    remote_free(remote);
+    deployment_teardown();
+}
+
+static void log_in(struct bytes pin)
+{
+    CK_RV rv = remote_token_login(token, pin, &error);
+
+    ck_assert_msg(rv == CKR_OK, "login: %s", error.detail);
+}
+
+static CK_RV sign(const uint8_t name[KEY_NAME_LEN], CK_MECHANISM_TYPE raw, struct bytes data,
+                  struct buffer *signature)
+{
+    const struct remote_sign request = { .key_name = BYTES(name, KEY_NAME_LEN), .raw = raw, .data = data };
+
+    return remote_token_sign(token, &request, signature, &error);
+}
+
+static void sign_and_verify(CK_KEY_TYPE type, unsigned bits, CK_MECHANISM_TYPE raw)
+{
+    CLEANUP(buffer_clear) struct buffer signature = { 0 };
+    CLEANUP(public_key_free) struct public_key *key = NULL;
+    const uint8_t data[HASH_LEN] = { 42 };
+    struct remote_snapshot *snapshot = NULL;
+    const Privyseal__V1__KeyInfo *info;
+    uint8_t name[KEY_NAME_LEN];
+    CK_RV rv = remote_token_generate(token, type, bits, "", name, &error);
+
+    ck_assert_msg(rv == CKR_OK, "generate %u: %s", bits, error.detail);
+    rv = sign(name, raw, BYTES_OF_ARRAY(data), &signature);
+    ck_assert_msg(rv == CKR_OK, "sign: %s", error.detail);
+    ck_assert_uint_eq(remote_token_snapshot(token, 0, &snapshot, &error), CKR_OK);
+    info = snapshot->content->key[snapshot->content->n_key - 1];
+    ck_assert_uint_eq(public_key_of_spki(NULL, BYTES(info->public_key.data, info->public_key.len), &key),
+                      CKR_OK);
+    ck_assert_uint_eq(public_key_verify(NULL, key, raw, NULL, BYTES_OF_ARRAY(data), buffer_bytes(&signature)),
+                      CKR_OK);
+    remote_snapshot_unref(snapshot);
+}
+
+START_TEST(partition_signs_with_every_type_of_key)
+{
+    log_in(PIN);
+    sign_and_verify(CKK_EC, 256, CKM_ECDSA);
+    sign_and_verify(CKK_EC_EDWARDS, 255, CKM_EDDSA);
+    sign_and_verify(CKK_RSA, 2048, CKM_RSA_PKCS);
+}
+END_TEST
+
+START_TEST(partition_is_served_at_its_home_only)
+{
+    struct front_hook keep = capture_hook(&captures);
+
+    deployment_hook(&keep);
+    log_in(PIN);
+    ck_assert_uint_eq(leases_count(deployment.service[SIGNER_WRAPPED].leases), 0);
+    ck_assert_uint_eq(leases_count(deployment.service[SIGNER_HOME].leases), 1);
+    /* The challenge came from the home already, so the login went there without a detour. */
+    ck_assert_int_eq(method_route(method_by_id(METHOD_Unlock),
+                                  buffer_bytes(&captures_last(&captures, METHOD_Unlock)->request)),
+                     SIGNER_HOME);
+}
+END_TEST
+
+START_TEST(changed_pin_opens_the_partition_and_the_old_one_does_not)
+{
+    CLEANUP(buffer_clear) struct buffer signature = { 0 };
+    const uint8_t digest[HASH_LEN] = { 1 };
+    uint8_t name[KEY_NAME_LEN];
+
+    log_in(PIN);
+    ck_assert_uint_eq(remote_token_generate(token, CKK_EC, 256, "", name, &error), CKR_OK);
+    ck_assert_uint_eq(remote_token_change_pin(token, PIN, OTHER_PIN, &error), CKR_OK);
+    remote_token_logout(token);
+    deployment_wait(10000);
+    ck_assert_uint_eq(remote_token_login(token, PIN, &error), CKR_PIN_INCORRECT);
+    log_in(OTHER_PIN);
+    ck_assert_uint_eq(sign(name, CKM_ECDSA, BYTES_OF_ARRAY(digest), &signature), CKR_OK);
+}
+END_TEST
+
+START_TEST(wrong_pin_does_not_ride_on_an_open_login)
+{
+    struct remote_token *second = NULL;
+
+    log_in(PIN);
+    ck_assert_int_eq(remote_token_new(remote, "alice", &second), 0);
+    ck_assert_uint_eq(remote_token_login(second, WRONG_PIN, &error), CKR_PIN_INCORRECT);
+    ck_assert_uint_eq(remote_token_login(second, PIN, &error), CKR_OK);
+    remote_token_free(second);
+}
+END_TEST
+
+START_TEST(wrapped_token_refuses_a_key_its_custody_cannot_hold)
+{
+    struct remote *remote_of_bob = deployment_remote(&deployment.mallory);
+    struct remote_token *bob = NULL;
+    uint8_t code[ACTIVATION_CODE_LEN], name[KEY_NAME_LEN];
+
+    deployment_add_user("bob", &deployment.mallory, PRIVYSEAL__V1__CUSTODY__CUSTODY_WRAPPED, code);
+    ck_assert_int_eq(remote_token_new(remote_of_bob, "bob", &bob), 0);
+    ck_assert_uint_eq(remote_token_set_pin(bob, BYTES_OF_ARRAY(code), PIN, &error), CKR_OK);
+    ck_assert_uint_eq(remote_token_login(bob, PIN, &error), CKR_OK);
+    ck_assert_uint_eq(remote_token_generate(bob, CKK_EC_EDWARDS, 255, "", name, &error),
+                      CKR_KEY_TYPE_INCONSISTENT);
+    remote_token_free(bob);
+    remote_free(remote_of_bob);
+}
+END_TEST
+
+SUITE_WITH_FIXTURE("loopback partition", setup, teardown, partition_signs_with_every_type_of_key,
+                   partition_is_served_at_its_home_only,
+                   changed_pin_opens_the_partition_and_the_old_one_does_not,
+                   wrong_pin_does_not_ride_on_an_open_login,
+                   wrapped_token_refuses_a_key_its_custody_cannot_hold);
