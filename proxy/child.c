@@ -146,8 +146,9 @@ static int drop_root(const struct start *start)
 static int lock_down(const struct start *start)
 {
     umask(077);
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_DUMPABLE, 0) ||
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    /* ps -o comm, pgrep -x: "front", "signer 0". */
+    if (prctl(PR_SET_NAME, start->plan->speaker) || prctl(PR_SET_PDEATHSIG, SIGKILL) ||
+        prctl(PR_SET_DUMPABLE, 0) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return -errno;
     return getppid() == start->supervisor ? 0 : -ESRCH; /* it died before it was watched */
 }

@@ -38,8 +38,9 @@ report() { # ok|not-ok NAME [OUTPUT-FILE]
     else
         failures=$((failures + 1))
         printf 'not ok %d - %s\n' "$tests" "$2"
-        [[ -s ${3-} ]] && sed 's/^/# /' "$3" | tail -n 25
+        [[ ! -s ${3-} ]] || sed 's/^/# /' "$3" | tail -n 25
     fi
+    return 0
 }
 
 check() {
@@ -86,7 +87,7 @@ set_config() {
 }
 
 start() {
-    "$privyseald" --config "$server/privyseald.conf" --pid-file "$server/pid" >>"$server/log" 2>&1 </dev/null &
+    "$privyseald" --foreground --config "$server/privyseald.conf" >>"$server/log" 2>&1 </dev/null &
     daemon=$!
     for _ in {1..200}; do
         as operator status >/dev/null 2>&1 && return 0
@@ -169,4 +170,4 @@ key() {
 }
 
 # The processes of the daemon by what they are: "front", "signer 0" ...
-child() { pgrep -P "$daemon" -f "^privyseald: $1"; }
+child() { pgrep -P "$daemon" -f "$server" | while read -r pid; do [[ $(cat "/proc/$pid/comm") == "$1"* ]] && echo "$pid"; done; }

@@ -133,7 +133,7 @@ static void start_front(struct rig *rig)
     ck_assert_int_ge(rig->front, 0);
     if (rig->front == 0) {
         close(pair[0]);
-        log_open("front", LOG_LEVEL_ERROR);
+        log_open("front", getenv("PRIVYSEAL_TEST_VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
         exit(front_main(&rig->config, pair[1]));
     }
     close(pair[1]);

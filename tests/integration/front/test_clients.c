@@ -99,30 +99,17 @@ START_TEST(client_that_does_not_ask_for_http2_is_refused)
 }
 END_TEST
 
-static SSL_SESSION *last_ticket;
-
-static int keep_ticket(SSL *ssl, SSL_SESSION *session)
-{
-    (void)ssl;
-    SSL_SESSION_free(last_ticket);
-    last_ticket = session;
-    return 1;
-}
-
-/* A connection with @options, a call on it, and the ticket it was given. */
-static bool call_and_keep_ticket(const struct client_options *options)
+/* A connection with @options and a call on it. Was it resumed? @ret: the ticket it was given. */
+static bool call_and_keep_ticket(const struct client_options *options, SSL_SESSION **ret)
 {
     struct client client;
     bool is_resumed;
 
     ck_assert(client_handshake(&client, &rig, options));
-    SSL_CTX_set_session_cache_mode(client.tls, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-    SSL_CTX_sess_set_new_cb(client.tls, keep_ticket);
     is_resumed = SSL_session_reused(client.ssl);
     client_speak(&client);
     ck_assert_int_eq(client_order(&client, "echo")->grpc_status, GRPC_OK);
-    SSL_SESSION_free(last_ticket);
-    last_ticket = SSL_get1_session(client.ssl);
+    *ret = SSL_get1_session(client.ssl);
     client_close(&client);
     return is_resumed;
 }
@@ -130,18 +117,20 @@ static bool call_and_keep_ticket(const struct client_options *options)
 START_TEST(returning_client_resumes_and_is_still_known_by_its_certificate)
 {
     struct client_options options = { 0 };
+    SSL_SESSION *another;
 
     rig_start(&rig);
     authority_issue(&rig.authority, "somebody", ISSUE_CLIENT, &options.key, &options.certificate);
-    ck_assert(!call_and_keep_ticket(&options));
-    options.ticket = last_ticket;
-    SSL_SESSION_up_ref(options.ticket);
-    ck_assert(call_and_keep_ticket(&options)); /* "echo" answers with the hash of the certificate */
+    ck_assert(!call_and_keep_ticket(&options, &options.ticket));
+    ck_assert(SSL_SESSION_is_resumable(options.ticket));
+    ck_assert(call_and_keep_ticket(&options, &another)); /* "echo" is answered: it is known who asks */
     rig_reload(&rig);
     usleep(200000);
-    ck_assert(!call_and_keep_ticket(&options)); /* new material, new ticket keys: the CA may be another */
+    SSL_SESSION_free(another);
+    ck_assert(
+        !call_and_keep_ticket(&options, &another)); /* new material, new ticket keys: the CA may be another */
+    SSL_SESSION_free(another);
     SSL_SESSION_free(options.ticket);
-    SSL_SESSION_free(last_ticket);
     EVP_PKEY_free(options.key);
     X509_free(options.certificate);
 }
@@ -336,23 +325,34 @@ START_TEST(ping_flood_is_cut)
 }
 END_TEST
 
+/* A whole request for ListTokens, without its message, and at once its withdrawal ("rapid reset", CVE-2023-44487). */
+static bool request_and_reset(struct client *client, uint32_t stream)
+{
+    /* HPACK: :method POST, :scheme https, :path, :authority x, content-type application/grpc */
+    static const char block[] = "\x83\x87\x04\x1f/privyseal.v1.Tokens/ListTokens\x01\x01x\x0f\x10\x10"
+                                "application/grpc";
+    CLEANUP(buffer_clear) struct buffer frames = { 0 };
+
+    buffer_append_u32(&frames, (sizeof(block) - 1) << 8 | NGHTTP2_HEADERS);
+    buffer_append_u8(&frames, NGHTTP2_FLAG_END_HEADERS);
+    buffer_append_u32(&frames, stream);
+    buffer_append(&frames, BYTES(block, sizeof(block) - 1));
+    buffer_append_u32(&frames, 4 << 8 | NGHTTP2_RST_STREAM);
+    buffer_append_u8(&frames, 0);
+    buffer_append_u32(&frames, stream);
+    buffer_append_u32(&frames, NGHTTP2_CANCEL);
+    return SSL_write(client->ssl, frames.data, (int)frames.len) > 0;
+}
+
 START_TEST(reset_flood_is_cut)
 {
     struct client client;
-    bool is_cut = false;
+    uint32_t stream = 1;
 
     rig_start(&rig);
-    client_connect(&client, &rig);
-    for (unsigned i = 0; i < 3000 && !is_cut; i++) {
-        uint8_t rst[] = { 0, 0, 4, 3, 0, 0, 0, 0, 0, 0, 0, 0, 8 };
-        uint8_t headers[] = { 0, 0, 1, 1, 5, 0, 0, 0, 0, 0x83 };
-        uint32_t stream = 2 * i + 1;
-
-        headers[7] = rst[7] = (uint8_t)(stream >> 8);
-        headers[8] = rst[8] = (uint8_t)stream;
-        is_cut = SSL_write(client.ssl, headers, sizeof(headers)) <= 0 ||
-                 SSL_write(client.ssl, rst, sizeof(rst)) <= 0;
-    }
+    connect_and_write(&client, BYTES(PREFACE EMPTY_SETTINGS, sizeof(PREFACE EMPTY_SETTINGS) - 1));
+    while (stream < 6000 && request_and_reset(&client, stream))
+        stream += 2;
     ck_assert(client_is_cut_within(&client, 3000));
     client_close(&client);
     assert_serving();
