@@ -16,6 +16,7 @@
 
 #include <ini.h>
 
+#include "include/spelling.h"
 #include "include/table.h"
 #include "proto/limits.h"
 #include "proto/name.h"
@@ -147,31 +148,6 @@ static int refuse(struct loader *loader, int error, unsigned line, const char *f
     return error;
 }
 
-/* Changes of one character (Levenshtein) between two words, at most @most: more is reported as @most + 1. */
-static unsigned word_distance(const char *a, const char *b, unsigned most)
-{
-    unsigned row[64];
-    size_t b_len = strlen(b);
-
-    if (b_len >= ARRAY_SIZE(row))
-        return most + 1;
-    for (unsigned j = 0; j <= b_len; j++)
-        row[j] = j;
-    for (unsigned i = 1; a[i - 1]; i++) {
-        unsigned diagonal = row[0];
-
-        row[0] = i;
-        for (unsigned j = 1; j <= b_len; j++) {
-            unsigned change = diagonal + (a[i - 1] != b[j - 1]);
-            unsigned drop = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-
-            diagonal = row[j];
-            row[j] = change < drop ? change : drop;
-        }
-    }
-    return row[b_len] > most ? most + 1 : row[b_len];
-}
-
 #define TYPO_MAX 2 /* changes; beyond, a suggestion would be a guess */
 
 /* The key most like @name, in @section if it is as near there as elsewhere; NULL: none is near. */
@@ -181,10 +157,13 @@ static const struct key *nearest_key(const char *section, const char *name)
     unsigned least = 2 * TYPO_MAX + 2; /* distances doubled, plus one outside the section */
 
     for (EACH_ROW(key, keys)) {
-        unsigned distance = word_distance(name, key->name, TYPO_MAX);
-        unsigned weight = 2 * distance + (strcmp(key->section, section) != 0);
+        unsigned distance = spelling_distance(name, key->name);
+        unsigned weight;
 
-        if (distance > TYPO_MAX || weight >= least)
+        if (distance > TYPO_MAX)
+            continue;
+        weight = 2 * distance + (strcmp(key->section, section) != 0);
+        if (weight >= least)
             continue;
         least = weight;
         nearest = key;
@@ -209,7 +188,7 @@ static int refuse_section(struct loader *loader, const char *section, const char
     if (!*section)
         return refuse(loader, -EINVAL, loader->line, "\"%s\" stands before the first [section]", name);
     for (EACH_ROW(key, keys))
-        if (word_distance(section, key->section, TYPO_MAX) <= TYPO_MAX)
+        if (spelling_distance(section, key->section) <= TYPO_MAX)
             return refuse(loader, -EINVAL, loader->line, "unknown section [%s]; did you mean [%s]?", section,
                           key->section);
     return refuse(loader, -EINVAL, loader->line, "unknown section [%s]", section);
@@ -394,7 +373,10 @@ static int on_line(void *arg, const char *section, const char *name, const char 
     return set_key(loader, key, value) == 0;
 }
 
-/* inih's reader. A line that does not fit would be split unnoticed; a NUL would hide the rest of one. */
+/*
+ * inih's reader. A line that does not fit would be split unnoticed; a NUL would hide the rest of one. Indentation goes:
+ * to inih an indented line continues the value above it.
+ */
 static char *read_line(char *text, int room, void *stream)
 {
     struct loader *loader = stream;
@@ -404,8 +386,12 @@ static char *read_line(char *text, int room, void *stream)
         return NULL;
     loader->line++;
     len = strlen(text);
-    if ((len && text[len - 1] == '\n') || (feof(loader->file) && len + 1 < (size_t)room))
+    if ((len && text[len - 1] == '\n') || (feof(loader->file) && len + 1 < (size_t)room)) {
+        size_t indent = strspn(text, " \t");
+
+        memmove(text, text + indent, len + 1 - indent);
         return text;
+    }
     if (len + 1 < (size_t)room)
         (void)refuse(loader, -EINVAL, loader->line, "this is not a text file");
     else

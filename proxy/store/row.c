@@ -16,19 +16,22 @@
 
 /* ------------------------------------------------------------------------------------------ fields to values */
 
-static int64_t integer_of(const struct field *field, const void *member)
+static struct value value_of_number(const struct field *field, const void *member)
 {
+    const bool *flag = member;
+    const int *number = member;
+    const uint32_t *u32 = member;
+    const int64_t *i64 = member; /* and the bits of a uint64_t */
+
     switch (field->kind) {
     case FIELD_BOOL:
-        return *(const bool *)member;
+        return value_integer(*flag);
     case FIELD_INT:
-        return *(const int *)member;
+        return value_integer(*number);
     case FIELD_U32:
-        return *(const uint32_t *)member;
-    case FIELD_I64:
-        return *(const int64_t *)member;
+        return value_integer(*u32);
     default:
-        return (int64_t) * (const uint64_t *)member;
+        return value_integer(*i64);
     }
 }
 
@@ -42,7 +45,7 @@ static struct value value_of(const struct field *field, const void *member)
     case FIELD_BUFFER:
         return value_blob(buffer_bytes(member));
     default:
-        return value_integer(integer_of(field, member));
+        return value_of_number(field, member);
     }
 }
 
