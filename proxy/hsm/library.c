@@ -49,7 +49,8 @@ static CK_RV load(struct library *library, const char *path)
     CK_C_GetFunctionList get_function_list;
     void *symbol;
 
-    library->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    /* Never unmapped: such a library may leave threads and exit handlers behind, which would run into nothing. */
+    library->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!library->handle)
         return CKR_DEVICE_ERROR;
     symbol = dlsym(library->handle, "C_GetFunctionList");

@@ -9,6 +9,14 @@
 
 struct softhsm_fixture fixture;
 
+__attribute__((weak)) void __lsan_disable(void);
+
+void softhsm_allow_leaks(void)
+{
+    if (__lsan_disable)
+        __lsan_disable();
+}
+
 static void write_conf(const char *path)
 {
     FILE *file = fopen(path, "we");
