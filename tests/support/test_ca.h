@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_ca.h - keys and certificates made on the spot, good ones and bad ones. */
+/* test_ca.h - keys and certificates made on the spot, good ones and bad ones; for tests, and whatever else aborts. */
 #pragma once
 
-#include <check.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TEST_DAY 86400L
@@ -22,12 +22,18 @@ struct test_certificate {
     long from, to;     /* both 0: from yesterday until tomorrow */
 };
 
+static inline void test_require(bool is_done)
+{
+    if (!is_done)
+        abort();
+}
+
 static inline EVP_PKEY *test_key(const char *type)
 {
     EVP_PKEY *key = strcmp(type, "EC") == 0 ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256")
                                             : EVP_PKEY_Q_keygen(NULL, NULL, type);
 
-    ck_assert_ptr_nonnull(key);
+    test_require(key != NULL);
     return key;
 }
 
@@ -35,8 +41,8 @@ static inline void test_extension(X509 *certificate, int nid, const char *value)
 {
     X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
 
-    ck_assert_ptr_nonnull(extension);
-    ck_assert_int_eq(X509_add_ext(certificate, extension, -1), 1);
+    test_require(extension != NULL);
+    test_require(X509_add_ext(certificate, extension, -1) == 1);
     X509_EXTENSION_free(extension);
 }
 
@@ -59,7 +65,7 @@ static inline X509 *test_certificate(const struct test_certificate *wanted)
     test_extension(certificate, NID_basic_constraints, wanted->is_ca ? "critical,CA:TRUE" : "CA:FALSE");
     if (wanted->usage)
         test_extension(certificate, NID_ext_key_usage, wanted->usage);
-    ck_assert_int_gt(X509_sign(certificate, issuer_key, EVP_sha256()), 0);
+    test_require(X509_sign(certificate, issuer_key, EVP_sha256()) > 0);
     return certificate;
 }
 
@@ -71,7 +77,7 @@ static inline STACK_OF(X509) *test_chain(X509 *leaf, X509 *second, X509 *third)
 
     for (size_t i = 0; i < 3 && certificates[i]; i++) {
         X509_up_ref(certificates[i]);
-        ck_assert_int_gt(sk_X509_push(chain, certificates[i]), 0);
+        test_require(sk_X509_push(chain, certificates[i]) > 0);
     }
     return chain;
 }

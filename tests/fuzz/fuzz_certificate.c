@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fuzz_certificate.c - a certificate from the wire, believed by nobody. */
+#include "proto/certificate.h"
+
+#include <errno.h>
+
+#include "include/table.h"
+#include "tests/fuzz/fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const enum certificate_use uses[] = { CERTIFICATE_CLIENT, CERTIFICATE_SERVER, CERTIFICATE_SEAL };
+    const struct bytes der = BYTES(data, size);
+    CLEANUP(certificate_free_stack) STACK_OF(X509) *chain = NULL;
+    CLEANUP(X509_STORE_free) X509_STORE *trust = X509_STORE_new();
+    uint8_t hash[HASH_LEN];
+
+    if (!trust || certificate_parse_chain(NULL, &der, 1, &chain) < 0)
+        return 0;
+    fuzz_require(certificate_hash(NULL, sk_X509_value(chain, 0), hash) == 0);
+    /* Whatever it says of itself: nothing is trusted here. */
+    for (size_t i = 0; i < ARRAY_SIZE(uses); i++) {
+        const char *why = NULL;
+
+        fuzz_require(certificate_check(NULL, chain, trust, uses[i], 0, &why) == -EACCES && why);
+    }
+    return 0;
+}
