@@ -274,6 +274,14 @@ bool slot_is_logged_in(struct slot *slot)
     return token && remote_token_is_logged_in(token);
 }
 
+/* Whether what is at hand warns of the PIN: a right one then makes it wrong. */
+static bool warns_of_pin(struct slot *slot)
+{
+    CLEANUP(object_set_unref) struct object_set *set = slot_known_objects(slot);
+
+    return set && object_set_snapshot(set)->pin_state != PRIVYSEAL__V1__PIN_STATE__PIN_STATE_OK;
+}
+
 CK_RV slot_login(struct slot *slot, struct bytes pin, struct remote_error *error)
 {
     struct remote_token *token;
@@ -281,7 +289,7 @@ CK_RV slot_login(struct slot *slot, struct bytes pin, struct remote_error *error
 
     if (rv == CKR_OK)
         rv = remote_token_login(token, pin, error);
-    if (rv != CKR_USER_ALREADY_LOGGED_IN)
+    if (rv == CKR_OK ? warns_of_pin(slot) : rv != CKR_USER_ALREADY_LOGGED_IN)
         atomic_store(&slot->is_stale, true);
     /* A PIN of an impossible length is a wrong one: C_Login has no other word for it. v3.1 5.6.8 (C_Login). */
     if (rv == CKR_PIN_LEN_RANGE)

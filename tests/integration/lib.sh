@@ -11,6 +11,7 @@
 set -uo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${PRIVYSEAL_BUILD:-$repository/build}
+PRIVYSEAL_BUILD_ASAN=${PRIVYSEAL_BUILD_ASAN:-$repository/build-asan} # our own clients
 module=$build/module/privyseal-pkcs11.so
 privyseal=$build/cli/privyseal
 privyseald=$build/proxy/privyseald
