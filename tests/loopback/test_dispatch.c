@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The dispatcher by itself: envelopes that no front should send, answers that were lost, records that cannot be kept. */
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "include/table.h"
+#include "proto/pack.h"
+#include "proxy/signer/dispatch.h"
+#include "tests/loopback/raw_client.h"
+#include "tests/support/suite.h"
+
+static struct raw_client client;
+
+static void setup(void)
+{
+    deployment_setup();
+    raw_start(&client);
+}
+
+static void teardown(void)
+{
+    raw_clear(&client);
+    deployment_teardown();
+}
+
+static Privyseal__V1__EnvelopeReply *send_bytes(struct bytes envelope)
+{
+    CLEANUP(buffer_clear) struct buffer reply = { 0 };
+    Privyseal__V1__EnvelopeReply *opened;
+
+    dispatch(&deployment.service[SIGNER_WRAPPED], envelope, &reply);
+    ck_assert(!reply.failed);
+    opened = privyseal__v1__envelope_reply__unpack(NULL, reply.len, reply.data);
+    ck_assert_ptr_nonnull(opened);
+    return opened;
+}
+
+static uint32_t status_of(const Privyseal__V1__Envelope *envelope)
+{
+    CLEANUP(buffer_clear) struct buffer packed = { 0 };
+    Privyseal__V1__EnvelopeReply *reply;
+    uint32_t status;
+
+    ck_assert_int_eq(pack_append(&envelope->base, &packed), 0);
+    reply = send_bytes(buffer_bytes(&packed));
+    ck_assert_uint_eq(reply->id, envelope->id);
+    status = reply->grpc_status;
+    privyseal__v1__envelope_reply__free_unpacked(reply, NULL);
+    return status;
+}
+
+/* A ListTokens that would be answered. */
+static Privyseal__V1__Envelope good_envelope(void)
+{
+    Privyseal__V1__Envelope envelope = PRIVYSEAL__V1__ENVELOPE__INIT;
+
+    envelope.id = UINT64_MAX;
+    envelope.method = METHOD_ListTokens;
+    envelope.request_id = "00112233aabbccdd";
+    envelope.peer = "2001:db8::1";
+    envelope.certificate_hash = pack_borrow(BYTES_OF_ARRAY(deployment.alice.certificate_hash));
+    return envelope;
+}
+
+START_TEST(envelope_that_is_none_gets_an_answer)
+{
+    static const char *const junk[] = { "\xff", "\x08", "not protobuf at all", "\x3a\xff\xff\xff\xff\x0f" };
+    const char *const *bytes;
+
+    for (EACH_ROW(bytes, junk)) {
+        Privyseal__V1__EnvelopeReply *reply = send_bytes(bytes_of_text(*bytes));
+
+        ck_assert_uint_ne(reply->grpc_status, GRPC_OK);
+        privyseal__v1__envelope_reply__free_unpacked(reply, NULL);
+    }
+}
+END_TEST
+
+START_TEST(unknown_method_is_unimplemented)
+{
+    Privyseal__V1__Envelope envelope = good_envelope();
+
+    envelope.method = METHODS;
+    ck_assert_uint_eq(status_of(&envelope), GRPC_UNIMPLEMENTED);
+    envelope.method = UINT32_MAX;
+    ck_assert_uint_eq(status_of(&envelope), GRPC_UNIMPLEMENTED);
+}
+END_TEST
+
+START_TEST(envelope_out_of_bounds_is_malformed)
+{
+    static uint8_t body[4096];
+    static char peer[4096];
+    Privyseal__V1__Envelope envelope = good_envelope();
+
+    ck_assert_uint_eq(status_of(&envelope), GRPC_OK);
+    envelope.request_id = "too short";
+    ck_assert_uint_eq(status_of(&envelope), GRPC_INVALID_ARGUMENT);
+    envelope = good_envelope();
+    envelope.request_id = "00112233aabbccd\n"; /* would forge a line of a log */
+    ck_assert_uint_eq(status_of(&envelope), GRPC_INVALID_ARGUMENT);
+    envelope = good_envelope();
+    memset(peer, 'x', sizeof(peer) - 1);
+    envelope.peer = peer;
+    ck_assert_uint_eq(status_of(&envelope), GRPC_INVALID_ARGUMENT);
+    envelope = good_envelope();
+    envelope.body = pack_borrow(BYTES_OF_ARRAY(body)); /* ListTokens takes 1,024 bytes */
+    ck_assert_uint_eq(status_of(&envelope), GRPC_INVALID_ARGUMENT);
+}
+END_TEST
+
+START_TEST(nobody_without_a_certificate_gets_anything)
+{
+    Privyseal__V1__Envelope envelope = good_envelope();
+
+    for (uint32_t method = 0; method < METHODS; method++) {
+        envelope.method = method;
+        envelope.certificate_hash = pack_borrow(BYTES_NONE);
+        ck_assert_uint_ne(status_of(&envelope), GRPC_OK);
+        envelope.certificate_hash = pack_borrow(BYTES("short", 5));
+        ck_assert_uint_ne(status_of(&envelope), GRPC_OK);
+    }
+}
+END_TEST
+
+/* Sends one Sign message twice, as a client does whose answer was lost. */
+static void carry_twice(struct bytes message, struct channel_reply replies[2])
+{
+    for (int i = 0; i < 2; i++)
+        deployment_carry(method_by_id(METHOD_Sign), client.person->certificate_hash, message, &replies[i]);
+}
+
+START_TEST(lost_answer_is_given_again_without_a_second_signature)
+{
+    CLEANUP(buffer_clear) struct buffer request = { 0 }, message = { 0 };
+    struct channel_reply replies[2] = { 0 };
+
+    raw_sign_request(&client, &request);
+    raw_session_message(&client, METHOD_Sign, buffer_bytes(&request), &message);
+    carry_twice(buffer_bytes(&message), replies);
+    ck_assert_int_eq(replies[0].status, GRPC_OK);
+    ck_assert(bytes_equal(buffer_bytes(&replies[0].body), buffer_bytes(&replies[1].body)));
+    ck_assert_uint_eq(deployment_records("\"sign\""), 1);
+    channel_reply_clear(&replies[0]);
+    channel_reply_clear(&replies[1]);
+}
+END_TEST
+
+START_TEST(lost_refusal_is_given_again_too)
+{
+    CLEANUP(buffer_clear) struct buffer message = { 0 };
+    struct channel_reply replies[2] = { 0 };
+
+    raw_session_message(&client, METHOD_Sign, BYTES_NONE, &message); /* names no key */
+    carry_twice(buffer_bytes(&message), replies);
+    ck_assert_int_eq(replies[0].status, GRPC_INVALID_ARGUMENT);
+    ck_assert(bytes_equal(buffer_bytes(&replies[0].failure), buffer_bytes(&replies[1].failure)));
+    ck_assert_uint_eq(deployment_records("\"sign\""), 1);
+    channel_reply_clear(&replies[0]);
+    channel_reply_clear(&replies[1]);
+}
+END_TEST
+
+START_TEST(used_number_with_other_bytes_is_refused)
+{
+    CLEANUP(buffer_clear) struct buffer request = { 0 };
+    CLEANUP(secret_free) struct secret *answer = NULL;
+
+    raw_sign_request(&client, &request);
+    ck_assert_int_eq(raw_session(&client, METHOD_Sign, buffer_bytes(&request), &answer), GRPC_OK);
+    client.sequence--;
+    request.data[request.len - 1] ^= 1; /* another digest */
+    ck_assert_int_ne(raw_session(&client, METHOD_Sign, buffer_bytes(&request), &answer), GRPC_OK);
+    ck_assert_uint_eq(deployment_records("\"sign\",\"result\":\"OK\""), 1);
+    ck_assert_uint_eq(deployment_records("\"REPLAY\""), 1);
+}
+END_TEST
+
+START_TEST(locked_lease_signs_no_more)
+{
+    CLEANUP(buffer_clear) struct buffer request = { 0 };
+    CLEANUP(secret_free) struct secret *answer = NULL, *none = NULL;
+
+    raw_sign_request(&client, &request);
+    ck_assert_int_eq(raw_session(&client, METHOD_Lock, BYTES_NONE, &answer), GRPC_OK);
+    ck_assert_int_eq(raw_session(&client, METHOD_Sign, buffer_bytes(&request), &none), GRPC_UNAUTHENTICATED);
+}
+END_TEST
+
+START_TEST(lease_of_one_certificate_is_nothing_to_another)
+{
+    CLEANUP(buffer_clear) struct buffer request = { 0 };
+    CLEANUP(secret_free) struct secret *answer = NULL;
+
+    raw_sign_request(&client, &request);
+    client.person = &deployment.mallory;
+    ck_assert_int_eq(raw_session(&client, METHOD_Sign, buffer_bytes(&request), &answer),
+                     GRPC_UNAUTHENTICATED);
+}
+END_TEST
+
+START_TEST(revoked_grant_ends_signing_within_seconds)
+{
+    CLEANUP(buffer_clear) struct buffer request = { 0 };
+    CLEANUP(secret_free) struct secret *answer = NULL;
+    struct principal_row principal;
+    struct token_row token;
+
+    raw_sign_request(&client, &request);
+    ck_assert_int_eq(store_principal_by_name(deployment.store, "alice", &principal), 0);
+    ck_assert_int_eq(store_token_by_name(deployment.store, "alice", &token), 0);
+    ck_assert_int_eq(store_grant_put(deployment.store, principal.id, token.id, GRANT_SEE), 0);
+    deployment_wait(6000);
+    ck_assert_int_eq(raw_session(&client, METHOD_Sign, buffer_bytes(&request), &answer),
+                     GRPC_PERMISSION_DENIED);
+}
+END_TEST
+
+/* Nothing more fits on the disk. What the process itself writes meets the same end as on a full one. */
+static void fill_disk(void)
+{
+    const struct rlimit nothing_more = { 1, RLIM_INFINITY };
+
+    ck_assert(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &nothing_more), 0);
+}
+
+static void empty_disk(void)
+{
+    const struct rlimit enough = { RLIM_INFINITY, RLIM_INFINITY };
+
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &enough), 0);
+}
+
+START_TEST(without_a_record_no_signature_leaves)
+{
+    CLEANUP(buffer_clear) struct buffer request = { 0 };
+    CLEANUP(secret_free) struct secret *answer = NULL;
+
+    raw_sign_request(&client, &request);
+    fill_disk();
+    ck_assert_int_ne(raw_session(&client, METHOD_Sign, buffer_bytes(&request), &answer), GRPC_OK);
+    ck_assert_ptr_null(answer);
+    empty_disk();
+    ck_assert_int_eq(raw_session(&client, METHOD_Sign, buffer_bytes(&request), &answer), GRPC_OK);
+    ck_assert_uint_eq(deployment_records("\"sign\""), 1);
+}
+END_TEST
+
+START_TEST(key_limit_of_a_token_holds)
+{
+    Privyseal__V1__GenerateKeyRequest generate = PRIVYSEAL__V1__GENERATE_KEY_REQUEST__INIT;
+    CLEANUP(buffer_clear) struct buffer request = { 0 };
+    enum grpc_status status = GRPC_OK;
+    unsigned made = 0;
+
+    generate.key_type = CKK_EC;
+    generate.bits = 256;
+    ck_assert_int_eq(pack_append(&generate.base, &request), 0);
+    for (; status == GRPC_OK; made += status == GRPC_OK) {
+        CLEANUP(secret_free) struct secret *answer = NULL;
+
+        status = raw_session(&client, METHOD_GenerateKey, buffer_bytes(&request), &answer);
+    }
+    ck_assert_int_eq(status, reason_row(REASON_LIMIT)->status);
+    ck_assert_uint_eq(made, KEYS_PER_TOKEN_MAX);
+}
+END_TEST
+
+SUITE_WITH_FIXTURE("loopback dispatch", setup, teardown, envelope_that_is_none_gets_an_answer,
+                   unknown_method_is_unimplemented, envelope_out_of_bounds_is_malformed,
+                   nobody_without_a_certificate_gets_anything,
+                   lost_answer_is_given_again_without_a_second_signature, lost_refusal_is_given_again_too,
+                   used_number_with_other_bytes_is_refused, locked_lease_signs_no_more,
+                   lease_of_one_certificate_is_nothing_to_another, revoked_grant_ends_signing_within_seconds,
+                   without_a_record_no_signature_leaves, key_limit_of_a_token_holds);
