@@ -17,11 +17,17 @@
 #include "include/log.h"
 #include "proxy/front/address.h"
 #include "proxy/front/http2.h"
+#include "proxy/front/rate.h"
 #include "proxy/front/stream.h"
 #include "proxy/front/tls.h"
 
 #define OUTPUT_MAX        ((size_t)64 * 1024) /* ciphertext-to-be that waits for a slow reader */
 #define FAILURES_A_MINUTE 600                 /* logged, each kind */
+#define LINGER_MS         1000
+
+/* Withdrawn calls cost work for nothing ("rapid reset", CVE-2023-44487). nghttp2's own limits, for calls proper. */
+#define CANCELS_AT_ONCE 1000
+#define CANCEL_NS       30000000 /* one more every 30 ms */
 
 static void set_timer(struct connection *connection, uint64_t ms)
 {
@@ -57,15 +63,26 @@ static bool is_finished(const struct connection *connection)
            evbuffer_get_length(bufferevent_get_output(connection->bev)) == 0;
 }
 
+/*
+ * Closing a socket that still has unread input resets it, and the client might never read our last words. So close one
+ * way, ignore what comes, and go when the client does, or soon after.
+ */
+static void linger(struct connection *connection)
+{
+    SSL_shutdown(bufferevent_openssl_get_ssl(connection->bev));
+    shutdown(bufferevent_getfd(connection->bev), SHUT_WR);
+    connection->is_leaving = true;
+    set_timer(connection, LINGER_MS);
+}
+
 void connection_flush(struct connection *connection)
 {
-    if (connection->is_receiving)
+    if (connection->is_receiving || connection->is_leaving)
         return;
     if (write_frames(connection)) {
         connection_free(connection);
     } else if (is_finished(connection)) {
-        SSL_shutdown(bufferevent_openssl_get_ssl(connection->bev));
-        connection_free(connection);
+        linger(connection);
     }
 }
 
@@ -116,10 +133,9 @@ static void on_read(struct bufferevent *bev, void *context)
 {
     struct connection *connection = context;
 
-    (void)bev;
-    if (!connection->session)
-        return;
-    if (receive(connection))
+    if (connection->is_leaving || !connection->session)
+        evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
+    else if (receive(connection))
         connection_free(connection);
     else
         connection_flush(connection);
@@ -184,7 +200,9 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 
     (void)fd;
     (void)what;
-    if (connection->is_open) {
+    if (connection->is_leaving) {
+        connection_free(connection);
+    } else if (connection->is_open) {
         set_timer(connection, connection->front->config->handshake_ms); /* to take leave */
         connection->is_open = false;
         connection_end(connection);
@@ -210,9 +228,18 @@ void connection_stream_began(struct connection *connection)
         evtimer_del(&connection->timer);
 }
 
+void connection_cancelled(struct connection *connection)
+{
+    if (rate_bucket_take(&connection->cancels, CANCEL_NS, (uint64_t)CANCELS_AT_ONCE * CANCEL_NS,
+                         front_now_ns()))
+        return;
+    log_event_limited(LOG_LEVEL_INFO, FAILURES_A_MINUTE, "front.reset_flood", "peer=%s", connection->peer);
+    nghttp2_session_terminate_session(connection->session, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
 void connection_stream_ended(struct connection *connection)
 {
-    if (--connection->stream_count == 0)
+    if (--connection->stream_count == 0 && !connection->is_leaving)
         set_timer(connection, connection->front->config->idle_ms);
 }
 

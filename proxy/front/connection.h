@@ -31,7 +31,9 @@ struct connection {
     uint64_t address;
     uint8_t certificate_hash[HASH_LEN];
     char peer[PEER_MAX_LEN];
+    uint64_t cancels;  /* a bucket (rate.h) of calls the client may withdraw */
     bool is_open;      /* the client speaks HTTP/2 */
+    bool is_leaving;   /* all is said; what still comes is ignored */
     bool is_receiving; /* inside nghttp2_session_mem_recv(): nothing is sent or freed now */
 };
 
@@ -50,6 +52,8 @@ void connection_end(struct connection *connection);
 
 /* The client's SETTINGS came: it speaks HTTP/2. */
 void connection_opened(struct connection *connection);
+/* The client withdrew a call before its answer: too many of those cost the connection. */
+void connection_cancelled(struct connection *connection);
 /* A stream began or ended: an idle connection is one without. */
 void connection_stream_began(struct connection *connection);
 void connection_stream_ended(struct connection *connection);

@@ -57,7 +57,8 @@ static void front_clear(struct front *front)
     SSL_CTX_free(front->tls);
     if (!front->base)
         return;
-    event_base_loop(front->base, EVLOOP_NONBLOCK); /* bufferevents are really freed in the loop's next round */
+    event_base_loop(front->base,
+                    EVLOOP_NONBLOCK); /* bufferevents are really freed in the loop's next round */
     event_base_free(front->base);
 }
 DEFINE_CLEAR(front_clear, struct front);

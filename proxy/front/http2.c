@@ -7,6 +7,7 @@
 #include "include/table.h"
 #include "proxy/front/stream.h"
 
+/* nghttp2 counts every reset, we count those that matter: connection_cancelled(). */
 #define RESETS_AT_ONCE    100000
 #define RESETS_PER_SECOND 50000
 
@@ -91,9 +92,11 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
 
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error, void *context)
 {
-    (void)error;
-    (void)context;
-    stream_free(stream_of(session, id));
+    struct stream *stream = stream_of(session, id);
+
+    if (stream && error != NGHTTP2_NO_ERROR && !stream_is_answered(stream))
+        connection_cancelled(context);
+    stream_free(stream);
     nghttp2_session_set_stream_user_data(session, id, NULL);
     return 0;
 }
@@ -110,11 +113,7 @@ int http2_init(struct front *front)
     nghttp2_session_callbacks_set_on_stream_close_callback(front->callbacks, on_stream_close);
     /* A long-lived connection must not keep what it once served. */
     nghttp2_option_set_no_closed_streams(front->options, 1);
-    /*
-     * libcurl 7.88 resets every stream that it has read to its end, trailers included; nghttp2's limit (1,000, then 33 a
-     * second) would answer an honest client with GOAWAY. A call costs its place in a signer's queue until it is
-     * answered, reset or not, so a flood of resets gains nothing that a flood of calls does not.
-     */
+    /* libcurl 7.88 resets every stream it has read to its end; nghttp2 would answer an honest client with GOAWAY. */
     nghttp2_option_set_stream_reset_rate_limit(front->options, RESETS_AT_ONCE, RESETS_PER_SECOND);
     return 0;
 }

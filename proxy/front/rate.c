@@ -23,6 +23,16 @@ struct rate_table {
     struct bucket rows[ROWS];
 };
 
+bool rate_bucket_take(uint64_t *full_ns, uint64_t token_ns, uint64_t burst_ns, uint64_t now_ns)
+{
+    uint64_t next_ns = (*full_ns > now_ns ? *full_ns : now_ns) + token_ns;
+
+    if (next_ns - now_ns > burst_ns)
+        return false;
+    *full_ns = next_ns;
+    return true;
+}
+
 int rate_new(unsigned per_second, struct rate_table **ret)
 {
     struct rate_table *table = calloc(1, sizeof(*table));
@@ -57,14 +67,9 @@ static struct bucket *find_bucket(struct rate_table *table, uint64_t certificate
 
 bool rate_take(struct rate_table *table, const uint8_t certificate_hash[HASH_LEN], uint64_t now_ns)
 {
-    struct bucket *bucket;
-    uint64_t certificate, full_ns;
+    uint64_t certificate;
 
     memcpy(&certificate, certificate_hash, sizeof(certificate));
-    bucket = find_bucket(table, certificate);
-    full_ns = (bucket->full_ns > now_ns ? bucket->full_ns : now_ns) + table->token_ns;
-    if (full_ns - now_ns > RATE_BURST_S * SECOND_NS)
-        return false;
-    bucket->full_ns = full_ns;
-    return true;
+    return rate_bucket_take(&find_bucket(table, certificate)->full_ns, table->token_ns,
+                            RATE_BURST_S * SECOND_NS, now_ns);
 }

@@ -16,12 +16,18 @@
 
 #define RATE_BURST_S 2 /* a full bucket holds what flows in two seconds */
 
+/*
+ * One bucket, kept as one moment: when it will be full again. @full_ns starts as 0; one token flows in every @token_ns
+ * and @burst_ns worth of them fit in. Takes a token, if there is one, at @now_ns (a monotonic clock).
+ */
+MUST_CHECK bool rate_bucket_take(uint64_t *full_ns, uint64_t token_ns, uint64_t burst_ns, uint64_t now_ns);
+
 struct rate_table;
 
 /* @per_second > 0. Errors: -ENOMEM. */
 MUST_CHECK int rate_new(unsigned per_second, struct rate_table **ret);
 void rate_free(struct rate_table *table);
 DEFINE_CLEANUP(rate_free, struct rate_table *);
-/* May the owner of @certificate_hash make one more request at @now_ns (a monotonic clock)? Takes a token if so. */
+/* May the owner of @certificate_hash make one more request at @now_ns? Takes a token if so. */
 MUST_CHECK bool rate_take(struct rate_table *table, const uint8_t certificate_hash[HASH_LEN],
                           uint64_t now_ns);

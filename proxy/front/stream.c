@@ -202,6 +202,11 @@ static void answer_message(struct stream *stream, struct bytes message)
     connection_flush(connection);
 }
 
+bool stream_is_answered(const struct stream *stream)
+{
+    return stream->phase == PHASE_ANSWER;
+}
+
 void stream_answered(struct stream *stream)
 {
     nghttp2_session *session = stream->connection->session;

@@ -21,5 +21,7 @@ void stream_headers_end(struct stream *stream);
 void stream_data(struct stream *stream, struct bytes data);
 void stream_end(struct stream *stream);
 
+/* Was an answer given, whether or not it is on its way by now? */
+bool stream_is_answered(const struct stream *stream);
 /* The last frame of the answer was handed to TLS. */
 void stream_answered(struct stream *stream);

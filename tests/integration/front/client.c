@@ -75,6 +75,7 @@ void client_connect(struct client *client, const struct rig *rig)
 void client_close(struct client *client)
 {
     nghttp2_session_del(client->session);
+    SSL_shutdown(client->ssl); /* or its ticket would be thrown away */
     SSL_free(client->ssl);
     SSL_CTX_free(client->tls);
     close(client->fd);
