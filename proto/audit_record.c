@@ -42,7 +42,7 @@ int audit_first_hash(const char *realm, uint32_t signer, uint8_t ret[HASH_LEN])
     return r < 0 ? r : digest_sha256(NULL, input, ret);
 }
 
-/* ------------------------------------------------------------------------------------------------------- writing */
+/* ------------------------------------------------------------------------------------------------ writing */
 
 /* RFC 8259 7 (Strings): a peer's words can neither end a string or a line nor break the file's encoding. */
 static void append_quoted(struct buffer *line, const char *text)
@@ -140,7 +140,7 @@ int audit_record_line(const struct audit_record *record, const uint8_t previous[
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------------ checking */
+/* ----------------------------------------------------------------------------------------------- checking */
 
 int audit_check_init(struct audit_check *check, const char *realm, uint32_t signer)
 {
@@ -175,7 +175,7 @@ static uint64_t read_sequence(struct bytes record)
     }
 }
 
-/* A line's two halves: the record (its closing brace left out), and the text of the hash that stands after it. */
+/* A line's two halves: the record without its closing brace, and the text of the hash behind it. */
 static bool split_line(struct bytes line, struct bytes *record, struct bytes *hash_text)
 {
     struct reader reader = reader_of(line);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* certificate.c - X.509 through OpenSSL, told everything explicitly: trust, time, purpose, library context. */
+/* certificate.c - X.509 through OpenSSL, told everything: trust, time, purpose, library context. */
 #include "proto/certificate.h"
 
 #include <errno.h>
@@ -52,9 +52,9 @@ int certificate_hash(OSSL_LIB_CTX *libctx, X509 *certificate, uint8_t ret[HASH_L
     return r;
 }
 
-/* -------------------------------------------------------------------------------------------------- PEM files */
+/* ---------------------------------------------------------------------------------------------- PEM files */
 
-/* A certificate is never encrypted; without this, OpenSSL would ask the terminal about one that says it is. */
+/* A certificate is never encrypted; without this OpenSSL would ask the terminal about one that says so. */
 static int refuse_password(char *buffer, int size, int is_writing, void *context)
 {
     (void)buffer, (void)size, (void)is_writing, (void)context;
@@ -159,9 +159,9 @@ int certificate_parse_chain(OSSL_LIB_CTX *libctx, const struct bytes *ders, size
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------ path checking */
+/* ------------------------------------------------------------------------------------------ path checking */
 
-/* Lists SEAL_EKU_OID itself: "any usage" is not enough, for what it would let anybody's CA do. RFC 5280 4.2.1.12. */
+/* Lists SEAL_EKU_OID itself: with "any usage" any authority could name sealing keys. RFC 5280 4.2.1.12. */
 static bool may_seal(X509 *certificate)
 {
     CLEANUP(EXTENDED_KEY_USAGE_free)

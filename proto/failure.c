@@ -86,7 +86,7 @@ static const struct reason_row reasons[REASONS] = {
     ROW(HSM,             CKR_DEVICE_ERROR,               UNAVAILABLE,         false,
         "The server's HSM does not answer; the operator finds the cause in the server's log."),
     ROW(AUDIT,           CKR_DEVICE_ERROR,               UNAVAILABLE,         false,
-        "The server could not write its audit log, so nothing was signed; its own log tells the operator why."),
+        "The server could not write its audit log, so nothing was signed; its log tells the operator why."),
     ROW(INTEGRITY,       CKR_DEVICE_ERROR,               DATA_LOSS,           false,
         "Something at the server was altered; nothing was signed, and the operator must look at once."),
     ROW(UNAVAILABLE,     CKR_DEVICE_ERROR,               UNAVAILABLE,         true,
@@ -214,7 +214,7 @@ int failure_decode(OSSL_LIB_CTX *libctx, struct bytes bytes, const struct method
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------ google.rpc.Status */
+/* -------------------------------------------------------------------------------------- google.rpc.Status */
 
 int failure_wrap_status(enum grpc_status status, const char *text, struct bytes failure, struct buffer *ret)
 {

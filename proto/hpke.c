@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hpke.c - RFC 9180 for one suite. Names are the RFC's; what it writes as concat() is join() here, the one place
- * where the RFC and not context.h decides what bytes are hashed.
+ * hpke.c - RFC 9180 for one suite. Names are the RFC's; what it writes as concat() is join() here, the one
+ * place where the RFC and not context.h decides what bytes are hashed.
  */
 #include "proto/hpke.h"
 
@@ -30,7 +30,7 @@ void hpke_shared_clear(struct hpke_shared *shared)
     shared->exporter_secret = NULL;
 }
 
-/* ----------------------------------------------------------------------------- RFC 9180 4 (Cryptographic Dependencies) */
+/* ---------------------------------------------------------------- RFC 9180 4 (Cryptographic Dependencies) */
 
 static int join(const struct bytes *parts, size_t count, struct secret **ret)
 {
@@ -75,7 +75,7 @@ static int labeled_expand(OSSL_LIB_CTX *libctx, struct bytes suite, const struct
     return r < 0 ? r : digest_hkdf_expand(libctx, secret_bytes(prk), secret_bytes(labeled_info), len, ret);
 }
 
-/* -------------------------------------------------------------------------------------- RFC 9180 4.1 (DH-Based KEM) */
+/* ---------------------------------------------------------------------------- RFC 9180 4.1 (DH-Based KEM) */
 
 /* X25519 of a private key and the basepoint. */
 static int public_of(OSSL_LIB_CTX *libctx, struct bytes private_key, uint8_t ret[HPKE_KEY_LEN])
@@ -159,7 +159,7 @@ int hpke_derive_key_pair(OSSL_LIB_CTX *libctx, struct bytes ikm, struct secret *
     return 0;
 }
 
-/* --------------------------------------------------------------------------------------- RFC 9180 5.1 (Key Schedule) */
+/* ---------------------------------------------------------------------------- RFC 9180 5.1 (Key Schedule) */
 
 struct schedule {
     struct secret *key, *base_nonce, *exporter_secret;
@@ -218,7 +218,7 @@ static int key_schedule(OSSL_LIB_CTX *libctx, const struct secret *shared_secret
     return r;
 }
 
-/* ---------------------------------------------------------------------- RFC 9180 5.2 (Encryption and Decryption), 5.3 */
+/* ---------------------------------------------------------- RFC 9180 5.2 (Encryption and Decryption), 5.3 */
 
 /* An ephemeral key pair: of @test_ephemeral, or of fresh random bytes. */
 static int ephemeral_key_pair(OSSL_LIB_CTX *libctx, struct bytes test_ephemeral, struct secret **ret_private,

@@ -12,9 +12,9 @@
 #define ED25519_BITS 255, 255
 
 /*
- * In the order in which an application sees them: hashing mechanisms first, because pkcs11-tool --test and others
- * take the first that fits, and a digest made here costs nothing at the server. PKCS#11 v3.1 6.1 (RSA), 6.3
- * (Elliptic Curve), 6.20 to 6.24 (SHA-2).
+ * In the order in which an application sees them: hashing mechanisms first, because pkcs11-tool --test and
+ * others take the first that fits, and a digest made here costs nothing at the server. PKCS#11 v3.1 6.1
+ * (RSA), 6.3 (Elliptic Curve), 6.20 to 6.24 (SHA-2).
  */
 /* clang-format off */
 static const struct mechanism mechanisms[] = {
@@ -61,10 +61,16 @@ const struct mechanism *mechanism_at(size_t index)
     return index < ARRAY_SIZE(mechanisms) ? &mechanisms[index] : NULL;
 }
 
-/* --------------------------------------------------------------------------------------------------- hashes */
+/* ------------------------------------------------------------------------------------------------- hashes */
 
 /* RFC 8017 9.2 (EMSA-PKCS1-v1_5), note 1: DigestInfo up to its digest. */
 #define DIGEST_INFO_PREFIX_LEN 19
+
+#define DIGEST_INFO(len, sha2, digest_len)                                                                   \
+    {                                                                                                        \
+        0x30, len, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, sha2, 0x05, 0x00, \
+            0x04, digest_len                                                                                 \
+    }
 
 static const struct hash {
     CK_MECHANISM_TYPE type;
@@ -73,24 +79,9 @@ static const struct hash {
     CK_RSA_PKCS_MGF_TYPE mgf;
     uint8_t prefix[DIGEST_INFO_PREFIX_LEN];
 } hashes[] = {
-    { CKM_SHA256,
-      "SHA256",
-      32,
-      CKG_MGF1_SHA256,
-      { 0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00,
-        0x04, 0x20 } },
-    { CKM_SHA384,
-      "SHA384",
-      48,
-      CKG_MGF1_SHA384,
-      { 0x30, 0x41, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00,
-        0x04, 0x30 } },
-    { CKM_SHA512,
-      "SHA512",
-      64,
-      CKG_MGF1_SHA512,
-      { 0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03, 0x05, 0x00,
-        0x04, 0x40 } },
+    { CKM_SHA256, "SHA256", 32, CKG_MGF1_SHA256, DIGEST_INFO(0x31, 0x01, 0x20) },
+    { CKM_SHA384, "SHA384", 48, CKG_MGF1_SHA384, DIGEST_INFO(0x41, 0x02, 0x30) },
+    { CKM_SHA512, "SHA512", 64, CKG_MGF1_SHA512, DIGEST_INFO(0x51, 0x03, 0x40) },
 };
 
 static const struct hash *hash_find(CK_MECHANISM_TYPE type)
@@ -150,12 +141,12 @@ CK_MECHANISM_TYPE mechanism_hash_of_digest_info(struct bytes data)
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------ what may be signed raw */
+/* --------------------------------------------------------------------------------- what may be signed raw */
 
 #define PKCS1_PADDING_MIN 11 /* RFC 8017 9.2: 00 01, eight bytes or more of ff, 00 */
 #define ECDSA_DATA_MAX    64 /* the longest digest there is here; a longer one was never a digest */
 
-/* Any content: TLS and OpenSSH send a DigestInfo, pkcs11-tool what it is given. v3.1 6.1.6 (PKCS #1 v1.5 RSA). */
+/* Any content: TLS sends a DigestInfo, pkcs11-tool what it is given. v3.1 6.1.6 (PKCS #1 v1.5 RSA). */
 static CK_RV check_rsa_pkcs(unsigned bits, const Privyseal__V1__PssParameters *pss, struct bytes data)
 {
     if (pss)
@@ -163,7 +154,7 @@ static CK_RV check_rsa_pkcs(unsigned bits, const Privyseal__V1__PssParameters *p
     return data.len <= bits / 8 - PKCS1_PADDING_MIN ? CKR_OK : CKR_DATA_LEN_RANGE;
 }
 
-/* One hash for digest and mask: others are legal, but no verifier wants them. v3.1 6.1.10 (PKCS #1 RSA PSS). */
+/* One hash for digest and mask: others are legal, and wanted by nobody. v3.1 6.1.10 (PKCS #1 RSA PSS). */
 static CK_RV check_rsa_pss(unsigned bits, const Privyseal__V1__PssParameters *pss, struct bytes data)
 {
     const struct hash *hash = pss ? hash_find(pss->hash) : NULL;
@@ -174,7 +165,7 @@ static CK_RV check_rsa_pss(unsigned bits, const Privyseal__V1__PssParameters *ps
     return data.len == hash->len ? CKR_OK : CKR_DATA_LEN_RANGE;
 }
 
-/* A digest longer than the group's order is cut, by signer and verifier alike. v3.1 6.3.12 (ECDSA without hashing). */
+/* Of a digest longer than the order both ends use its beginning. v3.1 6.3.12 (ECDSA without hashing). */
 static CK_RV check_ecdsa(unsigned bits, const Privyseal__V1__PssParameters *pss, struct bytes data)
 {
     (void)bits;

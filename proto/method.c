@@ -8,7 +8,7 @@
 #include "include/table.h"
 #include "proto/privyseal.pb-c.h"
 
-/* protobuf-c writes its names in snake case, which no macro can make of a name. A row without its line here fails. */
+/* protobuf-c writes names in snake case, which no macro can make of a name: a new row needs its line here. */
 #define SNAKE_ListTokens     list_tokens
 #define SNAKE_GetToken       get_token
 #define SNAKE_SetPin         set_pin
@@ -67,7 +67,7 @@ const struct method *method_by_path(const char *path)
     return NULL;
 }
 
-/* -------------------------------------------------------------------------------------------------- routing */
+/* ------------------------------------------------------------------------------------------------ routing */
 
 /* Protobuf's wire types ("Encoding", protobuf.dev): how the end of a field is found. */
 enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_RUN = 2, WIRE_FIXED32 = 5 };

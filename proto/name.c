@@ -42,7 +42,7 @@ bool label_is_valid(struct bytes label)
     return is_clean_text(label, LABEL_MAX_LEN, "");
 }
 
-/* ------------------------------------------------------------------------------------------- activation codes */
+/* --------------------------------------------------------------------------------------- activation codes */
 
 /* The 32 digits, then five that only a check character may be (crockford.com/base32.html). */
 static const char code_digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ*~$=U";
@@ -97,7 +97,7 @@ static int code_digit(char c)
     return found ? (int)(found - code_digits) : -1;
 }
 
-/* @text as digits, without what only groups them. Errors: -EINVAL (another character, or another number of digits). */
+/* @text as digits, without what groups them. Errors: -EINVAL (no digit, or another number of them). */
 static int read_digits(const char *text, uint8_t ret[CODE_DIGITS + 1])
 {
     size_t count = 0;

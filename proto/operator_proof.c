@@ -74,7 +74,7 @@ static int verify(OSSL_LIB_CTX *libctx, EVP_PKEY *key, struct bytes input, struc
     return EVP_DigestVerify(ctx, signature.data, signature.len, input.data, input.len) == 1 ? 0 : -EACCES;
 }
 
-/* ------------------------------------------------------------------------------------------------------- client */
+/* ------------------------------------------------------------------------------------------------- client */
 
 static void free_encodings(ProtobufCBinaryData encodings[CERTIFICATES_MAX])
 {
@@ -134,7 +134,7 @@ int operator_proof_make(OSSL_LIB_CTX *libctx, const char *realm, const struct me
     return r < 0 ? r : pack_signed(chain, body, expires_unix, BYTES(signature, signature_len), ret);
 }
 
-/* ------------------------------------------------------------------------------------------------------- signer */
+/* ------------------------------------------------------------------------------------------------- signer */
 
 /* What can be refused without arithmetic. */
 static int check_form(const Privyseal__V1__SignedRequest *request, uint64_t now_unix)

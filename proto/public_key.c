@@ -2,8 +2,8 @@
 /*
  * public_key.c - keys from SubjectPublicKeyInfo or from an HSM's attributes, all through the same parts.
  *
- * However a key arrives it is taken apart, built anew from its parts and encoded: one key has one encoding and so
- * one name. Source: RFC 5280 4.1.2.7, RFC 3279 2.3 (RSA), RFC 5480 2 (EC), RFC 8410 (Ed25519).
+ * However a key arrives it is taken apart, built anew from its parts and encoded: one key has one encoding
+ * and so one name. Source: RFC 5280 4.1.2.7, RFC 3279 2.3 (RSA), RFC 5480 2 (EC), RFC 8410 (Ed25519).
  */
 #include "proto/public_key.h"
 
@@ -100,7 +100,7 @@ void public_key_free(struct public_key *key)
     free(key);
 }
 
-/* --------------------------------------------------------------------------------------------- out of the parts */
+/* --------------------------------------------------------------------------------------- out of the parts */
 
 /* Takes @pkey, encodes and names it. Whoever calls this adds the parts. */
 static CK_RV key_new(OSSL_LIB_CTX *libctx, CK_KEY_TYPE type, unsigned bits, EVP_PKEY *pkey,
@@ -173,7 +173,7 @@ CK_RV public_key_of_rsa(OSSL_LIB_CTX *libctx, struct bytes modulus, struct bytes
     modulus = without_zeros(modulus);
     exponent = without_zeros(exponent);
     bits = modulus.len * 8;
-    /* A modulus fills its bytes, so that a signature's length tells the key's size, and padding has its room. */
+    /* A modulus fills its bytes: a signature's length tells the key's size, and padding has its room. */
     if (bits < row->min_bits || bits > row->max_bits || !(modulus.data[0] & 0x80))
         return CKR_KEY_SIZE_RANGE;
     if (exponent.len == 0 || exponent.len > RSA_EXPONENT_MAX)
@@ -220,8 +220,9 @@ static size_t octet_string_header(size_t len, uint8_t ret[3])
 }
 
 /*
- * A point as HSMs hand it out: as it is, or in the OCTET STRING that the standard asks for. Its length decides, for
- * an uncompressed point starts with an OCTET STRING's tag. PKCS#11 v3.1 6.3.3 (Short Weierstrass EC public keys).
+ * A point as HSMs hand it out: as it is, or in the OCTET STRING that the standard asks for. Its length
+ * decides, for an uncompressed point starts with an OCTET STRING's tag. PKCS#11 v3.1 6.3.3 (Short Weierstrass
+ * EC public keys).
  */
 static struct bytes bare_point(const struct curve *curve, struct bytes point)
 {
@@ -267,7 +268,7 @@ CK_RV public_key_of_ec(OSSL_LIB_CTX *libctx, CK_KEY_TYPE type, struct bytes para
     return point.len ? key_of_point(libctx, curve, point, ret) : CKR_DATA_INVALID;
 }
 
-/* -------------------------------------------------------------------------------- out of a SubjectPublicKeyInfo */
+/* -------------------------------------------------------------------------- out of a SubjectPublicKeyInfo */
 
 static bool rsa_number(EVP_PKEY *pkey, const char *name, struct buffer *ret)
 {
@@ -352,7 +353,7 @@ CK_RV public_key_of_spki(OSSL_LIB_CTX *libctx, struct bytes spki, struct public_
     return CKR_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------ verification */
+/* ------------------------------------------------------------------------------------------- verification */
 
 static CK_RV set_pss(EVP_PKEY_CTX *ctx, const Privyseal__V1__PssParameters *pss)
 {
@@ -422,11 +423,13 @@ static CK_RV verify_eddsa(OSSL_LIB_CTX *libctx, const struct public_key *key,
                : CKR_SIGNATURE_INVALID;
 }
 
+typedef CK_RV verify_function(OSSL_LIB_CTX *libctx, const struct public_key *key,
+                              const Privyseal__V1__PssParameters *pss, struct bytes data,
+                              struct bytes signature);
+
 static const struct verifier {
     CK_KEY_TYPE type;
-    CK_RV (*verify)
-    (OSSL_LIB_CTX *libctx, const struct public_key *key, const Privyseal__V1__PssParameters *pss,
-     struct bytes data, struct bytes signature);
+    verify_function *verify;
 } verifiers[] = {
     { CKK_RSA, verify_digest },
     { CKK_EC, verify_ecdsa },

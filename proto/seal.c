@@ -131,7 +131,7 @@ int seal_open_request(OSSL_LIB_CTX *libctx, const char *realm, const struct meth
     return r;
 }
 
-/* -------------------------------------------------------------------------------------------------- the way back */
+/* ------------------------------------------------------------------------------------------- the way back */
 
 int seal_reply(OSSL_LIB_CTX *libctx, const struct method *method, const struct seal_call *call,
                struct bytes plaintext, struct buffer *ret_message)

@@ -70,7 +70,7 @@ int session_keys_derive(OSSL_LIB_CTX *libctx, const char *realm, const char *tok
     return 0;
 }
 
-/* ---------------------------------------------------------------------------------- one message, either direction */
+/* -------------------------------------------------------------------------- one message, either direction */
 
 struct frame {
     uint8_t nonce[AEAD_NONCE_LEN];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz.h - what a harness is: one function, as libFuzzer wants it, in a file fuzz_NAME.c with seeds in corpus/NAME.
+ * fuzz.h - what a harness is: one function, as libFuzzer wants it, in fuzz_NAME.c, with seeds in corpus/NAME.
  *
  * An ordinary build links main.c, which runs the seeds and a fixed number of mutations of them as a test;
  * tools/fuzz builds the same harnesses with clang's libFuzzer and lets them search. A harness aborts through

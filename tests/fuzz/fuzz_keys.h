@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_keys.h - keys that everybody knows, so that seeds are authentic and harnesses get past the first check. */
+/* fuzz_keys.h - keys that everybody knows, so that seeds are authentic and get past the first check. */
 #pragma once
 
 #include "proto/limits.h"

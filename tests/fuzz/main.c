@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * main.c - a harness as an ordinary test: main CORPUS MUTATIONS runs every seed, then so many mutations of seeds.
+ * main.c - a harness as an ordinary test: main CORPUS MUTATIONS runs every seed, then so many mutations.
  *
- * The mutations are the same in every run, so a failure can be repeated: the input that was running when the program
- * died is left in the file that it names first.
+ * The mutations are the same in every run, so a failure can be repeated: the input that was running when the
+ * program died is left in the file that it names first.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@ struct input {
 static struct input seeds[SEEDS_MAX];
 static size_t seed_count;
 
-/* ------------------------------------------------------------------------------------------------------- seeds */
+/* -------------------------------------------------------------------------------------------------- seeds */
 
 static bool load_seed(int directory, const char *name)
 {
@@ -67,7 +67,7 @@ static int compare_inputs(const void *a, const void *b)
     return memcmp(left->data, right->data, left->len);
 }
 
-/* --------------------------------------------------------------------------------------------------- mutations */
+/* ---------------------------------------------------------------------------------------------- mutations */
 
 /* xorshift64*: nobody needs better here. Marsaglia, "Xorshift RNGs", 2003. */
 static uint64_t random_state = 0x9e3779b97f4a7c15;
@@ -132,7 +132,7 @@ static void mutate(struct input *input)
         mutations[pick(ARRAY_SIZE(mutations))](input);
 }
 
-/* ----------------------------------------------------------------------------------------------------- running */
+/* ------------------------------------------------------------------------------------------------ running */
 
 /* @kept: the file that holds the input that runs. */
 static void run(int kept, const struct input *input)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * seeds.c - writes the seeds of proto/'s harnesses: seeds CORPUS makes CORPUS/NAME/what. Seeds that are keys,
- * certificates or ciphertexts differ with every run, so this is run when a message changes, and what it wrote is kept.
+ * certificates or ciphertexts differ with every run, so this is run when a message changes, and what it wrote
+ * is kept.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
 /*
  * failing_allocator.h - makes each allocation of a piece of code fail in turn, as nghttp2's failmalloc does.
  *
- * For one source file of a test that is linked with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc: so it reaches our
- * own code (and Check's, hence no assertion while it is armed) and no shared library.
+ * For one source file of a test that is linked with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc: so it
+ * reaches our own code (and Check's, hence no assertion while it is armed) and no shared library.
  *
  *     do {
  *         fail_allocation(n++);

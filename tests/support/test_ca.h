@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_ca.h - keys and certificates made on the spot, good ones and bad ones; for tests, and whatever else aborts. */
+/* test_ca.h - keys and certificates made on the spot, good ones and bad ones; aborts when it cannot. */
 #pragma once
 
 #include <openssl/evp.h>

@@ -1,5 +1,4 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
-/* SPDX-FileCopyrightText: 2019 Cloudflare */
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * HPKE test vector: base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM; encryption 0 and all exports.
  *

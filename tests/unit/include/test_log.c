@@ -90,7 +90,7 @@ START_TEST(what_clients_can_trigger_is_limited_by_event)
     for (int i = 0; i < 100; i++)
         log_event_limited(LOG_LEVEL_NOTICE, 3, "frame.bad", "n=%d", i);
     log_event_limited(LOG_LEVEL_NOTICE, 3, "tls.bad", "n=%d", 0);
-    /* The minute may end between two of them: then there are up to three more, and one that counts the lost. */
+    /* The minute may end meanwhile: then there are up to three more, and one that counts the lost. */
     ck_assert_int_ge(lines(heard()), 4);
     ck_assert_int_le(lines(said), 8);
     ck_assert_ptr_nonnull(strstr(said, "tls.bad"));

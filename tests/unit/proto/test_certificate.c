@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_certificate.c - which chains are believed for what: a small authority, and everything that may be wrong. */
+/* test_certificate.c - which chains are believed for what, and everything that may be wrong with one. */
 #include "proto/certificate.h"
 
 #include <errno.h>
@@ -201,7 +201,7 @@ START_TEST(a_sealing_certificate_with_another_kind_of_key_gives_none)
 }
 END_TEST
 
-/* --------------------------------------------------------------------------------------------- bytes and files */
+/* ---------------------------------------------------------------------------------------- bytes and files */
 
 static struct bytes der_of(X509 *certificate, uint8_t memory[CERTIFICATE_MAX])
 {

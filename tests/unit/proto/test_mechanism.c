@@ -50,7 +50,7 @@ START_TEST(the_first_mechanism_of_each_key_type_hashes)
 }
 END_TEST
 
-/* That it is the DigestInfo OpenSSL signs is test_public_key's to say. RFC 8017 9.2 (EMSA-PKCS1-v1_5), note 1. */
+/* That OpenSSL signs the same DigestInfo is test_public_key's to say. RFC 8017 9.2 (EMSA-PKCS1-v1_5). */
 START_TEST(a_digest_info_names_its_hash)
 {
     static const CK_MECHANISM_TYPE hashes[] = { CKM_SHA256, CKM_SHA384, CKM_SHA512 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_operator_proof.c - a signed request is believed for what it says, for five minutes, and for nothing else. */
+/* test_operator_proof.c - a signed request is believed for what it says, for five minutes, and no more. */
 #include "proto/operator_proof.h"
 
 #include <errno.h>

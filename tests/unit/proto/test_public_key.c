@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_public_key.c - one key, one encoding, one name, however it arrives; and OpenSSL's signatures verified. */
+/* test_public_key.c - one key has one encoding and one name; and OpenSSL's signatures verify. */
 #include "proto/public_key.h"
 
 #include <string.h>
@@ -222,7 +222,7 @@ START_TEST(bytes_that_are_no_key_are_refused)
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------------------------ verification */
+/* ------------------------------------------------------------------------------------------- verification */
 
 static struct bytes sign_rsa(EVP_PKEY *pkey, const Privyseal__V1__PssParameters *pss, struct bytes data,
                              uint8_t memory[512])

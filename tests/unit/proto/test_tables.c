@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * test_tables.c - walks the tables of the wire: no empty cell, no duplicate, and both ends agree with the .proto.
- */
+/* test_tables.c - walks the tables of the wire: no empty cell, no duplicate, agreement with the .proto. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +13,7 @@
 #include "proto/public_key.h"
 #include "tests/support/suite.h"
 
-/* ------------------------------------------------------------------------------------------------- methods.def */
+/* -------------------------------------------------------------------------------------------- methods.def */
 
 START_TEST(every_method_has_its_place_and_path)
 {
@@ -136,7 +134,7 @@ START_TEST(methods_def_and_the_services_agree)
 }
 END_TEST
 
-/* ----------------------------------------------------------------------------------------------------- reasons */
+/* ------------------------------------------------------------------------------------------------ reasons */
 
 static bool is_word(const char *text)
 {
@@ -200,7 +198,7 @@ START_TEST(nothing_that_counts_is_repeated_by_itself)
 }
 END_TEST
 
-/* -------------------------------------------------------------------------------------------------- mechanisms */
+/* --------------------------------------------------------------------------------------------- mechanisms */
 
 START_TEST(every_mechanism_is_found_and_named_once)
 {
