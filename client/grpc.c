@@ -158,20 +158,44 @@ static enum grpc_status status_of_http(long http_status)
 }
 
 /* Exactly one message, not compressed: all our methods are unary. */
-static void take_body(const struct grpc_answer *answer, struct channel_reply *ret)
+static bool body_is_whole(const struct grpc_answer *answer, struct bytes *ret)
 {
     struct reader reader = reader_of(buffer_bytes(&answer->body));
     uint8_t compressed = reader_u8(&reader);
-    struct bytes message = reader_run(&reader, reader_u32(&reader));
+
+    *ret = reader_run(&reader, reader_u32(&reader));
+    return !answer->body.failed && reader_done(&reader) && !compressed;
+}
+
+static void take_body(const struct grpc_answer *answer, struct channel_reply *ret)
+{
+    struct bytes message;
 
     ret->status = GRPC_INTERNAL;
-    if (answer->body.failed || !reader_done(&reader) || compressed) {
+    if (!body_is_whole(answer, &message)) {
         snprintf(ret->detail, sizeof(ret->detail), "the answer is not one gRPC message");
         return;
     }
     buffer_append(&ret->body, message);
     if (!ret->body.failed)
         ret->status = GRPC_OK;
+}
+
+/*
+ * Without trailers the answer was cut off - or libcurl 7.88 dropped them, as it does when GOAWAY or the connection's
+ * end arrives with them, which is how a proxy that is being stopped ends. A whole message then speaks for itself:
+ * refusals have none, and what matters in it is authentic or refused later.
+ */
+static void take_cut_off(const struct grpc_answer *answer, struct channel_reply *ret)
+{
+    struct bytes message;
+
+    if (body_is_whole(answer, &message)) {
+        take_body(answer, ret);
+        return;
+    }
+    ret->status = GRPC_UNAVAILABLE;
+    snprintf(ret->detail, sizeof(ret->detail), "the answer was cut off");
 }
 
 void grpc_answer_finish(const struct grpc_answer *answer, long http_status, struct channel_reply *ret)
@@ -184,8 +208,7 @@ void grpc_answer_finish(const struct grpc_answer *answer, long http_status, stru
         return;
     }
     if (!answer->has_status) {
-        ret->status = GRPC_UNAVAILABLE; /* cut off before its end */
-        snprintf(ret->detail, sizeof(ret->detail), "the answer has no grpc-status");
+        take_cut_off(answer, ret);
         return;
     }
     if (answer->status == GRPC_OK) {

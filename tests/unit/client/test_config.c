@@ -226,12 +226,16 @@ static const struct {
 
 START_TEST(malformed_file_is_refused_with_line_and_expectation)
 {
-    const char *path = write_file("a.conf", malformed[_i].content);
+    for (size_t i = 0; i < ARRAY_SIZE(malformed); i++) {
+        const char *path = write_file("a.conf", malformed[i].content);
 
-    ck_assert_int_eq(client_config_load(path, &config, &why), -EINVAL);
-    ck_assert_ptr_null(config);
-    ck_assert_ptr_nonnull(why);
-    ck_assert_str_eq(why + strlen(path), malformed[_i].why);
+        ck_assert_int_eq(client_config_load(path, &config, &why), -EINVAL);
+        ck_assert_ptr_null(config);
+        ck_assert_ptr_nonnull(why);
+        ck_assert_str_eq(why + strlen(path), malformed[i].why);
+        free(why);
+        why = NULL;
+    }
 }
 END_TEST
 
@@ -254,9 +258,14 @@ static const struct {
 
 START_TEST(incomplete_section_is_refused_with_what_it_lacks)
 {
-    ck_assert_int_eq(client_config_load(write_file("a.conf", incomplete[_i].content), &config, &why),
-                     -EINVAL);
-    ck_assert_str_eq(why, incomplete[_i].why);
+    for (size_t i = 0; i < ARRAY_SIZE(incomplete); i++) {
+        const char *path = write_file("a.conf", incomplete[i].content);
+
+        ck_assert_int_eq(client_config_load(path, &config, &why), -EINVAL);
+        ck_assert_str_eq(why, incomplete[i].why);
+        free(why);
+        why = NULL;
+    }
 }
 END_TEST
 
@@ -275,34 +284,11 @@ START_TEST(too_many_tokens_are_refused)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("config");
-    TCase *meaning = tcase_create("meaning"), *refusals = tcase_create("refusals");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    tcase_add_checked_fixture(meaning, set_up, tear_down);
-    tcase_add_checked_fixture(refusals, set_up, tear_down);
-    tcase_add_test(meaning, full_configuration_is_read);
-    tcase_add_test(meaning, relative_path_is_relative_to_its_file);
-    tcase_add_test(meaning, empty_token_section_makes_a_slot_of_its_name);
-    tcase_add_test(meaning, endpoints_go_on_in_indented_lines);
-    tcase_add_test(meaning, later_file_wins_key_by_key_and_keeps_the_order_of_tokens);
-    tcase_add_test(meaning, no_file_at_all_is_an_empty_configuration);
-    tcase_add_test(meaning, named_file_that_does_not_exist_is_an_error);
-    tcase_add_test(meaning, environment_wins_over_the_debug_key);
-    tcase_add_test(meaning, name_is_needed_where_there_are_several);
-    tcase_add_test(refusals, too_many_tokens_are_refused);
-    tcase_add_loop_test(refusals, malformed_file_is_refused_with_line_and_expectation, 0,
-                        ARRAY_SIZE(malformed));
-    tcase_add_loop_test(refusals, incomplete_section_is_refused_with_what_it_lacks, 0,
-                        ARRAY_SIZE(incomplete));
-    suite_add_tcase(suite, meaning);
-    suite_add_tcase(suite, refusals);
-    srunner_set_tap(runner, "-");
-    srunner_run_all(runner, CK_SILENT);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+SUITE_WITH_FIXTURE("config", set_up, tear_down, full_configuration_is_read,
+                   relative_path_is_relative_to_its_file, empty_token_section_makes_a_slot_of_its_name,
+                   endpoints_go_on_in_indented_lines,
+                   later_file_wins_key_by_key_and_keeps_the_order_of_tokens,
+                   no_file_at_all_is_an_empty_configuration, named_file_that_does_not_exist_is_an_error,
+                   environment_wins_over_the_debug_key, name_is_needed_where_there_are_several,
+                   malformed_file_is_refused_with_line_and_expectation,
+                   incomplete_section_is_refused_with_what_it_lacks, too_many_tokens_are_refused);

@@ -154,11 +154,21 @@ START_TEST(message_writes_no_control_characters)
 }
 END_TEST
 
-START_TEST(answer_without_a_status_was_cut_off)
+START_TEST(half_an_answer_was_cut_off)
+{
+    header("content-type: application/grpc");
+    ck_assert_uint_eq(finish(), GRPC_UNAVAILABLE);
+    body("\0\0\0\0\2o", 6);
+    ck_assert_uint_eq(finish(), GRPC_UNAVAILABLE);
+}
+END_TEST
+
+START_TEST(whole_message_whose_trailers_were_dropped_is_taken)
 {
     header("content-type: application/grpc");
     body("\0\0\0\0\2ok", 7);
-    ck_assert_uint_eq(finish(), GRPC_UNAVAILABLE);
+    ck_assert_uint_eq(finish(), GRPC_OK);
+    ck_assert(bytes_equal(buffer_bytes(&reply.body), bytes_of_text("ok")));
 }
 END_TEST
 
@@ -202,5 +212,6 @@ SUITE_WITH_FIXTURE("grpc", set_up, tear_down, frame_is_flag_length_and_message, 
                    empty_message_is_a_message, body_that_is_not_one_message_is_refused,
                    body_over_the_limit_is_not_kept, failure_comes_out_of_the_details,
                    unreadable_details_leave_the_status, message_writes_no_control_characters,
-                   answer_without_a_status_was_cut_off, status_that_is_none_is_unknown,
-                   answer_of_a_gateway_is_not_grpcs, base64_is_read_with_and_without_padding);
+                   half_an_answer_was_cut_off, whole_message_whose_trailers_were_dropped_is_taken,
+                   status_that_is_none_is_unknown, answer_of_a_gateway_is_not_grpcs,
+                   base64_is_read_with_and_without_padding);
