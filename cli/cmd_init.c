@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <openssl/pem.h>
 
 #include "cli/ca.h"
 #include "cli/output.h"
@@ -36,6 +37,7 @@
 
 DEFINE_CLEANUP(X509_NAME_free, X509_NAME *);
 DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);
+DEFINE_CLEANUP(BIO_free_all, BIO *);
 
 struct init {
     struct cli *cli;
@@ -340,6 +342,29 @@ static enum cli_exit certify_seal_key(struct init *init, const json_t *provision
     return issue_to(init, CA_PROFILE_SEAL, key, name, NULL, SEAL_DAYS, "tls/seal.pem");
 }
 
+/* With it anybody checks the audit logs' checkpoints: `privyseal audit verify --key`. */
+static enum cli_exit publish_audit_key(struct init *init, const json_t *provisioned)
+{
+    const char *text = json_string_value(json_object_get(provisioned, "audit_public_key"));
+    CLEANUP(EVP_PKEY_free) EVP_PKEY *key = NULL;
+    CLEANUP(BIO_free_all) BIO *bio = BIO_new(BIO_s_mem());
+    CLEANUP(free_string) char *why = NULL;
+    uint8_t spki[256];
+    const unsigned char *at = spki;
+    size_t len = text ? strlen(text) / 2 : 0;
+    char path[PATH_MAX], *pem;
+    long pem_len;
+
+    if (len > sizeof(spki) || hex_decode(text, spki, len) < 0 || !(key = d2i_PUBKEY(NULL, &at, (long)len)))
+        return cli_fail(init->cli, CLI_REFUSED, NULL, "the daemon gave no audit key");
+    if (!bio || !PEM_write_bio_PUBKEY(bio, key))
+        return fail_why(init, NULL);
+    pem_len = BIO_get_mem_data(bio, &pem);
+    if (ca_write_file(path_in(init, "tls/audit.pem", path), 0644, BYTES(pem, (size_t)pem_len), &why) < 0)
+        return fail_why(init, why);
+    return CLI_DONE;
+}
+
 static enum cli_exit report(struct init *init, const json_t *provisioned)
 {
     json_t *object = json_pack(
@@ -402,5 +427,7 @@ enum cli_exit cmd_init(struct cli *cli)
         status = run_daemon(&init, &provisioned);
     if (status == CLI_DONE)
         status = certify_seal_key(&init, provisioned);
+    if (status == CLI_DONE)
+        status = publish_audit_key(&init, provisioned);
     return status == CLI_DONE ? report(&init, provisioned) : status;
 }

@@ -78,16 +78,15 @@ enum cli_exit output_table(const struct cli *cli, json_t *rows, const struct col
         return print_json(rows);
     for (size_t c = 0; c < count; c++)
         widths[c] = text_width(columns[c].title);
-    json_array_foreach(rows, i, row) for (size_t c = 0; c < count; c++)
-    {
-        row_cell(row, &columns[c], cell, sizeof(cell));
-        widths[c] = text_width(cell) > widths[c] ? text_width(cell) : widths[c];
-    }
+    json_array_foreach (rows, i, row)
+        for (size_t c = 0; c < count; c++) {
+            row_cell(row, &columns[c], cell, sizeof(cell));
+            widths[c] = text_width(cell) > widths[c] ? text_width(cell) : widths[c];
+        }
     for (size_t c = 0; c < count; c++)
         print_padded(columns[c].title, widths[c], c + 1 == count);
     putchar('\n');
-    json_array_foreach(rows, i, row)
-    {
+    json_array_foreach (rows, i, row) {
         for (size_t c = 0; c < count; c++) {
             row_cell(row, &columns[c], cell, sizeof(cell));
             print_padded(cell, widths[c], c + 1 == count);
@@ -115,16 +114,14 @@ static void print_list(const json_t *list, int width)
     const json_t *entry;
     size_t i;
 
-    json_array_foreach(list, i, entry)
-    {
+    json_array_foreach (list, i, entry) {
         const char *key;
         json_t *value;
 
         if (i)
             printf("%*s", width + 2, "");
         if (json_is_object(entry)) {
-            json_object_foreach((json_t *)entry, key, value)
-            {
+            json_object_foreach ((json_t *)entry, key, value) {
                 cell_text(value, cell, sizeof(cell));
                 printf("%s  ", cell);
             }
@@ -147,9 +144,9 @@ enum cli_exit output_object(const struct cli *cli, json_t *object)
 
     if (cli->is_json)
         return print_json(object);
-    json_object_foreach(object, key, value) width = (int)strlen(key) > width ? (int)strlen(key) : width;
-    json_object_foreach(object, key, value)
-    {
+    json_object_foreach (object, key, value)
+        width = (int)strlen(key) > width ? (int)strlen(key) : width;
+    json_object_foreach (object, key, value) {
         print_key(key, width);
         if (json_is_array(value)) {
             print_list(value, width);

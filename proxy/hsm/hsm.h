@@ -52,6 +52,8 @@ uint32_t hsm_epoch_derive(const struct hsm *hsm);
 uint32_t hsm_epoch_wrap(const struct hsm *hsm);
 /* Signs a checkpoint (32-byte digest) with Kaudit; r || s. */
 MUST_CHECK CK_RV hsm_sign_checkpoint(struct hsm *hsm, const uint8_t digest[HASH_LEN], uint8_t ret[64]);
+/* DER SubjectPublicKeyInfo of Kaudit's newest epoch, appended: with it an auditor checks checkpoints without an HSM. */
+MUST_CHECK CK_RV hsm_audit_public_key(struct hsm *hsm, struct buffer *ret);
 MUST_CHECK CK_RV hsm_random(struct hsm *hsm, uint8_t *data, size_t len);
 /* "SoftHSM project, SoftHSM v2, serial ..." */
 const char *hsm_description(const struct hsm *hsm);

@@ -225,6 +225,8 @@ static int make_store(const struct proxy_config *config, const char *name, const
 
 /* ----------------------------------------------------------------------------------------------- what it says */
 
+#define SPKI_MAX 256 /* DER of a P-256 public key has 91 bytes */
+
 static void add_findings(json_t *object, const struct hsm_finding *findings, size_t count)
 {
     json_t *lacking = json_array();
@@ -245,7 +247,8 @@ static int describe(const struct proxy_config *config)
     CLEANUP(seal_epoch_clear) struct seal_epoch seal = { 0 };
     CLEANUP(hsm_close) struct hsm *hsm = NULL;
     CLEANUP(free_string) char *why = NULL;
-    char public_key[2 * HPKE_KEY_LEN + 1];
+    CLEANUP(buffer_clear) struct buffer audit = { .limit = SPKI_MAX };
+    char public_key[2 * HPKE_KEY_LEN + 1], audit_key[2 * SPKI_MAX + 1];
     size_t count = 0;
     CK_RV rv = hsm_open(&hsm_config, &hsm, &why);
 
@@ -254,11 +257,14 @@ static int describe(const struct proxy_config *config)
     rv = hsm_self_test(hsm, findings, &count);
     if (rv == CKR_OK)
         rv = seal_epoch_derive(hsm, config->realm, hsm_epoch_mac(hsm, HSM_SEAL), &seal);
+    if (rv == CKR_OK)
+        rv = hsm_audit_public_key(hsm, &audit);
     if (rv != CKR_OK)
         return fail(EX_UNAVAILABLE, "the HSM failed while it was tested: CKR 0x%lx", rv);
     hex_encode(BYTES_OF_ARRAY(seal.public_key), public_key);
-    object = json_pack("{s:s, s:i, s:s}", "hsm", hsm_description(hsm), "seal_epoch", (int)seal.epoch,
-                       "seal_public_key", public_key);
+    hex_encode(buffer_bytes(&audit), audit_key);
+    object = json_pack("{s:s, s:i, s:s, s:s}", "hsm", hsm_description(hsm), "seal_epoch", (int)seal.epoch,
+                       "seal_public_key", public_key, "audit_public_key", audit_key);
     add_findings(object, findings, count);
     return print(object);
 }
