@@ -66,12 +66,14 @@ static bool cache_path(const char *identity, const char *suffix, char path[PATH_
 
 void token_list_read(struct token_list *list, const char *identity)
 {
-    char path[PATH_MAX], line[NAME_MAX_LEN + 2];
+    CLEANUP(free_string) char *line = NULL;
+    char path[PATH_MAX];
+    size_t size = 0;
     FILE *file;
 
     if (!cache_path(identity, "", path) || !(file = fopen(path, "re")))
         return;
-    while (fgets(line, sizeof(line), file)) {
+    while (getline(&line, &size, file) > 0) {
         line[strcspn(line, "\n")] = '\0';
         (void)token_list_add(list, line);
     }
