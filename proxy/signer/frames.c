@@ -17,121 +17,121 @@
 #define READ_LEN         ((size_t)64 * 1024)
 #define FRONT_PATIENCE_S 10 /* a front that takes nothing for so long is no front */
 
-static void stream_drop(struct frames *stream, const char *why)
+static void frames_drop(struct frames *frames, const char *why)
 {
-    if (stream->fd < 0)
+    if (frames->fd < 0)
         return;
     if (why)
         log_event(LOG_LEVEL_NOTICE, "front.lost", "why=\"%s\"", why);
-    frames_clear(stream);
+    frames_clear(frames);
 }
 
-void frames_replace(struct frames *stream, int fd)
+void frames_replace(struct frames *frames, int fd)
 {
     struct timeval patience = { .tv_sec = FRONT_PATIENCE_S };
 
-    frames_clear(stream);
-    stream->fd = fd;
+    frames_clear(frames);
+    frames->fd = fd;
     if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
-        stream_drop(stream, strerror(errno));
+        frames_drop(frames, strerror(errno));
 }
 
-void frames_clear(struct frames *stream)
+void frames_clear(struct frames *frames)
 {
-    if (stream->fd >= 0)
-        close(stream->fd);
-    buffer_clear(&stream->in);
-    buffer_clear(&stream->out);
-    *stream = FRAMES_NONE;
+    if (frames->fd >= 0)
+        close(frames->fd);
+    buffer_clear(&frames->in);
+    buffer_clear(&frames->out);
+    *frames = FRAMES_NONE;
 }
 
 /* Moves what is left to the front, so that the buffer holds little more than one frame. */
-static void compact(struct frames *stream)
+static void compact(struct frames *frames)
 {
-    stream->in.len -= stream->taken;
-    if (stream->taken && stream->in.len)
-        memmove(stream->in.data, stream->in.data + stream->taken, stream->in.len);
-    stream->taken = 0;
+    frames->in.len -= frames->taken;
+    if (frames->taken && frames->in.len)
+        memmove(frames->in.data, frames->in.data + frames->taken, frames->in.len);
+    frames->taken = 0;
 }
 
-void frames_fill(struct frames *stream)
+void frames_fill(struct frames *frames)
 {
     uint8_t chunk[READ_LEN];
     ssize_t len;
 
-    if (stream->fd < 0)
+    if (frames->fd < 0)
         return;
-    len = recv(stream->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+    len = recv(frames->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
     if (len < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (len <= 0) {
-        stream_drop(stream, len < 0 ? strerror(errno) : "closed");
+        frames_drop(frames, len < 0 ? strerror(errno) : "closed");
         return;
     }
-    compact(stream);
-    buffer_append(&stream->in, BYTES(chunk, (size_t)len));
-    if (stream->in.failed)
-        stream_drop(stream, "out of memory");
+    compact(frames);
+    buffer_append(&frames->in, BYTES(chunk, (size_t)len));
+    if (frames->in.failed)
+        frames_drop(frames, "out of memory");
 }
 
-bool frames_next(struct frames *stream, struct bytes *ret)
+bool frames_next(struct frames *frames, struct bytes *ret)
 {
     struct reader reader = reader_of(BYTES_NONE);
     uint32_t len;
 
-    if (stream->in.len > stream->taken)
-        reader = reader_of(BYTES(stream->in.data + stream->taken, stream->in.len - stream->taken));
+    if (frames->in.len > frames->taken)
+        reader = reader_of(BYTES(frames->in.data + frames->taken, frames->in.len - frames->taken));
     len = reader_u32(&reader);
     if (reader.failed)
         return false;
     if (len > FRAME_MAX) {
-        stream_drop(stream, "frame too long");
+        frames_drop(frames, "frame too long");
         return false;
     }
     *ret = reader_run(&reader, len);
     if (reader.failed)
         return false;
-    stream->taken += PREFIX_LEN + len;
+    frames->taken += PREFIX_LEN + len;
     return true;
 }
 
-size_t frames_begin(struct frames *stream)
+size_t frames_begin(struct frames *frames)
 {
-    size_t start = stream->out.len;
+    size_t start = frames->out.len;
 
-    stream->out.limit = SIZE_MAX; /* a round's answers, each within its method's bound */
-    buffer_append_u32(&stream->out, 0);
+    frames->out.limit = SIZE_MAX; /* a round's answers, each within its method's bound */
+    buffer_append_u32(&frames->out, 0);
     return start;
 }
 
-void frames_end(struct frames *stream, size_t start)
+void frames_end(struct frames *frames, size_t start)
 {
     size_t len;
 
-    if (stream->out.failed)
+    if (frames->out.failed)
         return;
-    len = stream->out.len - start - PREFIX_LEN;
+    len = frames->out.len - start - PREFIX_LEN;
     for (size_t i = 0; i < PREFIX_LEN; i++)
-        stream->out.data[start + i] = (uint8_t)(len >> (24 - 8 * i));
+        frames->out.data[start + i] = (uint8_t)(len >> (24 - 8 * i));
 }
 
-void frames_flush(struct frames *stream)
+void frames_flush(struct frames *frames)
 {
     size_t done = 0;
 
-    if (stream->out.failed) {
-        stream_drop(stream, "out of memory");
+    if (frames->out.failed) {
+        frames_drop(frames, "out of memory");
         return;
     }
-    while (stream->fd >= 0 && done < stream->out.len) {
-        ssize_t len = send(stream->fd, stream->out.data + done, stream->out.len - done, MSG_NOSIGNAL);
+    while (frames->fd >= 0 && done < frames->out.len) {
+        ssize_t len = send(frames->fd, frames->out.data + done, frames->out.len - done, MSG_NOSIGNAL);
 
         if (len < 0 && errno == EINTR)
             continue;
         if (len < 0)
-            stream_drop(stream, strerror(errno));
+            frames_drop(frames, strerror(errno));
         else
             done += (size_t)len;
     }
-    stream->out.len = 0;
+    frames->out.len = 0;
 }

@@ -22,15 +22,15 @@ struct frames {
 #define FRAMES_NONE ((struct frames){ .fd = -1 })
 
 /* Takes @fd, a connected stream socket; the former one is closed with whatever was half read from it. */
-void frames_replace(struct frames *stream, int fd);
-void frames_clear(struct frames *stream);
+void frames_replace(struct frames *frames, int fd);
+void frames_clear(struct frames *frames);
 DEFINE_CLEAR(frames_clear, struct frames);
 /* Reads what is there, without waiting. */
-void frames_fill(struct frames *stream);
+void frames_fill(struct frames *frames);
 /* Whether a whole frame waits; @ret lends its content until the next frames_fill(). */
-bool frames_next(struct frames *stream, struct bytes *ret);
-/* Room for one more answer; the caller appends its content to stream->out, and ends it. */
-size_t frames_begin(struct frames *stream);
-void frames_end(struct frames *stream, size_t start);
+bool frames_next(struct frames *frames, struct bytes *ret);
+/* Room for one more answer; the caller appends its content to frames->out, and ends it. */
+size_t frames_begin(struct frames *frames);
+void frames_end(struct frames *frames, size_t start);
 /* Writes the answers of this round. */
-void frames_flush(struct frames *stream);
+void frames_flush(struct frames *frames);

@@ -35,13 +35,13 @@ struct signer {
     struct service_config service_config;
     struct service service;
     bool is_service_open;
-    struct frames stream;
+    struct frames frames;
     int64_t ticked_ms;
 };
 
 static void signer_clear(struct signer *signer)
 {
-    frames_clear(&signer->stream);
+    frames_clear(&signer->frames);
     if (signer->is_service_open)
         service_clear(&signer->service);
     audit_close(signer->audit);
@@ -251,7 +251,7 @@ static bool take_stream(struct signer *signer, int control)
     for (size_t i = 1; len > 0 && i < count; i++)
         descriptor_close(descriptors[i]); /* one is what the message has; others are nobody's */
     if (len > 0 && count > 0)
-        frames_replace(&signer->stream, descriptors[0]);
+        frames_replace(&signer->frames, descriptors[0]);
     return true;
 }
 
@@ -261,15 +261,15 @@ static bool take_stream(struct signer *signer, int control)
  */
 static bool serve_round(struct signer *signer, unsigned *ret_served)
 {
-    struct frames *stream = &signer->stream;
+    struct frames *frames = &signer->frames;
     struct bytes frame;
     int r;
 
-    for (*ret_served = 0; *ret_served < ROUND_MAX && frames_next(stream, &frame); (*ret_served)++) {
-        size_t start = frames_begin(stream);
+    for (*ret_served = 0; *ret_served < ROUND_MAX && frames_next(frames, &frame); (*ret_served)++) {
+        size_t start = frames_begin(frames);
 
-        dispatch(&signer->service, frame, &stream->out);
-        frames_end(stream, start);
+        dispatch(&signer->service, frame, &frames->out);
+        frames_end(frames, start);
     }
     if (*ret_served == 0)
         return true;
@@ -279,7 +279,7 @@ static bool serve_round(struct signer *signer, unsigned *ret_served)
                   strerror(-r));
         return false;
     }
-    frames_flush(stream);
+    frames_flush(frames);
     return true;
 }
 
@@ -319,7 +319,7 @@ static int serve(struct signer *signer, int control)
 {
     for (;;) {
         struct pollfd polled[] = { { .fd = control, .events = POLLIN },
-                                   { .fd = signer->stream.fd, .events = POLLIN } };
+                                   { .fd = signer->frames.fd, .events = POLLIN } };
         int ready = poll(polled, 2, TICK_MS);
 
         if (ready < 0 && errno != EINTR)
@@ -328,7 +328,7 @@ static int serve(struct signer *signer, int control)
             return EX_OK;
         /* A replaced stream's events are not the new one's: recv() simply finds nothing there. */
         if (ready > 0 && polled[1].revents)
-            frames_fill(&signer->stream);
+            frames_fill(&signer->frames);
         if (!serve_waiting(signer))
             return EX_IOERR;
         tick(signer);
@@ -354,7 +354,7 @@ int signer_main(const struct proxy_config *config, unsigned index, int control, 
     struct signer signer = {
         .config = config,
         .index = index,
-        .stream = FRAMES_NONE,
+        .frames = FRAMES_NONE,
     };
     int status = open_all(&signer);
 
