@@ -168,7 +168,8 @@ static bool may_seal(X509 *certificate)
     EXTENDED_KEY_USAGE *usages = X509_get_ext_d2i(certificate, NID_ext_key_usage, NULL, NULL);
 
     for (int i = 0; usages && i < sk_ASN1_OBJECT_num(usages); i++) {
-        char oid[sizeof(SEAL_EKU_OID) + 1]; /* one more, so that a longer one does not look equal when cut */
+        char oid[sizeof(SEAL_EKU_OID)];
+        /* The length it has in full: a longer one is not equal because it was cut. */
         int len = OBJ_obj2txt(oid, sizeof(oid), sk_ASN1_OBJECT_value(usages, i), 1);
 
         if (len == (int)strlen(SEAL_EKU_OID) && strcmp(oid, SEAL_EKU_OID) == 0)

@@ -131,6 +131,19 @@ START_TEST(a_line_left_out_repeated_or_moved_is_noticed)
 }
 END_TEST
 
+/* A record that never was: the hashes fit, the numbers do not. */
+START_TEST(a_number_left_out_is_noticed)
+{
+    CLEANUP(buffer_clear) struct buffer line = { 0 };
+    struct audit_check check = begin();
+    struct audit_record second = record(2);
+    uint8_t hash[HASH_LEN];
+
+    ck_assert_int_eq(audit_record_line(&second, hashes[0], &line, hash), 0);
+    ck_assert_int_eq(check_line(&check, buffer_bytes(&line)), -EBADMSG);
+}
+END_TEST
+
 START_TEST(a_rewritten_history_needs_every_later_line_rewritten)
 {
     CLEANUP(buffer_clear) struct buffer forged = { 0 };
@@ -205,6 +218,6 @@ END_TEST
 SUITE_WITH_FIXTURE("audit_record", write_log, clear_log, a_whole_log_checks_up_to_its_head,
                    a_line_is_the_documented_object, the_newline_may_be_left_away,
                    every_changed_byte_is_noticed, a_line_left_out_repeated_or_moved_is_noticed,
-                   a_rewritten_history_needs_every_later_line_rewritten,
+                   a_number_left_out_is_noticed, a_rewritten_history_needs_every_later_line_rewritten,
                    the_log_of_another_signer_or_realm_does_not_check, what_a_peer_says_cannot_break_a_line,
                    a_record_too_long_for_a_line_is_refused, what_is_no_record_is_refused);
