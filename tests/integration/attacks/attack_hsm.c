@@ -536,6 +536,7 @@ START_TEST(observed_secret_unwraps_in_no_weaker_form)
     CK_ATTRIBUTE as_secret[] = { MASTER_UNWRAP_TEMPLATE, ATTRIBUTE_NUMBER(CKA_KEY_TYPE, CKK_GENERIC_SECRET),
                                  ATTRIBUTE_TRUE(CKA_SIGN) };
     CK_OBJECT_CLASS secret_class = CKO_SECRET_KEY;
+    struct hsm_session own = { p11, session };
     CK_OBJECT_HANDLE key;
 
     steal_wrapped_key(&wrapped);
@@ -550,7 +551,9 @@ START_TEST(observed_secret_unwraps_in_no_weaker_form)
         template[at].pValue = &otherwise;
         ck_assert_uint_ne(unwrap_with(wrapped, template, ARRAY_SIZE(template), &key), CKR_OK);
         template[at] = template[ARRAY_SIZE(template) - 1];
-        ck_assert_uint_ne(unwrap_with(wrapped, template, ARRAY_SIZE(template) - 1, &key), CKR_OK);
+        /* Left out, it is refused or has the strict value all the same. */
+        if (unwrap_with(wrapped, template, ARRAY_SIZE(template) - 1, &key) == CKR_OK)
+            ck_assert_uint_eq(hsm_session_matches(&own, key, strict, ARRAY_SIZE(strict)), CKR_OK);
     }
     as_secret[0] = (CK_ATTRIBUTE){ CKA_CLASS, &secret_class, sizeof(secret_class) };
     ck_assert_uint_ne(unwrap_with(wrapped, as_secret, ARRAY_SIZE(as_secret), &key), CKR_OK);
