@@ -83,6 +83,12 @@ static bool holds_partitions(const struct signer *signer)
     return signer->config->partitions && signer->index == signer->config->signers;
 }
 
+/* What a restart does not mend: no such token, no master keys, or software that nobody allowed. */
+static bool is_misconfigured(CK_RV rv)
+{
+    return rv == CKR_TOKEN_NOT_PRESENT || rv == CKR_KEY_NEEDED || rv == CKR_FUNCTION_REJECTED;
+}
+
 static int open_hsm(struct signer *signer)
 {
     const struct proxy_config *config = signer->config;
@@ -101,7 +107,7 @@ static int open_hsm(struct signer *signer)
         return EX_OK;
     log_event(LOG_LEVEL_ERROR, "signer.failed", "what=\"cannot open the HSM\" rv=0x%lx why=\"%s\"", rv,
               why ? why : "");
-    return EX_UNAVAILABLE;
+    return is_misconfigured(rv) ? EX_CONFIG : EX_UNAVAILABLE;
 }
 
 /* Says what this HSM cannot enforce; what it must enforce and does not keeps the signer from starting. */

@@ -366,7 +366,7 @@ static void person_clear(struct person *person)
     certificate_free_stack(person->chain);
 }
 
-void deployment_teardown(void)
+void deployment_close(void)
 {
     deployment_hook(NULL);
     for (unsigned i = 0; i < SIGNERS; i++) {
@@ -378,7 +378,17 @@ void deployment_teardown(void)
     person_clear(&deployment.alice);
     person_clear(&deployment.mallory);
     person_clear(&deployment.operator_);
+}
+
+void deployment_remove(void)
+{
     ck_assert_int_eq(nftw(deployment.directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+void deployment_teardown(void)
+{
+    deployment_close();
+    deployment_remove();
 }
 
 /* --------------------------------------------------------------------------------------------------- people */

@@ -45,6 +45,9 @@ struct deployment {
 extern struct deployment deployment;
 void deployment_setup(void);
 void deployment_teardown(void);
+/* The two halves of deployment_teardown(): what is open, and what is on the disk. */
+void deployment_close(void);
+void deployment_remove(void);
 
 /* What the front of a test does to what passes through it; NULL: nothing. */
 struct front_hook {
