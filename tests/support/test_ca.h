@@ -20,6 +20,7 @@ struct test_certificate {
     bool is_ca;
     const char *usage; /* extended key usage, "clientAuth"; NULL: none */
     long from, to;     /* both 0: from yesterday until tomorrow */
+    OSSL_LIB_CTX *libctx;
 };
 
 static inline void test_require(bool is_done)
@@ -28,13 +29,18 @@ static inline void test_require(bool is_done)
         abort();
 }
 
-static inline EVP_PKEY *test_key(const char *type)
+static inline EVP_PKEY *test_key_in(OSSL_LIB_CTX *libctx, const char *type)
 {
-    EVP_PKEY *key = strcmp(type, "EC") == 0 ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256")
-                                            : EVP_PKEY_Q_keygen(NULL, NULL, type);
+    EVP_PKEY *key = strcmp(type, "EC") == 0 ? EVP_PKEY_Q_keygen(libctx, NULL, "EC", "P-256")
+                                            : EVP_PKEY_Q_keygen(libctx, NULL, type);
 
     test_require(key != NULL);
     return key;
+}
+
+static inline EVP_PKEY *test_key(const char *type)
+{
+    return test_key_in(NULL, type);
 }
 
 static inline void test_extension(X509 *certificate, int nid, const char *value)
@@ -49,7 +55,7 @@ static inline void test_extension(X509 *certificate, int nid, const char *value)
 /* Owner: the caller, X509_free(). */
 static inline X509 *test_certificate(const struct test_certificate *wanted)
 {
-    X509 *certificate = X509_new();
+    X509 *certificate = X509_new_ex(wanted->libctx, NULL);
     EVP_PKEY *issuer_key = wanted->issuer ? wanted->issuer_key : wanted->key;
     bool is_default = wanted->from == 0 && wanted->to == 0;
     static long serial = 1;
