@@ -117,11 +117,13 @@ END_TEST
 
 static void *fork_again_and_again(void *stop)
 {
+    CK_INFO info;
+
     while (!__atomic_load_n((bool *)stop, __ATOMIC_SEQ_CST)) {
         pid_t child = fork();
 
         if (child == 0)
-            _exit(C_Initialize(NULL) == CKR_OK ? 0 : 1);
+            _exit(C_GetInfo(&info) == CKR_CRYPTOKI_NOT_INITIALIZED ? 0 : 1);
         ck_assert_int_eq(scratch_wait(child), 0);
     }
     return NULL;

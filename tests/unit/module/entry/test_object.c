@@ -161,8 +161,9 @@ START_TEST(handles_stay_over_logins_sessions_and_new_snapshots)
     ck_assert_uint_eq(C_CloseSession(session), CKR_OK);
     session = host_open();
     ck_assert_uint_eq(C_GetAttributeValue(session, key, &wanted, 1), CKR_OBJECT_HANDLE_INVALID);
+    fake.key_count = 1; /* another device took the others away; and a wrong PIN asks the server anew */
+    ck_assert_uint_eq(host_login(session, "wrong one"), CKR_PIN_INCORRECT);
     ck_assert_uint_eq(host_login(session, FAKE_PIN), CKR_OK);
-    fake.key_count = 1; /* another device took the others away */
     ck_assert_uint_eq(C_GetTokenInfo(0, &info), CKR_OK);
     ck_assert_uint_eq(host_find(session, CKO_PRIVATE_KEY, "rsa"), key);
     ck_assert_uint_eq(host_find(session, CKO_PRIVATE_KEY, "ec"), CK_INVALID_HANDLE);

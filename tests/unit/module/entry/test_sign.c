@@ -335,6 +335,7 @@ START_TEST(session_is_free_while_its_signature_is_made)
     pthread_t thread;
     CK_ULONG len;
 
+    host_open(); /* so that the login outlives the other one */
     pthread_barrier_init(&meet, NULL, 2);
     fake.meet = &meet;
     init(&rows[0]);
