@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cases_interface.c - what 3.0 adds to find the functions: C_GetInterface, C_GetInterfaceList.
+ *
+ * Both work before C_Initialize. A module without them is a module of 2.40, and the cases are skipped.
+ *
+ * Source: PKCS#11 v3.1 3.1 (CK_INTERFACE), 5.4.5 (C_GetInterfaceList), 5.4.6 (C_GetInterface).
+ */
+#include <dlfcn.h>
+#include <string.h>
+
+#include "conformance/checks/cases.h"
+
+/* Named as nowhere else, so that a newer p11-kit header that has them does no harm. */
+struct interface {
+    CK_UTF8CHAR *name;
+    void *functions; /* begins with a CK_VERSION */
+    CK_FLAGS flags;
+};
+
+#define FORK_SAFE      1UL
+#define FUNCTIONS_2_40 68
+#define FUNCTIONS_3_0  92
+#define INTERFACES_MAX 16
+
+struct discovery {
+    CK_RV (*get)(CK_UTF8CHAR *name, CK_VERSION *version, struct interface **ret, CK_FLAGS flags);
+    CK_RV (*list)(struct interface *list, CK_ULONG *count);
+};
+
+static CK_UTF8CHAR standard_name[] = "PKCS 11";
+
+static struct discovery find(struct check *check)
+{
+    struct discovery found;
+
+    *(void **)&found.get = dlsym(check->library, "C_GetInterface");
+    *(void **)&found.list = dlsym(check->library, "C_GetInterfaceList");
+    if (!found.get && !found.list)
+        check_skip(check, "the module has no C_GetInterface: it is one of 2.40");
+    if (!expect_true(check, found.get && found.list, "C_GetInterface and C_GetInterfaceList come together"))
+        check_end(check);
+    return found;
+}
+
+static bool is_standard(const struct interface *interface)
+{
+    return !strcmp((const char *)interface->name, (const char *)standard_name);
+}
+
+static void expect_full(struct check *check, const struct interface *interface)
+{
+    const CK_VERSION *version = interface->functions;
+    void *const *functions = (void *const *)((const char *)interface->functions + sizeof(void *));
+    size_t count = version->major >= 3 ? FUNCTIONS_3_0 : FUNCTIONS_2_40;
+
+    for (size_t i = 0; i < count; i++)
+        expect_true(check, functions[i] != NULL, "function %zu of %s %u.%u is NULL", i + 1, interface->name,
+                    version->major, version->minor);
+}
+
+static void asked_for_nothing(struct check *check)
+{
+    struct discovery module = find(check);
+    struct interface *interface = NULL;
+    CK_RV rv = module.get(NULL, NULL, &interface, 0);
+
+    expect_rv(check, "C_GetInterface(NULL, NULL, &interface, 0)", rv, (const CK_RV[]){ CKR_OK }, 1);
+    if (expect_true(check, interface && interface->name && interface->functions,
+                    "the interface is incomplete"))
+        expect_full(check, interface);
+}
+
+static void each_version(struct check *check)
+{
+    static const CK_VERSION versions[] = { { 2, 40 }, { 3, 0 } };
+    struct discovery module = find(check);
+
+    for (size_t i = 0; i < COUNT(versions); i++) {
+        struct interface *interface = NULL;
+        CK_VERSION version = versions[i];
+        CK_RV rv = module.get(standard_name, &version, &interface, 0);
+
+        if (!expect_rv(check, "C_GetInterface(\"PKCS 11\", version, &interface, 0)", rv,
+                       (const CK_RV[]){ CKR_OK }, 1) ||
+            !expect_true(check, interface && interface->functions, "no interface though CKR_OK"))
+            continue;
+        expect_true(check, !memcmp(interface->functions, &version, sizeof(version)),
+                    "asked for %u.%u, got another", version.major, version.minor);
+        expect_full(check, interface);
+    }
+}
+
+static void expect_none(struct check *check, struct discovery module, CK_UTF8CHAR *name, CK_VERSION *version,
+                        CK_FLAGS flags, const char *call)
+{
+    struct interface *interface = NULL;
+    CK_RV rv = module.get(name, version, &interface, flags);
+
+    expect_rv(check, call, rv, (const CK_RV[]){ CKR_ARGUMENTS_BAD, CKR_FUNCTION_FAILED }, 2);
+}
+
+static void unknown_ones(struct check *check)
+{
+    struct discovery module = find(check);
+    CK_VERSION version = { 9, 9 };
+    CK_UTF8CHAR vendor[] = "Vendor Of Nothing";
+
+    expect_none(check, module, vendor, NULL, 0, "C_GetInterface of an unknown name");
+    expect_none(check, module, standard_name, &version, 0, "C_GetInterface of version 9.9");
+    expect_none(check, module, standard_name, NULL, 1UL << 40, "C_GetInterface with an unknown flag");
+}
+
+/* NSS asks for it first and takes a refusal well, but not CKR_OK with nothing. */
+static void fork_safe(struct check *check)
+{
+    struct discovery module = find(check);
+    struct interface *interface = NULL;
+    CK_RV rv = module.get(standard_name, NULL, &interface, FORK_SAFE);
+
+    expect_rv(check, "C_GetInterface(\"PKCS 11\", NULL, &interface, FORK_SAFE)", rv,
+              (const CK_RV[]){ CKR_OK, CKR_ARGUMENTS_BAD, CKR_FUNCTION_FAILED }, 3);
+    if (rv == CKR_OK)
+        expect_true(check, interface && (interface->flags & FORK_SAFE),
+                    "the interface given is not fork safe");
+}
+
+static void list_lengths(struct check *check)
+{
+    struct discovery module = find(check);
+    struct interface list[INTERFACES_MAX];
+    CK_ULONG count = 0, room;
+    bool has_standard = false;
+    CK_RV rv = module.list(NULL, &count);
+
+    expect_rv(check, "C_GetInterfaceList(NULL, &count)", rv, (const CK_RV[]){ CKR_OK }, 1);
+    if (!expect_true(check, count && count <= INTERFACES_MAX, "there are %lu interfaces", count))
+        return;
+    room = count - 1;
+    rv = module.list(list, &room);
+    expect_rv(check, "C_GetInterfaceList(list, &too_small)", rv, (const CK_RV[]){ CKR_BUFFER_TOO_SMALL }, 1);
+    expect_true(check, room == count, "the number needed is said to be %lu, not %lu", room, count);
+    rv = module.list(list, &count);
+    if (!expect_rv(check, "C_GetInterfaceList(list, &count)", rv, (const CK_RV[]){ CKR_OK }, 1))
+        return;
+    for (CK_ULONG i = 0; i < count; i++) {
+        has_standard = has_standard || is_standard(&list[i]);
+        if (is_standard(&list[i]))
+            expect_full(check, &list[i]);
+    }
+    expect_true(check, has_standard, "no interface is called PKCS 11");
+}
+
+static void null_places(struct check *check)
+{
+    struct discovery module = find(check);
+
+    expect_rv(check, "C_GetInterface(NULL, NULL, NULL, 0)", module.get(NULL, NULL, NULL, 0),
+              (const CK_RV[]){ CKR_ARGUMENTS_BAD }, 1);
+    expect_rv(check, "C_GetInterfaceList(NULL, NULL)", module.list(NULL, NULL),
+              (const CK_RV[]){ CKR_ARGUMENTS_BAD }, 1);
+}
+
+/* The functions of 3.0 obey C_Initialize too. Position 71 of the list, counted from 1, is C_LoginUser. */
+static void login_user_before_initialize(struct check *check)
+{
+    typedef CK_RV login_user(CK_SESSION_HANDLE session, CK_USER_TYPE type, CK_UTF8CHAR * pin,
+                             CK_ULONG pin_len, CK_UTF8CHAR * name, CK_ULONG name_len);
+    struct discovery module = find(check);
+    struct interface *interface = NULL;
+    CK_VERSION version = { 3, 0 };
+    CK_UTF8CHAR text[] = "1234";
+    login_user *call;
+
+    if (module.get(standard_name, &version, &interface, 0) != CKR_OK)
+        check_skip(check, "the module has no interface of 3.0");
+    call = (login_user *)((void **)((char *)interface->functions + sizeof(void *)))[70];
+    expect_rv(check, "C_LoginUser", call(1, CKU_USER, text, 4, text, 4),
+              (const CK_RV[]){ CKR_CRYPTOKI_NOT_INITIALIZED, CKR_FUNCTION_NOT_SUPPORTED }, 2);
+}
+
+const struct check_case cases_interface[] = {
+    { "C_GetInterface that asks for nothing gives a full default", LOADED, asked_for_nothing },
+    { "C_GetInterface gives 2.40 and 3.0, full, when asked for them", LOADED, each_version },
+    { "C_GetInterface of an unknown name, version or flag is refused", LOADED, unknown_ones },
+    { "C_GetInterface that must be fork safe gives one that is, or none", LOADED, fork_safe },
+    { "C_GetInterfaceList gives its length, keeps to it, and lists PKCS 11", LOADED, list_lengths },
+    { "C_GetInterface and C_GetInterfaceList with no place to answer are refused", LOADED, null_places },
+    { "C_LoginUser before C_Initialize is refused", LOADED, login_user_before_initialize },
+    { 0 },
+};
