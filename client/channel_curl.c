@@ -263,7 +263,9 @@ static struct curl_slist *make_headers(unsigned left_ms)
 static CURLcode perform(struct channel_curl *curl, struct wire *connection, const struct curl_call *call,
                         struct grpc_answer *answer)
 {
-    unsigned left = clock_left_ms(call->deadline_ms), connect = curl->deployment->connect_timeout_ms;
+    unsigned left = clock_left_ms(call->deadline_ms);
+    unsigned connect =
+        endpoints_patience_ms(&curl->endpoints, connection->endpoint, curl->deployment->connect_timeout_ms);
     struct curl_slist *headers = make_headers(left);
     CURL *easy = connection->easy;
     CURLcode code = headers ? CURLE_OK : CURLE_OUT_OF_MEMORY;

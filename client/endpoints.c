@@ -11,6 +11,7 @@
 #define REST_FIRST_MS   500
 #define REST_MOST_MS    30000
 #define ADDRESS_LIFE_MS 60000
+#define PROBE_SHARE     8 /* a host that is switched off answers nothing at all, and each probe waits */
 
 int endpoints_init(struct endpoints *endpoints, const struct deployment_config *deployment)
 {
@@ -57,6 +58,16 @@ size_t endpoints_choose(struct endpoints *endpoints, unsigned tried, int64_t now
     }
     pthread_mutex_unlock(&endpoints->lock);
     return best;
+}
+
+unsigned endpoints_patience_ms(struct endpoints *endpoints, size_t index, unsigned most_ms)
+{
+    bool is_probe;
+
+    pthread_mutex_lock(&endpoints->lock);
+    is_probe = endpoints->list[index].failures && endpoints->count > 1;
+    pthread_mutex_unlock(&endpoints->lock);
+    return is_probe ? most_ms / PROBE_SHARE : most_ms;
 }
 
 void endpoints_report(struct endpoints *endpoints, size_t index, bool was_reached, int64_t now_ms)

@@ -35,6 +35,8 @@ MUST_CHECK int endpoints_init(struct endpoints *endpoints, const struct deployme
 void endpoints_clear(struct endpoints *endpoints);
 /* The best one whose bit is not in @tried; endpoints->count: none is left. */
 size_t endpoints_choose(struct endpoints *endpoints, unsigned tried, int64_t now_ms);
+/* How long to wait for a connection to one: not @most_ms again for one that failed while there are others. */
+unsigned endpoints_patience_ms(struct endpoints *endpoints, size_t index, unsigned most_ms);
 void endpoints_report(struct endpoints *endpoints, size_t index, bool was_reached, int64_t now_ms);
 /*
  * Appends "host:port:addresses" for CURLOPT_RESOLVE, or nothing for a name that needs no resolver. Looked up again

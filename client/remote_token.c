@@ -110,6 +110,7 @@ static void store_fetched(struct remote_token *token, const struct remote_terms 
     snapshot->is_confirmed = token->has_confirmed && memcmp(token->confirmed, snapshot->hash, HASH_LEN) == 0;
     token->snapshot = snapshot;
     token->snapshot_ms = clock_now_ms();
+    token->is_proof_newer = false;
     token->terms = *terms;
     pthread_mutex_unlock(&token->lock);
     remote_snapshot_unref(former);

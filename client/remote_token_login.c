@@ -14,6 +14,8 @@
 
 #define PARKED_MS       5000
 #define LOCK_TIMEOUT_MS 1000
+#define CONFIRM_ROUNDS                                                                                       \
+    3 /* the older of listing and proof is renewed; a change just then costs one round more */
 
 /* ------------------------------------------------------------------------------------------------------- unlocking */
 
@@ -24,6 +26,7 @@ static void install_lease(struct remote_token *token, struct lease *lease, const
     token->lease = lease;
     memcpy(token->confirmed, hash, HASH_LEN);
     token->has_confirmed = true;
+    token->is_proof_newer = true;
 }
 
 /* The answer to Unlock: session keys from what we sent sealed, and the lease. */
@@ -200,22 +203,22 @@ static CK_RV prove_again(struct remote_token *token, struct login *login, int64_
 CK_RV remote_token_confirm(struct remote_token *token, struct login *login, int64_t deadline_ms,
                            struct remote_error *error)
 {
-    CK_RV rv = CKR_OK;
+    for (unsigned round = 0; !remote_token_is_confirmed(token); round++) {
+        bool is_proof_newer;
+        CK_RV rv;
 
-    /* Whichever of the two is the older: the listing, the proof, or (somebody changes the token just now) both. */
-    if (remote_token_is_confirmed(token))
-        return CKR_OK;
-    rv = remote_token_fetch(token, deadline_ms, error);
-    if (rv != CKR_OK || remote_token_is_confirmed(token))
-        return rv;
-    rv = prove_again(token, login, deadline_ms, error);
-    if (rv != CKR_OK || remote_token_is_confirmed(token))
-        return rv;
-    rv = remote_token_fetch(token, deadline_ms, error);
-    if (rv != CKR_OK || remote_token_is_confirmed(token))
-        return rv;
-    return remote_error_set(error, CKR_DEVICE_ERROR,
-                            "the server lists other keys than the signer stands for");
+        if (round == CONFIRM_ROUNDS)
+            return remote_error_set(error, CKR_DEVICE_ERROR,
+                                    "the server lists other keys than the signer stands for");
+        pthread_mutex_lock(&token->lock);
+        is_proof_newer = token->is_proof_newer;
+        pthread_mutex_unlock(&token->lock);
+        rv = is_proof_newer ? remote_token_fetch(token, deadline_ms, error)
+                            : prove_again(token, login, deadline_ms, error);
+        if (rv != CKR_OK)
+            return rv;
+    }
+    return CKR_OK;
 }
 
 /* -------------------------------------------------------------------------------------------------- logging in, out */

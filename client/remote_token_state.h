@@ -52,6 +52,7 @@ struct remote_token {
     int64_t snapshot_ms;         /* when it was fetched */
     uint8_t confirmed[HASH_LEN]; /* the snapshot's hash as a signer proved it last */
     bool has_confirmed;
+    bool is_proof_newer; /* than the snapshot */
 };
 
 /* remote_token.c: GetToken, into snapshot and terms. */

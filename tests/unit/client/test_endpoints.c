@@ -64,6 +64,16 @@ START_TEST(when_all_rest_the_one_that_is_back_first_is_tried)
 }
 END_TEST
 
+START_TEST(failed_one_is_probed_briefly_while_there_are_others)
+{
+    ck_assert_uint_eq(endpoints_patience_ms(&endpoints, 0, 4000), 4000);
+    endpoints_report(&endpoints, 0, false, 1000);
+    ck_assert_uint_eq(endpoints_patience_ms(&endpoints, 0, 4000), 500);
+    endpoints_report(&endpoints, 0, true, 2000);
+    ck_assert_uint_eq(endpoints_patience_ms(&endpoints, 0, 4000), 4000);
+}
+END_TEST
+
 START_TEST(address_needs_no_resolver)
 {
     CLEANUP(buffer_clear) struct buffer addresses = { 0 };
@@ -88,5 +98,6 @@ END_TEST
 
 SUITE_WITH_FIXTURE("endpoints", set_up, tear_down, first_of_the_file_comes_first,
                    failed_one_rests_and_comes_back, rest_doubles_up_to_half_a_minute,
-                   when_all_rest_the_one_that_is_back_first_is_tried, address_needs_no_resolver,
+                   when_all_rest_the_one_that_is_back_first_is_tried,
+                   failed_one_is_probed_briefly_while_there_are_others, address_needs_no_resolver,
                    known_addresses_are_not_looked_up_again);

@@ -287,6 +287,19 @@ START_TEST(listing_that_was_altered_before_login_is_fetched_again)
 }
 END_TEST
 
+START_TEST(change_by_another_device_is_proved_with_one_unlock)
+{
+    bool is_confirmed = false;
+
+    ck_assert_uint_eq(login("123456"), CKR_OK);
+    fake->version++;
+    ck_assert_uint_eq(look(0, &is_confirmed), CKR_OK);
+    ck_assert(is_confirmed);
+    ck_assert_uint_eq(fake->calls[METHOD_GetToken], 2);
+    ck_assert_uint_eq(fake->calls[METHOD_Unlock], 2);
+}
+END_TEST
+
 START_TEST(listing_altered_during_a_login_is_refused)
 {
     bool is_confirmed;
@@ -555,7 +568,8 @@ SUITE_WITH_FIXTURE(
     stale_challenge_is_replaced_without_an_attempt, lost_answer_to_unlock_is_made_up_for,
     pin_changed_elsewhere_is_stretched_for_its_new_version, token_without_a_pin_says_so,
     cheap_stretching_is_refused, listing_that_no_signer_stands_for_refuses_the_login,
-    listing_that_was_altered_before_login_is_fetched_again, listing_altered_during_a_login_is_refused,
+    listing_that_was_altered_before_login_is_fetched_again,
+    change_by_another_device_is_proved_with_one_unlock, listing_altered_during_a_login_is_refused,
     same_pin_after_logout_costs_nothing, other_pin_after_logout_goes_to_the_server,
     logout_is_told_to_the_signer_when_its_time_is_over, dead_signer_costs_one_unlock_and_keeps_the_request_id,
     reply_lost_with_its_signer_is_signed_again_under_the_same_request_id,
