@@ -52,7 +52,7 @@ static enum reason fill_row(const struct key_row *key, const Privyseal__V1__PutC
     row->created_ms = now_ms;
     strcpy(row->label, label); /* label_is_valid: at most LABEL_MAX_LEN */
     memcpy(row->key_name, key->name, KEY_NAME_LEN);
-    buffer_append(&row->der, message_bytes(&ask->der));
+    buffer_append(&row->der, pack_lend(&ask->der));
     return row->der.failed ? REASON_INTERNAL : REASON_NONE;
 }
 
@@ -89,7 +89,7 @@ enum reason handle_PutCertificate(struct service *service, struct call *call, co
     Privyseal__V1__PutCertificateResponse *answer = (Privyseal__V1__PutCertificateResponse *)reply;
     CLEANUP(key_row_clear) struct key_row key = { 0 };
     uint8_t name[KEY_NAME_LEN];
-    enum reason reason = name_of_certificate(message_bytes(&ask->der), name);
+    enum reason reason = name_of_certificate(pack_lend(&ask->der), name);
 
     if (reason != REASON_NONE)
         return reason;

@@ -171,7 +171,7 @@ enum reason handle_AddCertificate(struct service *service, struct call *call, co
     if (role == ROLE_NONE || !name_is_valid(bytes_of_text(ask->principal)))
         return REASON_MALFORMED;
     call->record.token = ask->principal;
-    r = certificate_parse(NULL, message_bytes(&ask->der), &certificate);
+    r = certificate_parse(NULL, pack_lend(&ask->der), &certificate);
     reason = r < 0 ? refusal_of_errno(r) : check_certificate(service, call, certificate);
     if (reason == REASON_NONE)
         reason = fill_row(certificate, role, &row);

@@ -47,7 +47,7 @@ static enum reason record_request(struct call *call, const Privyseal__V1__SignRe
     if (ask->key.len != KEY_NAME_LEN || ask->data.len > SIGN_DATA_MAX ||
         strlen(ask->request_id) > CLIENT_REQUEST_ID_MAX)
         return REASON_MALFORMED;
-    hex_encode(message_bytes(&ask->key), call->text.key);
+    hex_encode(pack_lend(&ask->key), call->text.key);
     call->record.key = call->text.key;
     call->record.mechanism = raw ? raw->name : "";
     call->record.client_request_id = ask->request_id;
@@ -55,7 +55,7 @@ static enum reason record_request(struct call *call, const Privyseal__V1__SignRe
         snprintf(call->text.note, sizeof(call->text.note), "hash=%s", hash);
         call->record.note = call->text.note;
     }
-    return record_digest(call, message_bytes(&ask->data));
+    return record_digest(call, pack_lend(&ask->data));
 }
 
 /* The key by its name, its row believed, its time not over. */
@@ -79,7 +79,7 @@ static enum reason sign(struct service *service, struct call *call, const struct
                         const Privyseal__V1__SignRequest *ask, Privyseal__V1__SignResponse *answer)
 {
     CLEANUP(buffer_clear) struct buffer signature = { 0 };
-    struct bytes data = message_bytes(&ask->data);
+    struct bytes data = pack_lend(&ask->data);
     CK_RV rv = mechanism_check_raw(ask->mechanism, key->key_type, key->bits, ask->pss, data);
 
     if (rv == CKR_OK)

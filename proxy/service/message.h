@@ -12,6 +12,7 @@
 #include "include/bytes.h"
 #include "include/cleanup.h"
 #include "include/secret.h"
+#include "proto/pack.h"
 
 extern ProtobufCAllocator message_allocator;
 
@@ -29,8 +30,3 @@ DEFINE_CLEANUP(message_free, ProtobufCMessage *);
 /* Set a field to a copy. Errors: -ENOMEM. */
 MUST_CHECK int message_set_bytes(ProtobufCBinaryData *field, struct bytes bytes);
 MUST_CHECK int message_set_text(char **field, const char *text);
-/* The content of a field, borrowed. */
-static inline struct bytes message_bytes(const ProtobufCBinaryData *field)
-{
-    return BYTES(field->data, field->len);
-}

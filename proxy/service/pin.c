@@ -80,15 +80,15 @@ enum reason handle_SetPin(struct service *service, struct call *call, const Prot
     Privyseal__V1__SetPinResponse *answer = (Privyseal__V1__SetPinResponse *)reply;
     CLEANUP(access_row_clear) struct access_row row = { 0 };
     CLEANUP(creation_undo) struct creation creation = { 0 };
-    struct bytes s = message_bytes(&ask->stretched_pin);
-    enum reason reason = pin_check_certificate(call, message_bytes(&ask->certificate_hash));
+    struct bytes s = pack_lend(&ask->stretched_pin);
+    enum reason reason = pin_check_certificate(call, pack_lend(&ask->certificate_hash));
 
     if (reason == REASON_NONE && s.len != STRETCHED_PIN_LEN)
         reason = REASON_MALFORMED;
     if (reason == REASON_NONE && call->token.pin_version != 0)
         reason = REASON_PIN_ALREADY_SET;
     if (reason == REASON_NONE)
-        reason = activation_check(service, &call->token, message_bytes(&ask->activation_code), call->now_ms);
+        reason = activation_check(service, &call->token, pack_lend(&ask->activation_code), call->now_ms);
     if (reason == REASON_NONE)
         reason = create_secret(service, call, s, &creation, &row);
     if (reason == REASON_NONE)
@@ -181,8 +181,8 @@ enum reason handle_Unlock(struct service *service, struct call *call, const Prot
     Privyseal__V1__UnlockResponse *answer = (Privyseal__V1__UnlockResponse *)reply;
     const struct pin_proof proof = {
         .pin_version = ask->pin_version,
-        .s = message_bytes(&ask->stretched_pin),
-        .certificate_hash = message_bytes(&ask->certificate_hash),
+        .s = pack_lend(&ask->stretched_pin),
+        .certificate_hash = pack_lend(&ask->certificate_hash),
     };
     CLEANUP(opened_clear) struct opened opened = { 0 };
     struct lease *lease = NULL;
@@ -194,7 +194,7 @@ enum reason handle_Unlock(struct service *service, struct call *call, const Prot
     if (reason == REASON_NONE)
         reason = fill_snapshot_hash(service, call, answer);
     if (reason == REASON_NONE)
-        reason = lease_make(service, call, message_bytes(&ask->client_secret), &opened, &lease);
+        reason = lease_make(service, call, pack_lend(&ask->client_secret), &opened, &lease);
     return reason == REASON_NONE ? give_lease(service, call, lease, answer) : reason;
 }
 
@@ -259,10 +259,10 @@ enum reason handle_ChangePin(struct service *service, struct call *call, const P
     Privyseal__V1__ChangePinResponse *answer = (Privyseal__V1__ChangePinResponse *)reply;
     const struct pin_proof proof = {
         .pin_version = ask->pin_version,
-        .s = message_bytes(&ask->stretched_pin),
-        .certificate_hash = message_bytes(&ask->certificate_hash),
+        .s = pack_lend(&ask->stretched_pin),
+        .certificate_hash = pack_lend(&ask->certificate_hash),
     };
-    struct bytes new_s = message_bytes(&ask->new_stretched_pin);
+    struct bytes new_s = pack_lend(&ask->new_stretched_pin);
     CLEANUP(opened_clear) struct opened opened = { 0 };
     enum reason reason;
 

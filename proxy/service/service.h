@@ -72,7 +72,7 @@ struct call {
     struct lease *lease;    /* SESSION */
     struct bytes challenge; /* SEALED, OPERATOR: used up */
     STACK_OF(X509)
-        *presented; /* OPERATOR: what came with the proof; helps to build chains, is trusted for none */
+    *presented; /* OPERATOR: what came with the proof; helps to build chains, is trusted for none */
     struct failure failure;     /* a handler may add tries_left, retry_after_ms */
     const char *sentence;       /* static; for people, instead of the reason's own. NULL: the reason's */
     int reroute_to;             /* >= 0: belongs to that signer; return any reason */

@@ -49,7 +49,7 @@ static enum reason fill_snapshot(struct service *service, const struct call *cal
         return reason;
     if (digest_sha256(NULL, secret_bytes(snapshot), hash) < 0)
         return REASON_INTERNAL;
-    if (bytes_equal(message_bytes(&ask->known_hash), BYTES_OF_ARRAY(hash)))
+    if (bytes_equal(pack_lend(&ask->known_hash), BYTES_OF_ARRAY(hash)))
         return REASON_NONE;
     return message_set_bytes(&answer->snapshot, secret_bytes(snapshot)) < 0 ? REASON_INTERNAL : REASON_NONE;
 }

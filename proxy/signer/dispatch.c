@@ -136,11 +136,7 @@ static bool is_elsewhere(const struct exchange *exchange)
 
 static void write_reply(const Privyseal__V1__EnvelopeReply *reply, struct buffer *ret)
 {
-    CLEANUP(secret_free) struct secret *packed = NULL;
-
-    if (message_pack(&reply->base, &packed) == 0)
-        buffer_append(ret, secret_bytes(packed));
-    else
+    if (pack_append(&reply->base, ret) < 0)
         ret->failed = true;
 }
 

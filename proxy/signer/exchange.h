@@ -9,8 +9,8 @@
 #include "proxy/service/message.h"
 #include "proxy/service/service.h"
 
-#define SESSION_BINDING_LEN                                                                                  \
-    (LEASE_LEN + 8) /* lease, sequence (big-endian): what a session's Failure is bound to */
+/* What a session's Failure is bound to: lease, sequence (8 bytes, big-endian). */
+#define SESSION_BINDING_LEN (LEASE_LEN + 8)
 
 struct exchange {
     struct service *service;
@@ -42,11 +42,14 @@ struct proof_ops {
     void (*failure_key)(const struct exchange *exchange, struct bytes *ret_key, struct bytes *ret_binding);
 };
 
-extern const struct proof_ops proof_plain;  /* the certificate as the front reports it */
-extern const struct proof_ops proof_sealed; /* HPKE; the request carries its own proof */
-extern const struct proof_ops
-    proof_operator; /* HPKE around a request signed by the principal's certificate key */
-extern const struct proof_ops proof_session; /* the session keys of a lease */
+/* The certificate as the front reports it. */
+extern const struct proof_ops proof_plain;
+/* HPKE; the request carries its own proof. */
+extern const struct proof_ops proof_sealed;
+/* HPKE around a request that is signed by the principal's certificate key. */
+extern const struct proof_ops proof_operator;
+/* The session keys of a lease. */
+extern const struct proof_ops proof_session;
 
 /* Opens the Sealed in the envelope's body; the challenge is used up. Shared by SEALED and OPERATOR. */
 MUST_CHECK enum reason exchange_unseal(struct exchange *exchange, struct secret **ret);

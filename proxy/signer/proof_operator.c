@@ -18,7 +18,7 @@ static int keep_presented(struct exchange *exchange, const Privyseal__V1__Signed
     if (signed_request->n_certificates > CERTIFICATES_MAX)
         return -EINVAL;
     for (size_t i = 0; i < signed_request->n_certificates; i++)
-        ders[i] = message_bytes(&signed_request->certificates[i]);
+        ders[i] = pack_lend(&signed_request->certificates[i]);
     r = certificate_parse_chain(NULL, ders, signed_request->n_certificates, &exchange->presented);
     exchange->call.presented = exchange->presented;
     return r;
@@ -42,7 +42,7 @@ static enum reason check_signature(struct exchange *exchange,
     reason = identity_find(&service->access, BYTES_OF_ARRAY(certificate_hash), &call->caller);
     if (reason != REASON_NONE)
         return reason;
-    return refusal_of_errno(secret_copy(message_bytes(&signed_request->body), ret_request));
+    return refusal_of_errno(secret_copy(pack_lend(&signed_request->body), ret_request));
 }
 
 static enum reason open_operator(struct exchange *exchange, struct secret **ret_request)

@@ -12,13 +12,12 @@
 
 static enum reason open_plain(struct exchange *exchange, struct secret **ret_request)
 {
-    enum reason reason =
-        identity_find(&exchange->service->access, message_bytes(&exchange->envelope->certificate_hash),
-                      &exchange->call.caller);
+    enum reason reason = identity_find(
+        &exchange->service->access, pack_lend(&exchange->envelope->certificate_hash), &exchange->call.caller);
 
     if (reason != REASON_NONE)
         return reason;
-    return refusal_of_errno(secret_copy(message_bytes(&exchange->envelope->body), ret_request));
+    return refusal_of_errno(secret_copy(pack_lend(&exchange->envelope->body), ret_request));
 }
 
 static int protect_plain(const struct exchange *exchange, struct bytes reply, struct buffer *ret)

@@ -19,9 +19,9 @@ static const struct seal_epoch *find_epoch(const struct service *service, struct
 static enum reason unseal(struct exchange *exchange, const Privyseal__V1__Sealed *sealed, struct secret **ret)
 {
     struct service *service = exchange->service;
-    const struct seal_epoch *epoch = find_epoch(service, message_bytes(&sealed->seal_key_id));
+    const struct seal_epoch *epoch = find_epoch(service, pack_lend(&sealed->seal_key_id));
     enum reason reason =
-        challenge_use(service->challenges, message_bytes(&sealed->challenge), exchange->call.now_ms);
+        challenge_use(service->challenges, pack_lend(&sealed->challenge), exchange->call.now_ms);
 
     if (reason != REASON_NONE)
         return reason;
@@ -37,8 +37,8 @@ enum reason exchange_unseal(struct exchange *exchange, struct secret **ret)
 {
     CLEANUP(message_free) ProtobufCMessage *message = NULL;
 
-    if (message_unpack(&privyseal__v1__sealed__descriptor, message_bytes(&exchange->envelope->body),
-                       &message) < 0)
+    if (message_unpack(&privyseal__v1__sealed__descriptor, pack_lend(&exchange->envelope->body), &message) <
+        0)
         return REASON_MALFORMED;
     return unseal(exchange, (const Privyseal__V1__Sealed *)message, ret);
 }
@@ -57,9 +57,8 @@ void exchange_seal_key(const struct exchange *exchange, struct bytes *ret_key, s
 /* The certificate is the front's word here; the handler compares it with the one named inside the seal. */
 static enum reason open_sealed(struct exchange *exchange, struct secret **ret_request)
 {
-    enum reason reason =
-        identity_find(&exchange->service->access, message_bytes(&exchange->envelope->certificate_hash),
-                      &exchange->call.caller);
+    enum reason reason = identity_find(
+        &exchange->service->access, pack_lend(&exchange->envelope->certificate_hash), &exchange->call.caller);
 
     return reason == REASON_NONE ? exchange_unseal(exchange, ret_request) : reason;
 }

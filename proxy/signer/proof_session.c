@@ -17,9 +17,9 @@
 static struct lease *find_lease(struct exchange *exchange, const Privyseal__V1__Session *session)
 {
     struct lease *lease =
-        leases_find(exchange->service->leases, message_bytes(&session->lease), exchange->call.now_ms);
+        leases_find(exchange->service->leases, pack_lend(&session->lease), exchange->call.now_ms);
 
-    if (!lease || !bytes_equal(message_bytes(&exchange->envelope->certificate_hash),
+    if (!lease || !bytes_equal(pack_lend(&exchange->envelope->certificate_hash),
                                BYTES_OF_ARRAY(lease->caller.certificate_hash)))
         return NULL;
     return lease;
@@ -48,7 +48,7 @@ static enum reason use_lease(struct exchange *exchange, const Privyseal__V1__Ses
     exchange->call.token = lease->token;
     exchange->call.has_token = true;
     bind_failures(exchange, lease, session->sequence);
-    if (digest_sha256(NULL, message_bytes(&session->ciphertext), hash) < 0)
+    if (digest_sha256(NULL, pack_lend(&session->ciphertext), hash) < 0)
         return REASON_INTERNAL;
     reason = lease_window_enter(lease, session->sequence, hash, &exchange->kept);
     exchange->keeps_reply = reason == REASON_NONE && !exchange->kept;
@@ -63,8 +63,8 @@ static enum reason open_session(struct exchange *exchange, struct secret **ret_r
     struct lease *lease;
     enum reason reason;
 
-    if (message_unpack(&privyseal__v1__session__descriptor, message_bytes(&exchange->envelope->body),
-                       &message) < 0)
+    if (message_unpack(&privyseal__v1__session__descriptor, pack_lend(&exchange->envelope->body), &message) <
+        0)
         return REASON_MALFORMED;
     session = (const Privyseal__V1__Session *)message;
     lease = find_lease(exchange, session);
