@@ -12,7 +12,6 @@
 #include "proxy/hsm/custody.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -51,6 +50,29 @@ struct login {
 struct custody_token {
     struct login *login;
 };
+
+/* ------------------------------------------------------------------------------------------------- serials */
+
+static unsigned long slot_of(const char *serial)
+{
+    size_t len = strlen(serial);
+
+    return strtoul(len > SLOT_DIGITS ? serial + len - SLOT_DIGITS : serial, NULL, 16) & SLOT_MASK;
+}
+
+/* With SoftHSM one look suffices, mostly; asking every token takes 26 us each, and there may be a thousand. */
+static CK_RV find_partition(const struct library *library, const char *serial, struct library_token *ret)
+{
+    char found[sizeof(ret->info.serialNumber) + 1];
+
+    ret->slot = slot_of(serial);
+    if (library->p11->C_GetTokenInfo(ret->slot, &ret->info) == CKR_OK) {
+        library_text(ret->info.serialNumber, sizeof(ret->info.serialNumber), found);
+        if (strcmp(found, serial) == 0)
+            return CKR_OK;
+    }
+    return library_find_serial(library, serial, ret);
+}
 
 /* -------------------------------------------------------------------------------------------------- logins */
 
@@ -151,7 +173,9 @@ static CK_RV login_new(struct custody *custody, const char *serial, struct bytes
     snprintf(login->serial, sizeof(login->serial), "%s", serial);
     if (secret_copy(s, &login->s) < 0)
         return CKR_HOST_MEMORY;
-    rv = library_find_serial(library, serial, &token);
+    rv = find_partition(library, serial, &token);
+    if (rv == CKR_OK && token.slot == custody->config.hsm->token.slot)
+        rv = CKR_TOKEN_NOT_PRESENT; /* the master keys' token is nobody's partition */
     if (rv == CKR_OK)
         rv = hsm_session_open(library->p11, token.slot, CKF_RW_SESSION, &login->session);
     if (rv == CKR_OK)
@@ -210,13 +234,6 @@ static bool partition_can_hold(const struct custody *custody, CK_KEY_TYPE type, 
 {
     (void)custody;
     return key_kind_find(type, bits) != NULL;
-}
-
-static unsigned long slot_of(const char *serial)
-{
-    size_t len = strlen(serial);
-
-    return strtoul(len > SLOT_DIGITS ? serial + len - SLOT_DIGITS : serial, NULL, 16) & SLOT_MASK;
 }
 
 /* Two tokens with one slot id make SoftHSM abort at its next start, and with it the signer: forever. */

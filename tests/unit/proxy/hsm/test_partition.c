@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_partition.c - a partition opens to its S alone, whoever else is logged in, and outlives its process's death. */
-#include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -9,6 +9,8 @@
 #include "proxy/hsm/token_directory.h"
 #include "tests/support/suite.h"
 #include "tests/unit/proxy/hsm/softhsm_fixture.h"
+
+#define KILLS 20 /* a third of them leave an empty token.object */
 
 static const struct custody_ops *const partition = &custody_partition;
 static const uint8_t right[STRETCHED_PIN_LEN] = { 1, 2, 3 }, wrong[STRETCHED_PIN_LEN] = { 1, 2, 4 };
@@ -125,6 +127,16 @@ START_TEST(token_without_a_partition_or_with_an_unknown_one_is_refused)
 
     ck_assert_uint_eq(try(&none, BYTES_OF_ARRAY(right)), CKR_DATA_INVALID);
     ck_assert_uint_eq(try(&unknown, BYTES_OF_ARRAY(right)), CKR_TOKEN_NOT_PRESENT);
+}
+END_TEST
+
+START_TEST(token_of_the_master_keys_is_nobodys_partition)
+{
+    struct token_row false_row = { .name = "mallory" };
+
+    library_text(fixture.hsm->token.info.serialNumber, SERIAL_LEN, false_row.partition);
+    ck_assert_uint_eq(try(&false_row, BYTES_OF_ARRAY(right)), CKR_TOKEN_NOT_PRESENT);
+    ck_assert_uint_eq(hsm_probe(fixture.hsm), CKR_OK); /* and is still logged in */
 }
 END_TEST
 
@@ -368,6 +380,53 @@ START_TEST(token_emptied_by_a_killed_login_is_repaired_at_the_next_start)
 }
 END_TEST
 
+static void log_in_and_out_until_killed(int ready)
+{
+    softhsm_open();
+    new_custody();
+    ck_assert_int_eq(write(ready, "", 1), 1);
+    for (;;)
+        partition->close(unlock_with(&alice, BYTES_OF_ARRAY(right)));
+}
+
+/* Not before it loops: the master keys' token, which is read only where partitions are served, is not at stake. */
+static void kill_a_process_that_logs_in(unsigned after_us)
+{
+    int ready[2];
+    pid_t child;
+    char byte;
+
+    ck_assert_int_eq(pipe(ready), 0);
+    child = fork();
+    if (child == 0)
+        log_in_and_out_until_killed(ready[1]);
+    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+    usleep(after_us);
+    kill(child, SIGKILL);
+    scratch_wait(child);
+    close(ready[0]);
+    close(ready[1]);
+}
+
+START_TEST(processes_killed_while_logging_in_lose_no_key)
+{
+    struct custody_token *token = unlock_with(&alice, BYTES_OF_ARRAY(right));
+    CLEANUP(key_row_clear) struct key_row key = { 0 };
+
+    ck_assert_uint_eq(partition->generate(token, CKK_EC, 256, &key), CKR_OK);
+    partition->close(token);
+    partition->free(custody);
+    softhsm_close();
+    for (unsigned i = 0; i < KILLS; i++)
+        kill_a_process_that_logs_in(1000 + 700 * i);
+    softhsm_open();
+    new_custody();
+    token = unlock_with(&alice, BYTES_OF_ARRAY(right));
+    ck_assert_uint_eq(sign(token, &key), CKR_OK);
+    partition->close(token);
+}
+END_TEST
+
 START_TEST(partition_that_cannot_be_kept_safe_makes_no_key)
 {
     struct custody_token *token = unlock_with(&alice, BYTES_OF_ARRAY(right));
@@ -385,17 +444,16 @@ START_TEST(partition_that_cannot_be_kept_safe_makes_no_key)
 }
 END_TEST
 
-SUITE_WITH_FIXTURE("partition", setup, teardown,
-                   new_partition_has_a_serial_number_and_opens_to_its_secret_alone,
-                   partition_is_found_by_its_serial_number_after_a_restart,
-                   token_without_a_partition_or_with_an_unknown_one_is_refused,
-                   open_login_lets_nobody_in_with_another_secret, login_that_is_not_ours_is_never_believed,
-                   last_lease_logs_out, undone_partition_leaves_nothing,
-                   rsa_and_ec_keys_sign_now_and_after_a_restart, ed25519_key_signs_now_and_after_a_restart,
-                   key_was_never_extractable_and_cannot_be_read_or_wrapped,
-                   key_of_one_partition_does_not_sign_in_another, new_secret_opens_and_the_old_one_does_not,
-                   secret_whose_transaction_was_lost_is_put_back,
-                   death_before_the_transaction_ends_leaves_the_old_secret_usable,
-                   death_after_the_transaction_ends_leaves_the_new_secret_usable,
-                   token_emptied_by_a_killed_login_is_repaired_at_the_next_start,
-                   partition_that_cannot_be_kept_safe_makes_no_key);
+SUITE_WITH_FIXTURE(
+    "partition", setup, teardown, new_partition_has_a_serial_number_and_opens_to_its_secret_alone,
+    partition_is_found_by_its_serial_number_after_a_restart,
+    token_without_a_partition_or_with_an_unknown_one_is_refused,
+    token_of_the_master_keys_is_nobodys_partition, open_login_lets_nobody_in_with_another_secret,
+    login_that_is_not_ours_is_never_believed, last_lease_logs_out, undone_partition_leaves_nothing,
+    rsa_and_ec_keys_sign_now_and_after_a_restart, ed25519_key_signs_now_and_after_a_restart,
+    key_was_never_extractable_and_cannot_be_read_or_wrapped, key_of_one_partition_does_not_sign_in_another,
+    new_secret_opens_and_the_old_one_does_not, secret_whose_transaction_was_lost_is_put_back,
+    death_before_the_transaction_ends_leaves_the_old_secret_usable,
+    death_after_the_transaction_ends_leaves_the_new_secret_usable,
+    token_emptied_by_a_killed_login_is_repaired_at_the_next_start,
+    processes_killed_while_logging_in_lose_no_key, partition_that_cannot_be_kept_safe_makes_no_key);
