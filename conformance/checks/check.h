@@ -29,7 +29,7 @@ struct settings {
 enum stage {
     NOTHING,     /* not even the module is loaded */
     LOADED,      /* C_GetFunctionList answered */
-    INITIALIZED, /* C_Initialize(NULL) */
+    INITIALIZED, /* C_Initialize with locking by the system */
     TOKEN,       /* slot of a token that has been initialized */
     SESSION,     /* a read-only session */
     LOGIN,       /* the user is logged in */
