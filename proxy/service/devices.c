@@ -12,6 +12,7 @@
 #include "proto/name.h"
 #include "proxy/service/handlers.h"
 #include "proxy/service/message.h"
+#include "proxy/service/principals.h"
 #include "proxy/service/refusal.h"
 #include "proxy/service/roles.h"
 
@@ -98,24 +99,6 @@ static enum reason fill_row(X509 *certificate, enum role role, struct principal_
     return certificate_hash(NULL, certificate, row->hash) < 0 ? REASON_INTERNAL : REASON_NONE;
 }
 
-static enum reason find_principal(struct store *store, const char *name, enum role role, int64_t now_ms,
-                                  int64_t *ret_id)
-{
-    struct principal_row row = { .enabled = true, .created_ms = now_ms };
-    struct principal_row found;
-    int r = store_principal_by_name(store, name, &found);
-
-    if (r == 0)
-        *ret_id = found.id;
-    if (r != -ENOENT || !role_makes_principal(role))
-        return refusal_of_store(r);
-    strcpy(row.name, name); /* name_is_valid: at most NAME_MAX_LEN */
-    r = store_principal_insert(store, &row);
-    if (r == 0)
-        *ret_id = row.id;
-    return refusal_of_store(r);
-}
-
 /* Asked twice, because an answer was lost, the second finds done what it wants. */
 static enum reason already_there(struct store *store, const struct principal_certificate_row *row)
 {
@@ -133,11 +116,12 @@ static enum reason already_there(struct store *store, const struct principal_cer
 static enum reason register_certificate(struct store *store, const char *name, int64_t now_ms,
                                         struct principal_certificate_row *row)
 {
-    enum reason reason = find_principal(store, name, row->role, now_ms, &row->principal_id);
-    int r;
+    struct principal_row principal;
+    int r = principal_find(store, name, role_makes_principal(row->role), now_ms, &principal);
 
-    if (reason != REASON_NONE)
-        return reason;
+    if (r < 0)
+        return refusal_of_store(r);
+    row->principal_id = principal.id;
     r = store_principal_add_certificate(store, row);
     return r == -EEXIST ? already_there(store, row) : refusal_of_store(r);
 }

@@ -2,8 +2,6 @@
 /*
  * tokens.c - what a caller may know without a login: which tokens there are, and all that is public about one.
  */
-#include <string.h>
-
 #include "proto/digest.h"
 #include "proxy/service/handlers.h"
 #include "proxy/service/message.h"

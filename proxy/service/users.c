@@ -3,17 +3,15 @@
  * users.c - what operators do to users. None of it yields a signature: a user without an unlocked token has no keys,
  * and an operator never learns a PIN.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "include/table.h"
-#include "proto/certificate.h"
 #include "proto/name.h"
 #include "proxy/service/activation.h"
 #include "proxy/service/change.h"
 #include "proxy/service/handlers.h"
 #include "proxy/service/message.h"
+#include "proxy/service/principals.h"
 #include "proxy/service/random.h"
 #include "proxy/service/refusal.h"
 #include "proxy/service/roles.h"
@@ -88,22 +86,6 @@ static enum reason fill_token(struct service *service, const struct call *call,
     return reason == REASON_NONE ? row_mac_token(&service->access, row) : reason;
 }
 
-/* A principal that is there already (an application, an operator) gets its token and stays what it is. */
-static int find_or_add_principal(struct store *store, const char *name, int64_t now_ms,
-                                 struct principal_row *ret)
-{
-    struct principal_row row = { .enabled = true, .created_ms = now_ms };
-    int r = store_principal_by_name(store, name, ret);
-
-    if (r != -ENOENT)
-        return r;
-    strcpy(row.name, name); /* name_is_valid: at most NAME_MAX_LEN */
-    r = store_principal_insert(store, &row);
-    if (r == 0)
-        *ret = row;
-    return r;
-}
-
 static enum reason store_user(struct service *service, int64_t now_ms, struct token_row *token)
 {
     struct store *store = service->access.store;
@@ -112,7 +94,7 @@ static enum reason store_user(struct service *service, int64_t now_ms, struct to
 
     if (r < 0)
         return refusal_of_store(r);
-    r = find_or_add_principal(store, token->name, now_ms, &principal);
+    r = principal_find(store, token->name, true, now_ms, &principal);
     if (r == 0)
         r = store_token_insert(store, token);
     if (r == 0)

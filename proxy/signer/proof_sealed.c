@@ -6,8 +6,6 @@
  */
 #include "proxy/signer/exchange.h"
 
-#include "proxy/service/refusal.h"
-
 static const struct seal_epoch *find_epoch(const struct service *service, struct bytes key_id)
 {
     for (size_t i = 0; i < service->seal_count; i++)

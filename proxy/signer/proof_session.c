@@ -11,7 +11,6 @@
 
 #include "proto/digest.h"
 #include "proto/session_keys.h"
-#include "proxy/service/refusal.h"
 
 /* A lease lives with the certificate it was made for; under another it might as well not be here. */
 static struct lease *find_lease(struct exchange *exchange, const Privyseal__V1__Session *session)
