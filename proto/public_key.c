@@ -10,6 +10,7 @@
 #include <string.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/decoder.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
@@ -130,6 +131,14 @@ static CK_RV key_new(OSSL_LIB_CTX *libctx, CK_KEY_TYPE type, unsigned bits, EVP_
     return CKR_OK;
 }
 
+/*
+ * Key types by OID, RFC 8017 appendix A.1 and RFC 5480 2.1.1, where "RSA" and "EC" would do: under a name that
+ * OpenSSL knows from old times, an engine that the host has made its default (OpenSSL's own pkcs11 engine, which is
+ * how it comes to load us) would be given the key, whatever @libctx says.
+ */
+#define OID_RSA "1.2.840.113549.1.1.1"
+#define OID_EC  "1.2.840.10045.2.1"
+
 static CK_RV pkey_of_parts(OSSL_LIB_CTX *libctx, const char *type, OSSL_PARAM *params, EVP_PKEY **ret)
 {
     CLEANUP(EVP_PKEY_CTX_free) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx, type, NULL);
@@ -150,7 +159,7 @@ static CK_RV rsa_pkey(OSSL_LIB_CTX *libctx, struct bytes modulus, struct bytes e
         OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e) != 1)
         return CKR_HOST_MEMORY;
     params = OSSL_PARAM_BLD_to_param(builder);
-    return params ? pkey_of_parts(libctx, "RSA", params, ret) : CKR_HOST_MEMORY;
+    return params ? pkey_of_parts(libctx, OID_RSA, params, ret) : CKR_HOST_MEMORY;
 }
 
 /* HSMs pad numbers as they like; our attributes and lengths have no zeros in front. */
@@ -204,7 +213,7 @@ static CK_RV ec_pkey(OSSL_LIB_CTX *libctx, const struct curve *curve, struct byt
     };
 
     if (curve->type == CKK_EC)
-        return point.data[0] == POINT_CONVERSION_UNCOMPRESSED ? pkey_of_parts(libctx, "EC", params, ret)
+        return point.data[0] == POINT_CONVERSION_UNCOMPRESSED ? pkey_of_parts(libctx, OID_EC, params, ret)
                                                               : CKR_DATA_INVALID;
     *ret = EVP_PKEY_new_raw_public_key_ex(libctx, curve->group, NULL, point.data, point.len);
     return *ret ? CKR_OK : CKR_DATA_INVALID;
@@ -331,17 +340,33 @@ static CK_RV take_apart(OSSL_LIB_CTX *libctx, EVP_PKEY *pkey, struct public_key 
     return CKR_KEY_TYPE_INCONSISTENT;
 }
 
+/* Not d2i_PUBKEY_ex(), which would ask the host's engine too. NULL: no key, or bytes behind it. */
+static EVP_PKEY *decode_spki(OSSL_LIB_CTX *libctx, struct bytes spki)
+{
+    const unsigned char *rest = spki.data;
+    size_t rest_len = spki.len;
+    EVP_PKEY *pkey = NULL;
+    OSSL_DECODER_CTX *decoder = OSSL_DECODER_CTX_new_for_pkey(&pkey, "DER", "SubjectPublicKeyInfo", NULL,
+                                                              EVP_PKEY_PUBLIC_KEY, libctx, NULL);
+
+    if (!decoder || OSSL_DECODER_from_data(decoder, &rest, &rest_len) != 1 || rest_len > 0) {
+        EVP_PKEY_free(pkey);
+        pkey = NULL;
+    }
+    OSSL_DECODER_CTX_free(decoder);
+    return pkey;
+}
+
 CK_RV public_key_of_spki(OSSL_LIB_CTX *libctx, struct bytes spki, struct public_key **ret)
 {
     CLEANUP(EVP_PKEY_free) EVP_PKEY *pkey = NULL;
     CLEANUP(public_key_free) struct public_key *key = NULL;
-    const unsigned char *end = spki.data;
     CK_RV rv;
 
     if (spki.len == 0 || spki.len > SPKI_MAX)
         return CKR_DATA_INVALID;
-    pkey = d2i_PUBKEY_ex(NULL, &end, (long)spki.len, libctx, NULL);
-    if (!pkey || end != spki.data + spki.len)
+    pkey = decode_spki(libctx, spki);
+    if (!pkey)
         return CKR_DATA_INVALID;
     rv = take_apart(libctx, pkey, &key);
     if (rv != CKR_OK)
