@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <nghttp2/nghttp2.h>
 #include <openssl/ssl.h>
 #include <signal.h>
@@ -192,6 +193,7 @@ static void serve_socket(int fd, SSL_CTX *context, struct h2_shared *shared)
 {
     struct connection connection = { .shared = shared, .ssl = SSL_new(context) };
 
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
     SSL_set_fd(connection.ssl, fd);
     if (SSL_accept(connection.ssl) != 1)
         _exit(0);
