@@ -14,12 +14,9 @@
 #define CKM_EDDSA 0x00001057UL
 #endif
 
-/* SoftHSM 2.6.1 leaks two ASN.1 strings with every Ed25519 signature. LeakSanitizer looks for this function. */
-__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libsofthsm2.so\n";
-}
+/* LeakSanitizer's, where there is one: what is allocated in between is not looked for. */
+__attribute__((weak)) void __lsan_disable(void);
+__attribute__((weak)) void __lsan_enable(void);
 
 static struct captures captures;
 static struct remote *remote;
@@ -49,6 +46,17 @@ static void log_in(struct bytes pin)
     ck_assert_msg(rv == CKR_OK, "login: %s", error.detail);
 }
 
+/* SoftHSM 2.6.1 leaks an ASN.1 string in every C_SignInit with CKM_EDDSA: also in a new key's first signature. */
+static void forgive_leaks(bool is_forgiven)
+{
+    static bool is_disabled;
+
+    if (!__lsan_disable || is_forgiven == is_disabled)
+        return;
+    is_disabled = is_forgiven;
+    is_forgiven ? __lsan_disable() : __lsan_enable();
+}
+
 static CK_RV sign(const uint8_t name[KEY_NAME_LEN], CK_MECHANISM_TYPE raw, struct bytes data,
                   struct buffer *signature)
 {
@@ -65,10 +73,13 @@ static void sign_and_verify(CK_KEY_TYPE type, unsigned bits, CK_MECHANISM_TYPE r
     struct remote_snapshot *snapshot = NULL;
     const Privyseal__V1__KeyInfo *info;
     uint8_t name[KEY_NAME_LEN];
-    CK_RV rv = remote_token_generate(token, type, bits, "", name, &error);
+    CK_RV rv;
 
+    forgive_leaks(type == CKK_EC_EDWARDS);
+    rv = remote_token_generate(token, type, bits, "", name, &error);
     ck_assert_msg(rv == CKR_OK, "generate %u: %s", bits, error.detail);
     rv = sign(name, raw, BYTES_OF_ARRAY(data), &signature);
+    forgive_leaks(false);
     ck_assert_msg(rv == CKR_OK, "sign: %s", error.detail);
     ck_assert_uint_eq(remote_token_snapshot(token, 0, &snapshot, &error), CKR_OK);
     info = snapshot->content->key[snapshot->content->n_key - 1];
