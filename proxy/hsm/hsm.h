@@ -9,7 +9,7 @@
  * CKA_TOKEN, PRIVATE, SENSITIVE, not EXTRACTABLE, MODIFIABLE or COPYABLE, one entry in CKA_ALLOWED_MECHANISMS, no usage
  * but the one named:
  *   Kd     AES-256  DERIVE        CKM_AES_CBC_ENCRYPT_DATA
- *   Kw     AES-256  WRAP, UNWRAP  CKM_AES_KEY_WRAP_PAD, with an unwrap template (wrapped.c)
+ *   Kw     AES-256  WRAP, UNWRAP  CKM_AES_KEY_WRAP_PAD, with an unwrap template (master_keys.h)
  *   Ksalt, Kcheck, Krow, Kseal  generic 32 bytes  SIGN  CKM_SHA256_HMAC
  *   Kaudit EC P-256 SIGN          CKM_ECDSA: checkpoints of the audit logs
  */

@@ -180,6 +180,7 @@ static bool parse_label(struct bytes label, enum master_kind *ret_kind, struct m
 static CK_RV take_in(const struct hsm_session *session, enum master_kind kind, const struct master_key *key,
                      struct master_keys *keys)
 {
+    const CK_ATTRIBUTE trusted = ATTRIBUTE_TRUE(CKA_TRUSTED);
     struct master_template template = { 0 };
     size_t at = keys->count[kind];
     CK_RV rv;
@@ -194,6 +195,7 @@ static CK_RV take_in(const struct hsm_session *session, enum master_kind kind, c
     for (; at > 0 && keys->keys[kind][at - 1].epoch > key->epoch; at--)
         keys->keys[kind][at] = keys->keys[kind][at - 1];
     keys->keys[kind][at] = *key;
+    keys->keys[kind][at].is_trusted = hsm_session_matches(session, key->handle, &trusted, 1) == CKR_OK;
     keys->count[kind]++;
     return CKR_OK;
 }

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <p11-kit/pkcs11.h>
 
@@ -30,6 +31,7 @@ struct master_key {
     uint32_t epoch;
     CK_OBJECT_HANDLE handle;
     int64_t ends_ms; /* Unix time; INT64_MAX: none */
+    bool is_trusted; /* CKA_TRUSTED, set by the HSM's officer: keys may ask to be wrapped by it alone */
 };
 
 struct master_keys {

@@ -16,15 +16,20 @@
 
 #define OUTPUT_MAX 4096
 
+static const char sealed_aad[] = "privyseal v1 self-test";
+static const uint8_t sealed_nonce[12] = { 1 };
+
 /* What an attempt works with. Made once for all of them. */
 struct bench {
     struct hsm *hsm;
     struct hsm_session
-        session;         /* read and write: an attempt must fail for its own reason, not for the session's */
-    CK_OBJECT_HANDLE kw; /* the epoch under test */
-    struct secret *wrapped;     /* a P-256 private key under it */
-    CK_OBJECT_HANDLE unwrapped; /* the same, as users' keys are */
-    CK_OBJECT_HANDLE foreign;   /* an AES key of the intruder's own, which wraps */
+        session; /* read and write: an attempt must fail for its own reason, not for the session's */
+    const struct master_key *kw; /* the epoch under test */
+    struct secret *wrapped;      /* a P-256 private key under it */
+    CK_OBJECT_HANDLE unwrapped;  /* the same, as users' keys are */
+    CK_OBJECT_HANDLE foreign;    /* an AES key of the intruder's own, which wraps */
+    CK_OBJECT_HANDLE row_key;    /* derived from Kd, as the key of a row */
+    struct buffer sealed;        /* under it, for sealed_aad */
 };
 
 /* An attempt: CKR_OK means that it succeeded, which is what must not be. */
@@ -154,8 +159,8 @@ static CK_RV unwrap(const struct bench *bench, CK_ATTRIBUTE *template, CK_ULONG 
 {
     CK_MECHANISM mechanism = { CKM_AES_KEY_WRAP_PAD, NULL, 0 };
 
-    return bench->session.p11->C_UnwrapKey(bench->session.handle, &mechanism, bench->kw, bench->wrapped->data,
-                                           bench->wrapped->len, template, count, ret);
+    return bench->session.p11->C_UnwrapKey(bench->session.handle, &mechanism, bench->kw->handle,
+                                           bench->wrapped->data, bench->wrapped->len, template, count, ret);
 }
 
 static CK_RV unwrap_as(const struct bench *bench, CK_ATTRIBUTE *template, CK_ULONG count)
@@ -211,7 +216,7 @@ static CK_RV wrap_master_keys(const struct bench *bench)
     CK_RV rv = CKR_KEY_UNEXTRACTABLE;
 
     for (int kind = 0; kind < MASTER_KINDS && rv != CKR_OK; kind++) {
-        rv = wrap_with(bench, bench->kw, newest(bench, kind));
+        rv = wrap_with(bench, bench->kw->handle, newest(bench, kind));
         if (rv != CKR_OK)
             rv = wrap_with(bench, bench->foreign, newest(bench, kind));
     }
@@ -232,12 +237,12 @@ static CK_RV wrap_with_kd(const struct bench *bench)
 
 static CK_RV encrypt_with_kw(const struct bench *bench)
 {
-    return encrypt_with(bench, bench->kw, CKM_AES_CBC);
+    return encrypt_with(bench, bench->kw->handle, CKM_AES_CBC);
 }
 
 static CK_RV derive_from_kw(const struct bench *bench)
 {
-    return derive_cbc(bench, bench->kw, true);
+    return derive_cbc(bench, bench->kw->handle, true);
 }
 
 static CK_RV derive_from_krow(const struct bench *bench)
@@ -384,7 +389,7 @@ static CK_RV read_unwrapped(const struct bench *bench)
 
 static CK_RV wrap_unwrapped(const struct bench *bench)
 {
-    CK_RV rv = wrap_with(bench, bench->kw, bench->unwrapped);
+    CK_RV rv = wrap_with(bench, bench->kw->handle, bench->unwrapped);
 
     return rv == CKR_OK ? rv : wrap_with(bench, bench->foreign, bench->unwrapped);
 }
@@ -420,30 +425,26 @@ static CK_RV sign_by_another(const struct bench *bench)
     return rv;
 }
 
-/* GCM that releases a plaintext whose tag does not fit opens every row. */
+static CK_RV open_row(const struct bench *bench, const char *aad)
+{
+    CLEANUP(secret_free) struct secret *opened = NULL;
+
+    return hsm_session_decrypt(&bench->session, bench->row_key, BYTES_OF_ARRAY(sealed_nonce),
+                               bytes_of_text(aad), buffer_bytes(&bench->sealed), &opened);
+}
+
+static CK_RV open_exchanged(const struct bench *bench)
+{
+    return open_row(bench, "privyseal v1 self-TEST");
+}
+
 static CK_RV open_altered(const struct bench *bench)
 {
-    struct bytes aad = bytes_of_text("privyseal v1 self-test"),
-                 other = bytes_of_text("privyseal v1 self-TEST");
-    uint8_t input[32] = { 0 }, nonce[12] = { 0 };
-    CLEANUP(buffer_clear) struct buffer sealed = { 0 };
-    CLEANUP(secret_free) struct secret *opened = NULL;
-    CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
-    CK_RV rv = hsm_derive_key(bench->hsm, hsm_epoch_derive(bench->hsm), BYTES_OF_ARRAY(input), &key);
+    CK_RV rv;
 
-    if (rv != CKR_OK)
-        return rv;
-    rv = hsm_session_encrypt(&bench->hsm->session, key, BYTES_OF_ARRAY(nonce), aad, BYTES_OF_ARRAY(input),
-                             &sealed);
-    if (rv == CKR_OK) {
-        rv = hsm_session_decrypt(&bench->hsm->session, key, BYTES_OF_ARRAY(nonce), other,
-                                 buffer_bytes(&sealed), &opened);
-        sealed.data[sealed.len - 1] ^= 1;
-        if (rv != CKR_OK)
-            rv = hsm_session_decrypt(&bench->hsm->session, key, BYTES_OF_ARRAY(nonce), aad,
-                                     buffer_bytes(&sealed), &opened);
-    }
-    hsm_session_destroy(&bench->hsm->session, key);
+    bench->sealed.data[0] ^= 1;
+    rv = open_row(bench, sealed_aad);
+    bench->sealed.data[0] ^= 1;
     return rv;
 }
 
@@ -466,7 +467,6 @@ static CK_RV digest_master_key(const struct bench *bench)
 /* A key that only a trusted key may wrap, and a Kw that is one: then nobody wraps it under a key of his own at birth. */
 static CK_RV steal_at_birth(const struct bench *bench)
 {
-    CK_ATTRIBUTE is_trusted[] = { ATTRIBUTE_TRUE(CKA_TRUSTED) };
     CK_ATTRIBUTE template[] = {
         ATTRIBUTE_FALSE(CKA_TOKEN),      ATTRIBUTE_TRUE(CKA_PRIVATE), ATTRIBUTE_TRUE(CKA_SENSITIVE),
         ATTRIBUTE_TRUE(CKA_EXTRACTABLE), ATTRIBUTE_TRUE(CKA_SIGN),    ATTRIBUTE_TRUE(CKA_WRAP_WITH_TRUSTED),
@@ -475,7 +475,7 @@ static CK_RV steal_at_birth(const struct bench *bench)
     CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
     CK_RV rv;
 
-    if (hsm_session_matches(&bench->session, bench->kw, is_trusted, ARRAY_SIZE(is_trusted)) != CKR_OK)
+    if (!bench->kw->is_trusted)
         return CKR_OK; /* users' keys cannot ask for a trusted key that is not there */
     rv = key_pair_generate(&bench->session, key_kind_find(CKK_EC, 256), template, ARRAY_SIZE(template), &key,
                            &public_key);
@@ -505,7 +505,8 @@ static CK_RV read_memory(const struct bench *bench)
 static const struct trial trials[] = {
     { "ecb-derivation", derive_by_ecb, true,
       "one HSM call tests thousands of PINs: who has the database and the HSM's login guesses in minutes" },
-    { "altered-ciphertext", open_altered, true, "rows can be altered or exchanged and still open" },
+    { "altered-ciphertext", open_altered, true, "rows can be altered and still open" },
+    { "exchanged-ciphertext", open_exchanged, true, "a row opens in the place of another" },
     { "master-key-read", read_master_keys, true,
       "the master keys can be read: the database alone opens with them" },
     { "master-key-wrap", wrap_master_keys, true, "the master keys can be wrapped and carried away" },
@@ -557,7 +558,7 @@ static CK_RV make_wrapped(struct bench *bench)
 
     if (rv != CKR_OK)
         return rv;
-    rv = hsm_session_wrap(&bench->session, bench->kw, born, &bench->wrapped);
+    rv = hsm_session_wrap(&bench->session, bench->kw->handle, born, &bench->wrapped);
     hsm_session_destroy(&bench->session, born);
     return rv;
 }
@@ -578,7 +579,7 @@ static CK_RV make_foreign(struct bench *bench)
                                              ARRAY_SIZE(template), &bench->foreign);
 }
 
-/* The one way that must work: else every refusal below might have another reason. */
+/* These are the ways that must work: else every refusal below might have another reason. */
 static CK_RV make_unwrapped(struct bench *bench)
 {
     CK_ATTRIBUTE template[] = { MASTER_UNWRAP_TEMPLATE, ATTRIBUTE_NUMBER(CKA_KEY_TYPE, CKK_EC),
@@ -589,18 +590,32 @@ static CK_RV make_unwrapped(struct bench *bench)
     return rv == CKR_OK ? sign_with(bench, bench->unwrapped, CKM_ECDSA) : rv;
 }
 
+static CK_RV make_sealed(struct bench *bench)
+{
+    uint8_t input[32] = { 1 };
+    CK_RV rv =
+        hsm_derive_key(bench->hsm, hsm_epoch_derive(bench->hsm), BYTES_OF_ARRAY(input), &bench->row_key);
+
+    if (rv == CKR_OK)
+        rv = hsm_session_encrypt(&bench->session, bench->row_key, BYTES_OF_ARRAY(sealed_nonce),
+                                 bytes_of_text(sealed_aad), BYTES_OF_ARRAY(input), &bench->sealed);
+    return rv == CKR_OK ? open_row(bench, sealed_aad) : rv;
+}
+
 static void bench_clear(struct bench *bench)
 {
     if (bench->session.p11) {
         hsm_session_destroy(&bench->session, bench->unwrapped);
         hsm_session_destroy(&bench->session, bench->foreign);
+        hsm_session_destroy(&bench->session, bench->row_key);
     }
     hsm_session_close(&bench->session);
     secret_free(bench->wrapped);
+    buffer_clear(&bench->sealed);
 }
 DEFINE_CLEAR(bench_clear, struct bench);
 
-static CK_RV bench_init(struct hsm *hsm, CK_OBJECT_HANDLE kw, struct bench *ret)
+static CK_RV bench_init(struct hsm *hsm, const struct master_key *kw, struct bench *ret)
 {
     CK_RV rv;
 
@@ -612,6 +627,8 @@ static CK_RV bench_init(struct hsm *hsm, CK_OBJECT_HANDLE kw, struct bench *ret)
         rv = make_foreign(ret);
     if (rv == CKR_OK)
         rv = make_unwrapped(ret);
+    if (rv == CKR_OK)
+        rv = make_sealed(ret);
     return rv;
 }
 
@@ -640,7 +657,7 @@ static bool is_no_answer(CK_RV rv)
 }
 
 /* All attempts against one epoch of Kw; what succeeds is taken off @findings. */
-static CK_RV try_all(struct hsm *hsm, CK_OBJECT_HANDLE kw, struct hsm_finding *findings)
+static CK_RV try_all(struct hsm *hsm, const struct master_key *kw, struct hsm_finding *findings)
 {
     CLEANUP(bench_clear) struct bench bench = { 0 };
     CK_RV rv = bench_init(hsm, kw, &bench);
@@ -668,7 +685,7 @@ CK_RV hsm_self_test(struct hsm *hsm, struct hsm_finding ret[HSM_FINDINGS_MAX], s
                                        .sentence = trials[i].sentence };
     /* The unwrap template of a key is the one attribute that its table entry does not show: every epoch is tried. */
     for (size_t i = 0; i < hsm->keys.count[MASTER_WRAP] && rv == CKR_OK; i++)
-        rv = try_all(hsm, hsm->keys.keys[MASTER_WRAP][i].handle, ret);
+        rv = try_all(hsm, &hsm->keys.keys[MASTER_WRAP][i], ret);
     if (rv == CKR_OK)
         *ret_count = ARRAY_SIZE(trials);
     return rv;

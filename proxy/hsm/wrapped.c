@@ -336,14 +336,24 @@ static CK_RV load_key(struct custody_token *token, const struct key_row *row, st
     return handle_cache_put(hsm->handles, &token->keys, row->name, object, TAKE(public_key), ret);
 }
 
-/* Born in the HSM as the one extractable form it ever has, wrapped, destroyed; named by its public half. */
+/*
+ * Born in the HSM as the one extractable form it ever has, wrapped, destroyed; named by its public half. Where Kw is a
+ * trusted key, no other can wrap this one; SoftHSM cannot make a trusted private key (the self-test says so).
+ */
 static CK_RV give_birth(struct hsm *hsm, const struct key_kind *kind, const struct master_key *kw,
                         struct key_row *row, struct secret **ret)
 {
+    CK_BBOOL wrap_with_trusted = kw->is_trusted;
     CK_ATTRIBUTE template[] = {
-        ATTRIBUTE_FALSE(CKA_TOKEN),      ATTRIBUTE_TRUE(CKA_PRIVATE), ATTRIBUTE_TRUE(CKA_SENSITIVE),
-        ATTRIBUTE_TRUE(CKA_EXTRACTABLE), ATTRIBUTE_TRUE(CKA_SIGN),    ATTRIBUTE_FALSE(CKA_DECRYPT),
-        ATTRIBUTE_FALSE(CKA_DERIVE),     ATTRIBUTE_FALSE(CKA_UNWRAP),
+        ATTRIBUTE_FALSE(CKA_TOKEN),
+        ATTRIBUTE_TRUE(CKA_PRIVATE),
+        ATTRIBUTE_TRUE(CKA_SENSITIVE),
+        ATTRIBUTE_TRUE(CKA_EXTRACTABLE),
+        { CKA_WRAP_WITH_TRUSTED, &wrap_with_trusted, sizeof(wrap_with_trusted) },
+        ATTRIBUTE_TRUE(CKA_SIGN),
+        ATTRIBUTE_FALSE(CKA_DECRYPT),
+        ATTRIBUTE_FALSE(CKA_DERIVE),
+        ATTRIBUTE_FALSE(CKA_UNWRAP),
     };
     CLEANUP(public_key_free) struct public_key *public_key = NULL;
     CK_OBJECT_HANDLE born;
