@@ -2,7 +2,7 @@
 /*
  * cli.h - what every command of `privyseal` gets: its options, its connection, its ways to answer and to fail.
  *
- * A command is a row in commands[] (main.c) and a function in a cmd_*.c. It builds one JSON value and gives it to
+ * A command is a row in commands[] (commands.c) and a function in a cmd_*.c. It builds one JSON value and gives it to
  * output_*(), which prints it for people or, with --json, as it is.
  */
 #pragma once

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* commands.h - the functions of the commands; main.c has their rows, cmd_NOUN.c their code. */
+/* commands.h - the functions of the commands; commands.c has their rows, cmd_NOUN.c their code. */
 #pragma once
+
+#include <stdio.h>
 
 #include "cli/cli.h"
 
@@ -30,3 +32,16 @@ enum cli_exit cmd_completion(struct cli *cli);
 
 /* All commands, ended by a row without a noun: usage, completion and the manual come from it. */
 extern const struct command commands[];
+
+/* The row that the first words name; NULL: none. @ret_used: how many words. */
+const struct command *command_find(int count, char *const *words, int *ret_used);
+bool command_is_noun(const char *word);
+/* The noun (or, after @noun, the verb) that @word was probably meant to be; NULL: none is near. */
+const char *command_nearest(const char *noun, const char *word);
+
+/* "user add USER" */
+void command_synopsis(const struct command *command, char *ret, size_t size);
+void command_print_all(FILE *out);
+void command_print_noun(FILE *out, const char *noun);
+/* One command with its options. */
+void command_print(FILE *out, const struct command *command);

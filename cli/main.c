@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * main.c - privyseal: options, the table of commands, usage, and the one place where failures are said.
+ * main.c - privyseal: reads options and words, runs a command (commands.c has the table), and says failures.
  */
 #include "cli/cli.h"
 
@@ -15,207 +15,6 @@
 #include "cli/commands.h"
 #include "cli/connect.h"
 #include "include/table.h"
-
-#define OPTION_PIN                                                                                           \
-    {                                                                                                        \
-        "pin-file", "FILE", "read the PIN from FILE (- for standard input) instead of the terminal"          \
-    }
-#define OPTION_TOKEN                                                                                         \
-    {                                                                                                        \
-        "token", "NAME", "which token, where the configuration has several"                                  \
-    }
-
-const struct command commands[] = {
-    { "init",
-      NULL,
-      "DIR",
-      1,
-      1,
-      "create a deployment: CA, HSM token and master keys, store, configuration",
-      cmd_init,
-      { { "realm", "NAME", "the deployment's name (default: privyseal)" },
-        { "listen", "HOST:PORT", "where the proxy listens (default: 127.0.0.1:7443)" },
-        { "hostname", "NAME", "a name clients will use for it, for its certificate (default: this host's)" },
-        { "hsm-module", "FILE", "PKCS#11 library of the HSM (default: SoftHSM)" },
-        { "allow-software-hsm", NULL, "accept an HSM that is only software: for tests and demonstrations" },
-        { "partitions", NULL, "also hold users' keys in HSM partitions of their own" },
-        { "signers", "N", "signer processes (default: one per core)" },
-        { "front-user", "USER", "whom the network-facing process runs as (name or number)" },
-        { "signer-user", "USER", "whom the signer processes run as (name or number)" },
-        { "privyseald", "FILE", "the daemon's program (default: found beside this one, or in PATH)" } } },
-    { "user",
-      "add",
-      "USER",
-      1,
-      1,
-      "add a user; prints the activation code",
-      cmd_user_add,
-      { { "custody", "KIND", "wrapped (default) or partition" },
-        { "hours", "N", "how long the activation code is good for (default: 168)" } } },
-    { "user", "list", "", 0, 0, "list users", cmd_user_list, { { NULL, NULL, NULL } } },
-    { "user",
-      "show",
-      "USER",
-      1,
-      1,
-      "show a user's keys, certificates and devices",
-      cmd_user_show,
-      { { NULL, NULL, NULL } } },
-    { "user",
-      "disable",
-      "USER",
-      1,
-      1,
-      "no more signatures by this user, at once",
-      cmd_user_disable,
-      { { NULL, NULL, NULL } } },
-    { "user", "enable", "USER", 1, 1, "undo disable", cmd_user_enable, { { NULL, NULL, NULL } } },
-    { "cert",
-      "request",
-      "[FILE]",
-      0,
-      1,
-      "make a certificate request (PEM): for a token's key, or for a device",
-      cmd_cert_request,
-      { { "key", "ID", "the token's key: hexadecimal id or label (default: the newest)" },
-        { "device", "KEYFILE", "for this device instead: makes a private key in KEYFILE" },
-        { "subject", "DN", "such as /C=AT/O=Example/CN=Ann Example (default: /CN=USER)" },
-        OPTION_TOKEN,
-        OPTION_PIN } },
-    { "cert",
-      "issue",
-      "USER CSR [FILE]",
-      2,
-      3,
-      "sign a request with the deployment's CA; registers devices",
-      cmd_cert_issue,
-      { { "ca", "DIR", "the CA's directory (default: PRIVYSEAL_CA)" },
-        { "profile", "KIND", "signing (default), device, application, operator, auditor or server" },
-        { "days", "N", "validity (default: 730)" } } },
-    { "cert",
-      "import",
-      "FILE",
-      1,
-      1,
-      "store a certificate (PEM) with its key on the token",
-      cmd_cert_import,
-      { { "label", "TEXT", "CKA_LABEL (default: the subject's common name)" }, OPTION_TOKEN, OPTION_PIN } },
-    { "pin",
-      "set",
-      "",
-      0,
-      0,
-      "set the first PIN with the activation code",
-      cmd_pin_set,
-      { { "code-file", "FILE", "read the activation code from FILE (- for standard input)" },
-        OPTION_TOKEN,
-        OPTION_PIN } },
-    { "pin",
-      "change",
-      "",
-      0,
-      0,
-      "change the PIN",
-      cmd_pin_change,
-      { { "new-pin-file", "FILE", "read the new PIN from FILE" }, OPTION_TOKEN, OPTION_PIN } },
-    { "pin",
-      "unlock",
-      "USER",
-      1,
-      1,
-      "clear a lock; the PIN stays as it is",
-      cmd_pin_unlock,
-      { { NULL, NULL, NULL } } },
-    { "key",
-      "generate",
-      "",
-      0,
-      0,
-      "make a key in the HSM",
-      cmd_key_generate,
-      { { "type", "TYPE", "rsa-2048, rsa-3072 (default), rsa-4096, p-256, p-384, p-521, ed25519" },
-        { "label", "TEXT", "CKA_LABEL" },
-        OPTION_TOKEN,
-        OPTION_PIN } },
-    { "key", "list", "", 0, 0, "list the token's keys", cmd_key_list, { OPTION_TOKEN } },
-    { "token",
-      "show",
-      "",
-      0,
-      0,
-      "show the token: keys, certificates, PIN state, mechanisms",
-      cmd_token_show,
-      { OPTION_TOKEN } },
-    { "status",
-      NULL,
-      "",
-      0,
-      0,
-      "show the deployment: users, signer, HSM, what it cannot enforce",
-      cmd_status,
-      { { NULL, NULL, NULL } } },
-    { "audit",
-      "show",
-      "",
-      0,
-      0,
-      "show the audit records",
-      cmd_audit_show,
-      { { "user", "USER", "only this token's" },
-        { "event", "NAME", "only this event" },
-        { "last", "N", "only the last N of every log" } } },
-    { "audit",
-      "verify",
-      "",
-      0,
-      0,
-      "check the hash chains, and the logs against the heads in the store",
-      cmd_audit_verify,
-      { { "dir", "DIR", "check copies of the log files instead of asking the server" },
-        { "realm", "NAME", "with --dir: the deployment's name" },
-        { "key", "FILE", "check the signed checkpoints too, with the deployment's tls/audit.pem" } } },
-    { "doctor",
-      NULL,
-      "",
-      0,
-      0,
-      "say in words what is wrong with this client's set-up",
-      cmd_doctor,
-      { OPTION_TOKEN } },
-    { "apps",
-      "list",
-      "",
-      0,
-      0,
-      "show which applications of yours load the module",
-      cmd_apps_list,
-      { { NULL, NULL, NULL } } },
-    { "apps",
-      "add",
-      "firefox|libreoffice|ssh...",
-      1,
-      3,
-      "register the module in your applications",
-      cmd_apps_add,
-      { { "module", "FILE", "the module (default: the installed one)" } } },
-    { "apps",
-      "remove",
-      "firefox|libreoffice|ssh...",
-      1,
-      3,
-      "take the module out of them again",
-      cmd_apps_remove,
-      { { NULL, NULL, NULL } } },
-    { "completion",
-      NULL,
-      "",
-      0,
-      0,
-      "print a completion script for bash",
-      cmd_completion,
-      { { NULL, NULL, NULL } } },
-    { NULL, NULL, NULL, 0, 0, NULL, NULL, { { NULL, NULL, NULL } } },
-};
 
 static const struct option common_options[] = {
     { "config", required_argument, NULL, 'c' }, { "identity", required_argument, NULL, 'i' },
@@ -326,65 +125,40 @@ enum cli_exit cli_fail_remote(const struct cli *cli, const char *doing, CK_RV rv
                     sentence && error->detail[0] ? ": " : "", sentence ? error->detail : "");
 }
 
-static void print_usage(FILE *out)
+/* Whether @argument is an option whose value is the next argument, for any command: "--token", or short for it. */
+static bool takes_next(const char *argument)
 {
-    const char *noun = NULL;
+    size_t len = strlen(argument);
 
-    fputs("Usage: privyseal [--config FILE] [--identity NAME] [--json] NOUN VERB [ARGUMENTS]\n", out);
-    for (const struct command *command = commands; command->noun; command++) {
-        if (!noun || strcmp(noun, command->noun) != 0)
-            fputc('\n', out);
-        noun = command->noun;
-        fprintf(out, "  privyseal %s%s%s %s\n      %s\n", command->noun, command->verb ? " " : "",
-                command->verb ? command->verb : "", command->arguments, command->help);
-    }
-    fputs("\nExit status: 0 done, 1 refused or failed, 2 usage, 3 unreachable, 4 PIN wrong or locked, 5 not "
-          "permitted.\n"
-          "`privyseal NOUN VERB --help` lists a command's options; privyseal(1) tells more.\n",
-          out);
-}
-
-static void print_command(const struct command *command)
-{
-    printf("Usage: privyseal %s%s%s [OPTIONS] %s\n\n%s\n", command->noun, command->verb ? " " : "",
-           command->verb ? command->verb : "", command->arguments, command->help);
-    for (size_t i = 0; i < CLI_OPTIONS_MAX && command->options[i].name; i++)
-        printf("  --%s%s%s\n        %s\n", command->options[i].name, command->options[i].value ? " " : "",
-               command->options[i].value ? command->options[i].value : "", command->options[i].help);
-}
-
-/* The row that the first words name. @ret_used: how many words. */
-static const struct command *find_command(int count, char **words, int *ret_used)
-{
-    for (const struct command *command = commands; count && command->noun; command++) {
-        if (strcmp(command->noun, words[0]) != 0)
-            continue;
-        if (command->verb && (count < 2 || strcmp(command->verb, words[1]) != 0))
-            continue;
-        *ret_used = command->verb ? 2 : 1;
-        return command;
-    }
-    return NULL;
+    if (len <= 2 || strncmp(argument, "--", 2) != 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(common_options); i++)
+        if (common_options[i].has_arg && strncmp(common_options[i].name, argument + 2, len - 2) == 0)
+            return true;
+    for (const struct command *command = commands; command->noun; command++)
+        for (size_t i = 0; i < CLI_OPTIONS_MAX && command->options[i].name; i++)
+            if (command->options[i].value && strncmp(command->options[i].name, argument + 2, len - 2) == 0)
+                return true;
+    return false;
 }
 
 /*
- * The options come before, between and after the words, so the command is not known when the first is read: look for
+ * Which options there are depends on the command, and options may come before, between and after its words: so look for
  * the first two words that are no option and no option's value.
  */
-static const struct command *peek_command(int argc, char **argv)
+static int peek_words(int argc, char **argv, char *ret[2])
 {
-    char *words[2];
-    int count = 0, used;
+    int count = 0;
 
     for (int i = 1; i < argc && count < 2; i++) {
         if (argv[i][0] != '-')
-            words[count++] = argv[i];
-        else if (strcmp(argv[i], "--config") == 0 || strcmp(argv[i], "--identity") == 0)
-            i++;
-        else if (count)
+            ret[count++] = argv[i];
+        else if (strcmp(argv[i], "--") == 0)
             break;
+        else if (takes_next(argv[i]))
+            i++;
     }
-    return find_command(count, words, &used);
+    return count;
 }
 
 static size_t collect_options(const struct command *command, struct option *ret)
@@ -401,13 +175,35 @@ static size_t collect_options(const struct command *command, struct option *ret)
     return count;
 }
 
+/* --help, for as much of a command as was named. */
+static void print_help(const struct cli *cli, const char *noun)
+{
+    if (cli->command)
+        command_print(stdout, cli->command);
+    else if (noun && command_is_noun(noun))
+        command_print_noun(stdout, noun);
+    else
+        command_print_all(stdout);
+}
+
+/* getopt_long() said what is wrong. */
+static void point_to_help(const struct cli *cli)
+{
+    const struct command *command = cli->command;
+
+    fprintf(stderr, "           `privyseal %s%s%s%s--help` lists what there is.\n",
+            command ? command->noun : "", command ? " " : "", command && command->verb ? command->verb : "",
+            command && command->verb ? " " : "");
+}
+
 enum parsed { PARSED_RUN, PARSED_DONE, PARSED_USAGE };
 
-static enum parsed parse_options(struct cli *cli, int argc, char **argv)
+static enum parsed parse_options(struct cli *cli, const char *noun, int argc, char **argv)
 {
     struct option options[ARRAY_SIZE(common_options) + CLI_OPTIONS_MAX + 1];
     int c;
 
+    argv[0] = (char *)"privyseal"; /* as whom getopt_long() speaks */
     collect_options(cli->command, options);
     while ((c = getopt_long(argc, argv, "hVj", options, NULL)) != -1) {
         if (c >= OWN_OPTION)
@@ -421,33 +217,51 @@ static enum parsed parse_options(struct cli *cli, int argc, char **argv)
         else if (c == 'V')
             return puts("privyseal " PRIVYSEAL_VERSION), PARSED_DONE;
         else if (c == 'h')
-            return cli->command ? print_command(cli->command) : print_usage(stdout), PARSED_DONE;
+            return print_help(cli, noun), PARSED_DONE;
         else
-            return PARSED_USAGE;
+            return point_to_help(cli), PARSED_USAGE;
     }
     return PARSED_RUN;
 }
 
-static enum cli_exit run(struct cli *cli, int argc, char **argv)
+/* The words name no command: say what was meant, or what there is. */
+static enum cli_exit fail_command(const struct cli *cli, int count, char **words)
 {
-    const struct command *command;
-    int used = 0;
+    const char *noun = count && command_is_noun(words[0]) ? words[0] : NULL, *meant;
 
-    command = find_command(argc - optind, argv + optind, &used);
-    if (!command) {
-        if (optind < argc)
-            fprintf(stderr, "privyseal: no command \"%s%s%s\"\n\n", argv[optind],
-                    optind + 1 < argc ? " " : "", optind + 1 < argc ? argv[optind + 1] : "");
-        print_usage(stderr);
+    if (count == 0) {
+        command_print_all(stderr);
         return CLI_USAGE;
     }
+    if (noun && count == 1) {
+        cli_fail(cli, CLI_USAGE, NULL, "\"%s\" is not a whole command; there are:", noun);
+        command_print_noun(stderr, noun);
+        return CLI_USAGE;
+    }
+    meant = command_nearest(noun, words[noun ? 1 : 0]);
+    if (meant)
+        return cli_fail(cli, CLI_USAGE, "`privyseal --help` lists the commands.",
+                        "no command \"%s%s%s\"; did you mean \"%s%s%s\"?", words[0], noun ? " " : "",
+                        noun ? words[1] : "", noun ? noun : "", noun ? " " : "", meant);
+    return cli_fail(cli, CLI_USAGE, "`privyseal --help` lists the commands.", "no command \"%s%s%s\"",
+                    words[0], noun ? " " : "", noun ? words[1] : "");
+}
+
+static enum cli_exit run(struct cli *cli, int argc, char **argv)
+{
+    char synopsis[128];
+    int used = 0;
+
+    cli->command = command_find(argc - optind, argv + optind, &used);
+    if (!cli->command)
+        return fail_command(cli, argc - optind, argv + optind);
     cli->args = argv + optind + used;
     cli->arg_count = argc - optind - used;
-    if (cli->arg_count < command->min_args || cli->arg_count > command->max_args)
-        return cli_fail(cli, CLI_USAGE, "--help says more.", "usage: privyseal %s%s%s %s", command->noun,
-                        command->verb ? " " : "", command->verb ? command->verb : "", command->arguments);
+    command_synopsis(cli->command, synopsis, sizeof(synopsis));
+    if (cli->arg_count < cli->command->min_args || cli->arg_count > cli->command->max_args)
+        return cli_fail(cli, CLI_USAGE, "--help says more.", "usage: privyseal %s", synopsis);
     cli->token_name = cli_option(cli, "token");
-    return command->run(cli);
+    return cli->command->run(cli);
 }
 
 /* PINs pass through this process: it leaves no core and no debugger without rights attaches. */
@@ -462,17 +276,19 @@ static void harden(void)
 
 int main(int argc, char **argv)
 {
-    struct cli cli = { .command = peek_command(argc, argv) };
+    struct cli cli = { 0 };
     enum cli_exit status = CLI_DONE;
+    char *words[2];
+    int count = peek_words(argc, argv, words), used;
 
     harden();
-    switch (parse_options(&cli, argc, argv)) {
+    cli.command = command_find(count, words, &used);
+    switch (parse_options(&cli, count ? words[0] : NULL, argc, argv)) {
     case PARSED_RUN:
         status = run(&cli, argc, argv);
         connect_close(&cli);
         break;
     case PARSED_USAGE:
-        fputs("`privyseal --help` lists the commands.\n", stderr);
         status = CLI_USAGE;
         break;
     case PARSED_DONE:

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* commands.c - the table of commands, how one is found in it, and the usage that is printed from it. */
+#include "cli/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "include/spelling.h"
+
+#define OPTION_PIN                                                                                           \
+    {                                                                                                        \
+        "pin-file", "FILE", "read the PIN from FILE (- for standard input) instead of the terminal"          \
+    }
+#define OPTION_TOKEN                                                                                         \
+    {                                                                                                        \
+        "token", "NAME", "which token, where the configuration has several"                                  \
+    }
+
+const struct command commands[] = {
+    { "init",
+      NULL,
+      "DIR",
+      1,
+      1,
+      "create a deployment: CA, HSM token and master keys, store, configuration",
+      cmd_init,
+      { { "realm", "NAME", "the deployment's name (default: privyseal)" },
+        { "listen", "HOST:PORT", "where the proxy listens (default: 127.0.0.1:7443)" },
+        { "hostname", "NAME", "a name clients will use for it, for its certificate (default: this host's)" },
+        { "hsm-module", "FILE", "PKCS#11 library of the HSM (default: SoftHSM)" },
+        { "allow-software-hsm", NULL, "accept an HSM that is only software: for tests and demonstrations" },
+        { "partitions", NULL, "also hold users' keys in HSM partitions of their own" },
+        { "signers", "N", "signer processes (default: one per core)" },
+        { "front-user", "USER", "whom the network-facing process runs as (name or number)" },
+        { "signer-user", "USER", "whom the signer processes run as (name or number)" },
+        { "privyseald", "FILE", "the daemon's program (default: found beside this one, or in PATH)" } } },
+    { "user",
+      "add",
+      "USER",
+      1,
+      1,
+      "add a user; prints the activation code",
+      cmd_user_add,
+      { { "custody", "KIND", "wrapped (default) or partition" },
+        { "hours", "N", "how long the activation code is good for (default: 168)" } } },
+    { "user", "list", "", 0, 0, "list users", cmd_user_list, { { NULL, NULL, NULL } } },
+    { "user",
+      "show",
+      "USER",
+      1,
+      1,
+      "show a user's keys, certificates and devices",
+      cmd_user_show,
+      { { NULL, NULL, NULL } } },
+    { "user",
+      "disable",
+      "USER",
+      1,
+      1,
+      "no more signatures by this user, at once",
+      cmd_user_disable,
+      { { NULL, NULL, NULL } } },
+    { "user", "enable", "USER", 1, 1, "undo disable", cmd_user_enable, { { NULL, NULL, NULL } } },
+    { "cert",
+      "request",
+      "[FILE]",
+      0,
+      1,
+      "make a certificate request (PEM): for a token's key, or for a device",
+      cmd_cert_request,
+      { { "key", "ID", "the token's key: hexadecimal id or label (default: the newest)" },
+        { "device", "KEYFILE", "for this device instead: makes a private key in KEYFILE" },
+        { "subject", "DN", "such as /C=AT/O=Example/CN=Ann Example (default: /CN=USER)" },
+        OPTION_TOKEN,
+        OPTION_PIN } },
+    { "cert",
+      "issue",
+      "USER CSR [FILE]",
+      2,
+      3,
+      "sign a request with the deployment's CA; registers devices",
+      cmd_cert_issue,
+      { { "ca", "DIR", "the CA's directory (default: PRIVYSEAL_CA)" },
+        { "profile", "KIND", "signing (default), device, application, operator, auditor or server" },
+        { "days", "N", "validity (default: 730)" } } },
+    { "cert",
+      "import",
+      "FILE",
+      1,
+      1,
+      "store a certificate (PEM) with its key on the token",
+      cmd_cert_import,
+      { { "label", "TEXT", "CKA_LABEL (default: the subject's common name)" }, OPTION_TOKEN, OPTION_PIN } },
+    { "pin",
+      "set",
+      "",
+      0,
+      0,
+      "set the first PIN with the activation code",
+      cmd_pin_set,
+      { { "code-file", "FILE", "read the activation code from FILE (- for standard input)" },
+        OPTION_TOKEN,
+        OPTION_PIN } },
+    { "pin",
+      "change",
+      "",
+      0,
+      0,
+      "change the PIN",
+      cmd_pin_change,
+      { { "new-pin-file", "FILE", "read the new PIN from FILE" }, OPTION_TOKEN, OPTION_PIN } },
+    { "pin",
+      "unlock",
+      "USER",
+      1,
+      1,
+      "clear a lock; the PIN stays as it is",
+      cmd_pin_unlock,
+      { { NULL, NULL, NULL } } },
+    { "key",
+      "generate",
+      "",
+      0,
+      0,
+      "make a key in the HSM",
+      cmd_key_generate,
+      { { "type", "TYPE", "rsa-2048, rsa-3072 (default), rsa-4096, p-256, p-384, p-521, ed25519" },
+        { "label", "TEXT", "CKA_LABEL" },
+        OPTION_TOKEN,
+        OPTION_PIN } },
+    { "key", "list", "", 0, 0, "list the token's keys", cmd_key_list, { OPTION_TOKEN } },
+    { "token",
+      "show",
+      "",
+      0,
+      0,
+      "show the token: keys, certificates, PIN state, mechanisms",
+      cmd_token_show,
+      { OPTION_TOKEN } },
+    { "status",
+      NULL,
+      "",
+      0,
+      0,
+      "show the deployment: users, signer, HSM, what it cannot enforce",
+      cmd_status,
+      { { NULL, NULL, NULL } } },
+    { "audit",
+      "show",
+      "",
+      0,
+      0,
+      "show the audit records",
+      cmd_audit_show,
+      { { "user", "USER", "only this token's" },
+        { "event", "NAME", "only this event" },
+        { "last", "N", "only the last N of every log" } } },
+    { "audit",
+      "verify",
+      "",
+      0,
+      0,
+      "check the hash chains, and the logs against the heads in the store",
+      cmd_audit_verify,
+      { { "dir", "DIR", "check copies of the log files instead of asking the server" },
+        { "realm", "NAME", "with --dir: the deployment's name" },
+        { "key", "FILE", "check the signed checkpoints too, with the deployment's tls/audit.pem" } } },
+    { "doctor",
+      NULL,
+      "",
+      0,
+      0,
+      "say in words what is wrong with this client's set-up",
+      cmd_doctor,
+      { OPTION_TOKEN } },
+    { "apps",
+      "list",
+      "",
+      0,
+      0,
+      "show which applications of yours load the module",
+      cmd_apps_list,
+      { { NULL, NULL, NULL } } },
+    { "apps",
+      "add",
+      "firefox|libreoffice|ssh...",
+      1,
+      3,
+      "register the module in your applications",
+      cmd_apps_add,
+      { { "module", "FILE", "the module (default: the installed one)" } } },
+    { "apps",
+      "remove",
+      "firefox|libreoffice|ssh...",
+      1,
+      3,
+      "take the module out of them again",
+      cmd_apps_remove,
+      { { NULL, NULL, NULL } } },
+    { "completion",
+      NULL,
+      "",
+      0,
+      0,
+      "print a completion script for bash",
+      cmd_completion,
+      { { NULL, NULL, NULL } } },
+    { NULL, NULL, NULL, 0, 0, NULL, NULL, { { NULL, NULL, NULL } } },
+};
+
+/* ------------------------------------------------------------------------------------------------- finding */
+
+const struct command *command_find(int count, char *const *words, int *ret_used)
+{
+    for (const struct command *command = commands; count && command->noun; command++) {
+        if (strcmp(command->noun, words[0]) != 0)
+            continue;
+        if (command->verb && (count < 2 || strcmp(command->verb, words[1]) != 0))
+            continue;
+        *ret_used = command->verb ? 2 : 1;
+        return command;
+    }
+    return NULL;
+}
+
+bool command_is_noun(const char *word)
+{
+    for (const struct command *command = commands; command->noun; command++)
+        if (strcmp(command->noun, word) == 0)
+            return true;
+    return false;
+}
+
+/* A third of the word may be mistyped. */
+static void keep_nearest(const char *word, const char *candidate, unsigned *distance, const char **nearest)
+{
+    unsigned now = spelling_distance(word, candidate);
+
+    if (now < *distance && now <= (strlen(word) + 2) / 3) {
+        *distance = now;
+        *nearest = candidate;
+    }
+}
+
+const char *command_nearest(const char *noun, const char *word)
+{
+    const char *nearest = NULL;
+    unsigned distance = UINT_MAX;
+
+    for (const struct command *command = commands; command->noun; command++) {
+        if (!noun)
+            keep_nearest(word, command->noun, &distance, &nearest);
+        else if (command->verb && strcmp(command->noun, noun) == 0)
+            keep_nearest(word, command->verb, &distance, &nearest);
+    }
+    return nearest;
+}
+
+/* --------------------------------------------------------------------------------------------------- usage */
+
+void command_synopsis(const struct command *command, char *ret, size_t size)
+{
+    snprintf(ret, size, "%s%s%s%s%s", command->noun, command->verb ? " " : "",
+             command->verb ? command->verb : "", *command->arguments ? " " : "", command->arguments);
+}
+
+static void print_row(FILE *out, const struct command *command)
+{
+    char synopsis[128];
+
+    command_synopsis(command, synopsis, sizeof(synopsis));
+    fprintf(out, "  privyseal %s\n      %s\n", synopsis, command->help);
+}
+
+void command_print_all(FILE *out)
+{
+    const char *noun = "";
+
+    fputs("Usage: privyseal [--config FILE] [--identity NAME] [--json] NOUN [VERB] [ARGUMENTS]\n", out);
+    for (const struct command *command = commands; command->noun; command++) {
+        if (strcmp(noun, command->noun) != 0)
+            fputc('\n', out);
+        noun = command->noun;
+        print_row(out, command);
+    }
+    fputs("\nExit status: 0 done, 1 refused or failed, 2 usage, 3 unreachable, 4 PIN wrong or locked, 5 not "
+          "permitted.\n"
+          "`privyseal NOUN VERB --help` lists a command's options; privyseal(1) tells more.\n",
+          out);
+}
+
+void command_print_noun(FILE *out, const char *noun)
+{
+    for (const struct command *command = commands; command->noun; command++)
+        if (strcmp(command->noun, noun) == 0)
+            print_row(out, command);
+}
+
+void command_print(FILE *out, const struct command *command)
+{
+    const struct command_option *option = command->options;
+    char synopsis[128];
+
+    command_synopsis(command, synopsis, sizeof(synopsis));
+    fprintf(out, "Usage: privyseal %s%s\n\n%s\n", synopsis, option->name ? " [OPTIONS]" : "", command->help);
+    for (; option < command->options + CLI_OPTIONS_MAX && option->name; option++)
+        fprintf(out, "  --%s%s%s\n        %s\n", option->name, option->value ? " " : "",
+                option->value ? option->value : "", option->help);
+}
