@@ -12,7 +12,6 @@
  * that is not to be repeated therefore gets a connection of its own.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -23,10 +22,11 @@
 
 #include "client/channel.h"
 #include "client/clock.h"
-#include "client/wire.h"
 #include "client/credentials.h"
 #include "client/endpoints.h"
 #include "client/grpc.h"
+#include "client/wire.h"
+#include "include/table.h"
 
 #define CONNECTIONS_MAX      64     /* a process with more threads than this waits for one another */
 #define POOL_IDLE_MS         300000 /* older ones are dropped rather than trusted */
@@ -104,33 +104,47 @@ static void reply_failed(struct channel_reply *reply, enum grpc_status status, c
 
 /* -------------------------------------------------------------------------------------------------------- the pool */
 
-/* The credentials in force; files that changed are read anew. With unreadable new ones the old go on serving. */
-static struct credentials *current_credentials(struct channel_curl *curl)
+/* The credentials in force, with a reference; @ret_is_due: it is time to look at their files again. */
+static struct credentials *credentials_get(struct channel_curl *curl, bool *ret_is_due)
 {
-    struct credentials *current, *fresh = NULL;
-    bool is_due;
+    struct credentials *credentials;
+    int64_t now = clock_now_ms();
 
     pthread_mutex_lock(&curl->lock);
-    is_due = clock_now_ms() - curl->credentials_checked_ms > CREDENTIALS_CHECK_MS;
-    if (is_due)
-        curl->credentials_checked_ms = clock_now_ms();
-    current = credentials_ref(curl->credentials);
+    *ret_is_due = now - curl->credentials_checked_ms > CREDENTIALS_CHECK_MS;
+    if (*ret_is_due)
+        curl->credentials_checked_ms = now;
+    credentials = credentials_ref(curl->credentials);
     pthread_mutex_unlock(&curl->lock);
-    if (is_due && credentials_are_outdated(current, curl->deployment, curl->identity)) {
-        CLEANUP(free_string) char *why = NULL;
+    return credentials;
+}
 
-        if (credentials_load(curl->libctx, curl->deployment, curl->identity, &fresh, &why) == 0) {
-            credentials_unref(current);
-            current = credentials_ref(fresh);
-            pthread_mutex_lock(&curl->lock);
-            fresh = curl->credentials;
-            curl->credentials = credentials_ref(current);
-            pthread_mutex_unlock(&curl->lock);
-            credentials_unref(current);
-            credentials_unref(fresh);
-        }
-    }
-    return current;
+/* Files that changed are read anew. With unreadable ones (half of them is written yet) the old go on serving. */
+static void renew_credentials(struct channel_curl *curl, struct credentials **credentials)
+{
+    CLEANUP(free_string) char *why = NULL;
+    struct credentials *fresh = NULL, *former;
+
+    if (!credentials_are_outdated(*credentials, curl->deployment, curl->identity) ||
+        credentials_load(curl->libctx, curl->deployment, curl->identity, &fresh, &why) < 0)
+        return;
+    credentials_unref(*credentials);
+    *credentials = credentials_ref(fresh);
+    pthread_mutex_lock(&curl->lock);
+    former = curl->credentials;
+    curl->credentials = fresh;
+    pthread_mutex_unlock(&curl->lock);
+    credentials_unref(former);
+}
+
+static struct credentials *current_credentials(struct channel_curl *curl)
+{
+    bool is_due;
+    struct credentials *credentials = credentials_get(curl, &is_due);
+
+    if (is_due)
+        renew_credentials(curl, &credentials);
+    return credentials;
 }
 
 static void free_wires(struct wire *list)
@@ -250,7 +264,7 @@ static struct curl_slist *make_headers(unsigned left_ms)
 
     snprintf(timeout, sizeof(timeout), "grpc-timeout: %um", left_ms);
     list = curl_slist_append(NULL, timeout);
-    for (size_t i = 0; list && i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+    for (size_t i = 0; list && i < ARRAY_SIZE(fixed); i++) {
         struct curl_slist *longer = curl_slist_append(list, fixed[i]);
 
         if (!longer)
@@ -263,7 +277,8 @@ static struct curl_slist *make_headers(unsigned left_ms)
 static CURLcode perform(struct channel_curl *curl, struct wire *connection, const struct curl_call *call,
                         struct grpc_answer *answer)
 {
-    unsigned left = clock_left_ms(call->deadline_ms);
+    unsigned rest = clock_left_ms(call->deadline_ms),
+             left = rest ? rest : 1; /* to libcurl 0 means for ever */
     unsigned connect =
         endpoints_patience_ms(&curl->endpoints, connection->endpoint, curl->deployment->connect_timeout_ms);
     struct curl_slist *headers = make_headers(left);
@@ -271,29 +286,22 @@ static CURLcode perform(struct channel_curl *curl, struct wire *connection, cons
     CURLcode code = headers ? CURLE_OK : CURLE_OUT_OF_MEMORY;
     char url[512];
 
-#define SET(option, value)                                                                                   \
-    do {                                                                                                     \
-        if (code == CURLE_OK)                                                                                \
-            code = curl_easy_setopt(easy, option, value);                                                    \
-    } while (0)
-
     snprintf(url, sizeof(url), "https://%s%s", curl->endpoints.list[connection->endpoint].name,
              call->method->path);
     connection->error[0] = '\0';
-    SET(CURLOPT_URL, url);
-    SET(CURLOPT_HTTPHEADER, headers);
-    SET(CURLOPT_POSTFIELDSIZE, (long)call->frame.len);
-    SET(CURLOPT_POSTFIELDS, call->frame.data);
-    SET(CURLOPT_TIMEOUT_MS, (long)(left ? left : 1)); /* 0 would mean none */
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(connect < left ? connect : left ? left : 1));
-    SET(CURLOPT_FRESH_CONNECT, call->method->repeat == REPEAT_NEVER ? 1L : 0L);
-    SET(CURLOPT_HEADERFUNCTION, on_header);
-    SET(CURLOPT_HEADERDATA, answer);
-    SET(CURLOPT_WRITEFUNCTION, on_body);
-    SET(CURLOPT_WRITEDATA, answer);
+    WIRE_SET(easy, code, CURLOPT_URL, url);
+    WIRE_SET(easy, code, CURLOPT_HTTPHEADER, headers);
+    WIRE_SET(easy, code, CURLOPT_POSTFIELDSIZE, (long)call->frame.len);
+    WIRE_SET(easy, code, CURLOPT_POSTFIELDS, call->frame.data);
+    WIRE_SET(easy, code, CURLOPT_TIMEOUT_MS, (long)left);
+    WIRE_SET(easy, code, CURLOPT_CONNECTTIMEOUT_MS, (long)(connect < left ? connect : left));
+    WIRE_SET(easy, code, CURLOPT_FRESH_CONNECT, call->method->repeat == REPEAT_NEVER ? 1L : 0L);
+    WIRE_SET(easy, code, CURLOPT_HEADERFUNCTION, on_header);
+    WIRE_SET(easy, code, CURLOPT_HEADERDATA, answer);
+    WIRE_SET(easy, code, CURLOPT_WRITEFUNCTION, on_body);
+    WIRE_SET(easy, code, CURLOPT_WRITEDATA, answer);
     if (code == CURLE_OK)
         code = curl_easy_perform(easy);
-#undef SET
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL); /* lent until here */
     curl_slist_free_all(headers);
     return code;

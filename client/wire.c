@@ -76,25 +76,19 @@ static struct curl_blob blob_of(const struct secret *secret)
     return (struct curl_blob){ .data = secret->data, .len = secret->len, .flags = CURL_BLOB_NOCOPY };
 }
 
-#define SET(option, value)                                                                                   \
-    do {                                                                                                     \
-        if (code == CURLE_OK)                                                                                \
-            code = curl_easy_setopt(easy, option, value);                                                    \
-    } while (0)
-
 static CURLcode set_tls(CURL *easy, const struct credentials *credentials)
 {
     struct curl_blob certificate = blob_of(credentials->certificate), key = blob_of(credentials->key);
     struct curl_blob ca = blob_of(credentials->ca);
     CURLcode code = CURLE_OK;
 
-    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_3);
-    SET(CURLOPT_SSL_VERIFYPEER, 1L);
-    SET(CURLOPT_SSL_VERIFYHOST, 2L);
-    SET(CURLOPT_CAPATH, NULL); /* Debian compiles in the system's roots */
-    SET(CURLOPT_CAINFO_BLOB, &ca);
-    SET(CURLOPT_SSLCERT_BLOB, &certificate);
-    SET(CURLOPT_SSLKEY_BLOB, &key);
+    WIRE_SET(easy, code, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_3);
+    WIRE_SET(easy, code, CURLOPT_SSL_VERIFYPEER, 1L);
+    WIRE_SET(easy, code, CURLOPT_SSL_VERIFYHOST, 2L);
+    WIRE_SET(easy, code, CURLOPT_CAPATH, NULL); /* Debian compiles in the system's roots */
+    WIRE_SET(easy, code, CURLOPT_CAINFO_BLOB, &ca);
+    WIRE_SET(easy, code, CURLOPT_SSLCERT_BLOB, &certificate);
+    WIRE_SET(easy, code, CURLOPT_SSLKEY_BLOB, &key);
     return code;
 }
 
@@ -102,17 +96,17 @@ static CURLcode set_http(CURL *easy)
 {
     CURLcode code = CURLE_OK;
 
-    SET(CURLOPT_PROTOCOLS_STR, "https");
-    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    SET(CURLOPT_POST, 1L);
-    SET(CURLOPT_FOLLOWLOCATION, 0L);
-    SET(CURLOPT_PROXY, ""); /* not the environment's */
-    SET(CURLOPT_NOPROXY, "*");
-    SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    SET(CURLOPT_HTTP_CONTENT_DECODING, 0L);
+    WIRE_SET(easy, code, CURLOPT_PROTOCOLS_STR, "https");
+    WIRE_SET(easy, code, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    WIRE_SET(easy, code, CURLOPT_POST, 1L);
+    WIRE_SET(easy, code, CURLOPT_FOLLOWLOCATION, 0L);
+    WIRE_SET(easy, code, CURLOPT_PROXY, ""); /* not the environment's */
+    WIRE_SET(easy, code, CURLOPT_NOPROXY, "*");
+    WIRE_SET(easy, code, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    WIRE_SET(easy, code, CURLOPT_HTTP_CONTENT_DECODING, 0L);
     /* Else libcurl 7.88 ends at the last byte of the body and never looks at the trailers, where gRPC's status is. */
-    SET(CURLOPT_IGNORE_CONTENT_LENGTH, 1L);
-    SET(CURLOPT_USERAGENT, "grpc-c-privyseal/" PRIVYSEAL_VERSION);
+    WIRE_SET(easy, code, CURLOPT_IGNORE_CONTENT_LENGTH, 1L);
+    WIRE_SET(easy, code, CURLOPT_USERAGENT, "grpc-c-privyseal/" PRIVYSEAL_VERSION);
     return code;
 }
 
@@ -120,17 +114,17 @@ static CURLcode set_socket(CURL *easy, struct descriptors *descriptors)
 {
     CURLcode code = CURLE_OK;
 
-    SET(CURLOPT_NOSIGNAL, 1L);
-    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    SET(CURLOPT_OPENSOCKETDATA, descriptors);
-    SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-    SET(CURLOPT_CLOSESOCKETDATA, descriptors);
-    SET(CURLOPT_TCP_KEEPALIVE, 1L);
-    SET(CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
-    SET(CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_S);
-    SET(CURLOPT_MAXCONNECTS, (long)CONNECTIONS_EACH);
-    SET(CURLOPT_MAXAGE_CONN, (long)IDLE_MOST_S);
-    SET(CURLOPT_MAXLIFETIME_CONN, (long)LIFETIME_MOST_S);
+    WIRE_SET(easy, code, CURLOPT_NOSIGNAL, 1L);
+    WIRE_SET(easy, code, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    WIRE_SET(easy, code, CURLOPT_OPENSOCKETDATA, descriptors);
+    WIRE_SET(easy, code, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    WIRE_SET(easy, code, CURLOPT_CLOSESOCKETDATA, descriptors);
+    WIRE_SET(easy, code, CURLOPT_TCP_KEEPALIVE, 1L);
+    WIRE_SET(easy, code, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
+    WIRE_SET(easy, code, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_S);
+    WIRE_SET(easy, code, CURLOPT_MAXCONNECTS, (long)CONNECTIONS_EACH);
+    WIRE_SET(easy, code, CURLOPT_MAXAGE_CONN, (long)IDLE_MOST_S);
+    WIRE_SET(easy, code, CURLOPT_MAXLIFETIME_CONN, (long)LIFETIME_MOST_S);
     return code;
 }
 
@@ -153,7 +147,7 @@ int wire_new(const struct credentials *credentials, struct descriptors *descript
         code = set_http(easy);
     if (code == CURLE_OK)
         code = set_socket(easy, descriptors);
-    SET(CURLOPT_ERRORBUFFER, connection->error);
+    WIRE_SET(easy, code, CURLOPT_ERRORBUFFER, connection->error);
     if (code != CURLE_OK)
         return code == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EIO;
     *ret = TAKE(connection);

@@ -43,3 +43,10 @@ void wire_free(struct wire *connection);
 DEFINE_CLEANUP(wire_free, struct wire *);
 /* Tells the handle where the endpoint is: "host:port:addresses", or "" for a name that libcurl knows itself. */
 MUST_CHECK int wire_set_addresses(struct wire *connection, const char *addresses);
+
+/* Sets an option unless one before it failed: @code remembers the first error. */
+#define WIRE_SET(easy, code, option, value)                                                                  \
+    do {                                                                                                     \
+        if ((code) == CURLE_OK)                                                                              \
+            (code) = curl_easy_setopt(easy, option, value);                                                  \
+    } while (0)
