@@ -28,25 +28,37 @@ struct start {
     pid_t supervisor;
 };
 
-int identity_resolve(const char *user, struct identity *ret)
+/* All digits. Errors: -ENOENT (not a number, or none of a user). */
+static int parse_uid(const char *text, uid_t *ret)
 {
-    struct passwd *passwd;
-    unsigned long uid;
+    unsigned long value;
     char *end;
 
     errno = 0;
-    uid = strtoul(user, &end, 10);
-    if (*user >= '0' && *user <= '9' && *end == '\0') {
-        if (errno || uid == 0 || uid >= (uid_t)-1)
-            return -ENOENT;
-        passwd = getpwuid((uid_t)uid);
-        *ret = (struct identity){ (uid_t)uid, passwd ? passwd->pw_gid : (gid_t)uid };
-        return 0;
-    }
-    passwd = getpwnam(user);
-    if (!passwd)
+    value = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || errno || value >= (uid_t)-1)
         return -ENOENT;
-    *ret = (struct identity){ passwd->pw_uid, passwd->pw_gid };
+    *ret = (uid_t)value;
+    return 0;
+}
+
+int identity_resolve(const char *user, struct identity *ret)
+{
+    const struct passwd *passwd;
+    struct identity identity;
+
+    if (parse_uid(user, &identity.uid) == 0) {
+        passwd = getpwuid(identity.uid);
+        identity.gid = passwd ? passwd->pw_gid : (gid_t)identity.uid;
+    } else {
+        passwd = getpwnam(user);
+        if (!passwd)
+            return -ENOENT;
+        identity = (struct identity){ passwd->pw_uid, passwd->pw_gid };
+    }
+    if (identity.uid == 0)
+        return -EPERM;
+    *ret = identity;
     return 0;
 }
 
@@ -142,7 +154,7 @@ static int drop_root(const struct start *start)
     return setresuid(0, 0, 0) == 0 ? -EPERM : 0; /* there must be no way back */
 }
 
-/* The kernel forgets both of the first two when the user changes. */
+/* After the change of user, which makes the kernel forget some of it (prctl(2), PR_SET_PDEATHSIG, PR_SET_DUMPABLE). */
 static int lock_down(const struct start *start)
 {
     umask(077);

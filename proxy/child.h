@@ -19,7 +19,7 @@ struct identity {
     gid_t gid;
 };
 
-/* @user: a name, or a numeric uid, which needs no passwd entry. Errors: -ENOENT (no such user), -errno. */
+/* @user: a name, or a numeric uid, which needs no passwd entry. Errors: -ENOENT, -EPERM (it is root). */
 MUST_CHECK int identity_resolve(const char *user, struct identity *ret);
 
 #define CHILD_KEEP_MAX 4

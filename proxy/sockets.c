@@ -37,6 +37,14 @@ static int say(char **why, int error, const char *format, const char *address)
     return error;
 }
 
+/* getaddrinfo() takes 99999, and makes 34463 of it. */
+static bool is_port(const char *text)
+{
+    size_t len = strspn(text, "0123456789");
+
+    return len > 0 && len <= 5 && text[len] == '\0' && strtoul(text, NULL, 10) <= UINT16_MAX;
+}
+
 /* "127.0.0.1:7443", "[::1]:7443". Errors: -EINVAL. */
 static int parse(const char *text, struct addrinfo **ret)
 {
@@ -46,7 +54,7 @@ static int parse(const char *text, struct addrinfo **ret)
     char *colon = host ? strrchr(host, ':') : NULL;
     char *start = host;
 
-    if (!colon)
+    if (!colon || !is_port(colon + 1))
         return -EINVAL;
     *colon = '\0';
     if (*start == '[' && colon > start && colon[-1] == ']') {

@@ -104,9 +104,14 @@ static int check_tls_in_child(struct crew *crew)
 
 static int resolve_user(const char *key, const char *name, struct identity *ret)
 {
+    int error;
+
     if (!name)
         return explain(EX_CONFIG, "started as root without [server] %s: name the user to run as", key);
-    if (identity_resolve(name, ret))
+    error = identity_resolve(name, ret);
+    if (error == -EPERM)
+        return explain(EX_CONFIG, "[server] %s: \"%s\" is root; name a user that is not", key, name);
+    if (error)
         return explain(EX_NOUSER, "[server] %s: there is no user \"%s\"; create it, or give a numeric uid",
                        key, name);
     return EX_OK;
