@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_sign.c - every signing mechanism end to end: signed by the token, verified here; and all that may go wrong. */
+#include <openssl/engine.h>
 #include <pthread.h>
 
 #include "include/table.h"
@@ -8,6 +9,8 @@
 #include "tests/support/suite.h"
 #include "tests/unit/module/fake_remote.h"
 #include "tests/unit/module/host.h"
+
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* engines, which hosts still have */
 
 static CK_SESSION_HANDLE session;
 
@@ -126,6 +129,47 @@ START_TEST(empty_message_needs_no_update)
     ck_assert_uint_eq(C_SignFinal(session, signature, &len), CKR_OK);
     ck_assert_uint_eq(C_VerifyInit(session, &mechanism, key), CKR_OK);
     ck_assert_uint_eq(C_VerifyFinal(session, signature, len), CKR_OK);
+}
+END_TEST
+
+/* What libp11's engine does once it is the default: every key of these types is its own, done in software. */
+static int methods_of_engine(ENGINE *engine, EVP_PKEY_METHOD **method, const int **ret_types, int type)
+{
+    static const int types[] = { EVP_PKEY_RSA, EVP_PKEY_EC };
+    static EVP_PKEY_METHOD *methods[ARRAY_SIZE(types)];
+    int i = type == types[0] ? 0 : 1;
+
+    (void)engine;
+    if (!method) {
+        *ret_types = types;
+        return ARRAY_SIZE(types);
+    }
+    if (!methods[i]) {
+        methods[i] = EVP_PKEY_meth_new(type, 0);
+        EVP_PKEY_meth_copy(methods[i], EVP_PKEY_meth_find(type));
+    }
+    *method = methods[i];
+    return 1;
+}
+
+/* OpenSSL's pkcs11 engine loads us and is then asked for every key in the process, unless one takes care. */
+START_TEST(default_engine_of_the_host_hides_no_key)
+{
+    ENGINE *engine = ENGINE_new();
+    const struct row *row;
+
+    ck_assert_int_eq(ENGINE_set_pkey_meths(engine, methods_of_engine), 1);
+    ck_assert_int_eq(ENGINE_set_default_pkey_meths(engine), 1);
+    ck_assert_uint_eq(C_Finalize(NULL), CKR_OK);
+    ck_assert_uint_eq(C_Initialize(NULL), CKR_OK);
+    session = host_open();
+    for (EACH_ROW(row, rows)) {
+        init(row);
+        ck_assert_uint_eq(C_SignUpdate(session, data, row->data_len), CKR_OK);
+        ck_assert_uint_eq(C_SignInit(session, NULL, 0), CKR_OK);
+    }
+    ENGINE_unregister_pkey_meths(engine);
+    ENGINE_free(engine);
 }
 END_TEST
 
@@ -351,6 +395,7 @@ END_TEST
 
 SUITE_WITH_FIXTURE("entry/sign", setup, teardown, every_mechanism_signs_at_once_what_verifies,
                    every_mechanism_signs_in_parts_what_verifies, empty_message_needs_no_update,
+                   default_engine_of_the_host_hides_no_key,
                    length_question_costs_no_request_and_keeps_the_operation,
                    failed_signature_ends_the_operation, bad_arguments_end_the_operation,
                    data_of_a_wrong_length_is_refused_here, what_cannot_begin_says_why,
