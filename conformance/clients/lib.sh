@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# lib.sh - what the scripts of real applications share. Source it.
+#
+# From the environment: MODULE, TOKEN (a label), PIN; P11CHECK for the one client that is our own program.
+# A script prints TAP; what it made lies in $work and is removed.
+#
+#   check NAME COMMAND...   ok when the command succeeds; its output, in $work/output, is shown when not
+#   expect NAME TEXT        ok when that output has the text
+#   skip NAME REASON
+#   load_keys               fills keys with "ID TYPE" of each private key; $work/ID.pem and ID.pub.pem are its
+#                           certificate, if the token has one, and its public key
+
+set -uo pipefail
+: "${MODULE:?}" "${TOKEN:?}" "${PIN:?}"
+export MODULE TOKEN PIN
+
+work=$(mktemp -d)
+tests=0 failures=0
+keys=()
+unset SSH_AUTH_SOCK SSH_AGENT_PID
+
+finish() {
+    [[ ${SSH_AGENT_PID-} ]] && kill "$SSH_AGENT_PID" 2>/dev/null
+    rm -rf "$work"
+    printf '1..%d\n' "$tests"
+    ((failures == 0)) || exit 1
+}
+trap finish EXIT
+
+report() { # ok|not-ok NAME
+    tests=$((tests + 1))
+    if [[ $1 == ok ]]; then
+        printf 'ok %d - %s\n' "$tests" "$2"
+    else
+        failures=$((failures + 1))
+        printf 'not ok %d - %s\n' "$tests" "$2"
+        tail -n 15 "$work/output" | tr -cd '\11\12\40-\176' | sed 's/^/# /'
+    fi
+}
+
+check() {
+    local name=$1 status
+    shift
+    "$@" >"$work/output" 2>&1 </dev/null
+    status=$?
+    ((status == 0)) || printf 'exit status %d\n' "$status" >>"$work/output"
+    ((status == 0)) && report ok "$name" || report not-ok "$name"
+    return "$status"
+}
+
+says() { grep -qaF -- "$1" "$work/output"; }
+expect() { says "$2" && report ok "$1" || report not-ok "$1"; }
+
+skip() {
+    tests=$((tests + 1))
+    printf 'ok %d - %s # SKIP %s\n' "$tests" "$1" "$2"
+}
+
+tool() { pkcs11-tool --module "$MODULE" --token-label "$TOKEN" "$@"; }
+tool_as_user() { tool --login --pin env:PIN "$@"; }
+
+# read_public ID: the certificate if there is one, and the public key from it or from the public key object
+read_public() {
+    local id=$1
+    if tool --read-object --type cert --id "$id" -o "$work/$id.der" >/dev/null 2>&1 ||
+        tool_as_user --read-object --type cert --id "$id" -o "$work/$id.der" >/dev/null 2>&1; then
+        openssl x509 -inform DER -in "$work/$id.der" -out "$work/$id.pem" &&
+            openssl x509 -in "$work/$id.pem" -noout -pubkey >"$work/$id.pub.pem"
+    else
+        tool_as_user --read-object --type pubkey --id "$id" -o "$work/$id.der" >/dev/null 2>&1 &&
+            openssl pkey -pubin -inform DER -in "$work/$id.der" -pubout -out "$work/$id.pub.pem"
+    fi
+}
+
+# Types are what OpenSSL says of the public key: rsa-2048, prime256v1, ...
+key_type() {
+    local text
+    text=$(openssl pkey -pubin -in "$work/$1.pub.pem" -noout -text 2>/dev/null)
+    case $text in
+    *Modulus:*) sed -n 's/.*Public-Key: (\([0-9]*\) bit).*/rsa-\1/p' <<<"$text" ;;
+    *"ASN1 OID"*) sed -n 's/ASN1 OID: //p' <<<"$text" ;;
+    *) echo other ;;
+    esac
+}
+
+load_keys() {
+    local id type
+    tool_as_user -O --type privkey >"$work/objects" 2>"$work/output" </dev/null
+    while read -r id; do
+        read_public "$id" >>"$work/output" 2>&1 || continue
+        type=$(key_type "$id")
+        keys+=("$id $type")
+    done < <(sed -n 's/^ *ID: *//p' "$work/objects" | sort -u)
+    ((${#keys[@]})) && return
+    report not-ok "the token has a private key with a public half"
+    exit
+}
+
+# of_kind RSA|EC: the ids of the keys of that kind
+of_kind() {
+    local key
+    for key in "${keys[@]}"; do
+        case $1-${key#* } in
+        RSA-rsa-* | EC-prime* | EC-secp*) echo "${key% *}" ;;
+        esac
+    done
+}
+
+# id as in a PKCS#11 URI: %a0%01
+uri_id() { sed 's/../%&/g' <<<"$1"; }
+uri() { printf 'pkcs11:token=%s;id=%s' "$(jq -rn --arg token "$TOKEN" '$token | @uri')" "$(uri_id "$1")"; }
+
+head -c 100000 /dev/urandom >"$work/document"

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# OpenSSL's command line through the engine of libp11: dgst, req, cms.
+. "$(dirname "$0")/lib.sh"
+
+# The engine reads the module and the PIN from its own section; other modules of the system stay out of it.
+cat >"$work/openssl.cnf" <<END
+openssl_conf = start
+[start]
+engines = engines
+[engines]
+pkcs11 = pkcs11_engine
+[pkcs11_engine]
+engine_id = pkcs11
+MODULE_PATH = $MODULE
+PIN = $PIN
+init = 0
+[req]
+distinguished_name = name
+prompt = no
+[name]
+CN = conformance
+END
+engine() { OPENSSL_CONF=$work/openssl.cnf openssl "$@"; }
+
+check "the engine takes the module" engine engine -t pkcs11
+load_keys
+
+dgst() { # ID OPTION...
+    local id=$1
+    shift
+    engine dgst -engine pkcs11 -keyform engine -sign "$(uri "$id");type=private" "$@" -out "$work/signature" \
+        "$work/document" && openssl dgst -verify "$work/$id.pub.pem" "$@" -signature "$work/signature" "$work/document"
+}
+
+cms() {
+    local id=$1
+    engine cms -sign -binary -nodetach -engine pkcs11 -keyform engine -inkey "$(uri "$id");type=private" \
+        -signer "$work/$id.pem" -in "$work/document" -outform DER -out "$work/cms.der" &&
+        openssl cms -verify -binary -noverify -inform DER -in "$work/cms.der" -out "$work/content" &&
+        cmp "$work/document" "$work/content"
+}
+
+for key in "${keys[@]}"; do
+    id=${key% *} type=${key#* }
+    case $type in rsa-* | prime* | secp*) ;; *) continue ;; esac
+    for hash in sha256 sha384 sha512; do
+        check "dgst: $type key $id signs with $hash" dgst "$id" -$hash
+    done
+    [[ $type == rsa-* ]] && check "dgst: $type key $id signs with PSS" dgst "$id" -sha256 \
+        -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest
+    check "req: $type key $id signs a request" engine req -new -engine pkcs11 -keyform engine \
+        -key "$(uri "$id");type=private" -sha256 -out "$work/request.pem"
+    check "req: openssl verifies it" openssl req -in "$work/request.pem" -noout -verify
+    if [[ -f $work/$id.pem ]]; then
+        check "cms: $type key $id signs a document, openssl verifies it" cms "$id"
+    else
+        skip "cms: $type key $id signs a document, openssl verifies it" "the token has no certificate for it"
+    fi
+done
