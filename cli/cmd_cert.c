@@ -199,17 +199,6 @@ static enum cli_exit issue(struct cli *cli, const struct issue_profile *profile,
     return CLI_DONE;
 }
 
-static enum cli_exit write_pem(struct cli *cli, const char *path, struct bytes pem)
-{
-    CLEANUP(free_string) char *why = NULL;
-
-    if (!path)
-        return fwrite(pem.data, 1, pem.len, stdout) == pem.len ? CLI_DONE : CLI_REFUSED;
-    if (ca_write_file(path, 0644, pem, &why) < 0)
-        return cli_fail(cli, CLI_REFUSED, NULL, "%s", why ? why : path);
-    return CLI_DONE;
-}
-
 enum cli_exit cmd_cert_issue(struct cli *cli)
 {
     const char *name = cli_option(cli, "profile"), *ca = cli_option(cli, "ca");
@@ -235,7 +224,7 @@ enum cli_exit cmd_cert_issue(struct cli *cli)
         status = issue(cli, profile, ca, request, &pem, &certificate);
     if (status == CLI_DONE && profile->role)
         status = register_certificate(cli, cli->args[0], profile->role, certificate);
-    return status == CLI_DONE ? write_pem(cli, cli->arg_count > 2 ? cli->args[2] : NULL, buffer_bytes(&pem))
+    return status == CLI_DONE ? output_pem(cli, cli->arg_count > 2 ? cli->args[2] : NULL, buffer_bytes(&pem))
                               : status;
 }
 
@@ -276,6 +265,6 @@ enum cli_exit cmd_cert_import(struct cli *cli)
     OPENSSL_free(der);
     if (rv != CKR_OK)
         return cli_fail_remote(cli, "storing the certificate", rv, &error);
-    output_say(cli, "Stored as \"%s\".", label ? label : fallback);
-    return CLI_DONE;
+    return output_done(cli, json_pack("{s:s}", "label", label ? label : fallback), "Stored as \"%s\".",
+                       label ? label : fallback);
 }

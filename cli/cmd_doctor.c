@@ -120,10 +120,16 @@ static bool look_at_server(struct examination *examination)
     const Privyseal__V1__GetDeploymentResponse *reply;
     struct cli *cli = examination->cli;
     struct remote_error error = { 0 };
+    bool is_json = cli->is_json;
+    enum cli_exit status;
     CK_RV rv;
 
-    if (connect_token(cli) != CLI_DONE)
-        return found(examination, "identity", CLI_REFUSED, "The message above says what.",
+    /* It says why on standard error; what goes to standard output is the table alone. */
+    cli->is_json = false;
+    status = connect_token(cli);
+    cli->is_json = is_json;
+    if (status != CLI_DONE)
+        return found(examination, "identity", CLI_REFUSED, "The message on standard error says what.",
                      "it cannot be used");
     rv = remote_plain(cli->remote, METHOD_GetDeployment, &request.base, &message, &error);
     if (rv != CKR_OK && error.failure.reason == REASON_NOT_PERMITTED)

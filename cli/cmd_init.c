@@ -2,18 +2,22 @@
 /*
  * cmd_init.c - init: a deployment in a directory.
  *
- *   DIR/privyseald.conf   the proxy's configuration
+ *   DIR/privyseald.conf   the proxy's configuration, unless --server-config names another place
  *   DIR/ca/               root and issuers (keep them off the server once this is more than a trial)
  *   DIR/tls/              the proxy's certificate and key, the sealing certificate, what it trusts
  *   DIR/hsm/              with SoftHSM: its configuration, the token directories, the HSM's PIN
  *   DIR/store/  DIR/audit/   made by `privyseald --provision init`, which alone touches HSM and store
  *   DIR/operator/         the first operator's certificate, key and pkcs11.conf
  *   DIR/client.conf       the [deployment] section that every client needs
+ *
+ * A deployment is made whole or not at all: DIR is new or empty before, and is again if anything fails.
  */
 #include "cli/commands.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -38,25 +42,31 @@
 DEFINE_CLEANUP(X509_NAME_free, X509_NAME *);
 DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);
 DEFINE_CLEANUP(BIO_free_all, BIO *);
+DEFINE_CLEANUP(closedir, DIR *);
 
 struct init {
     struct cli *cli;
     char directory[PATH_MAX];
+    char config[PATH_MAX]; /* privyseald.conf */
     const char *realm, *listen, *module;
     bool is_softhsm;
+    bool is_ours;      /* the directory was made here */
+    bool has_begun;    /* to write into it, and privyseald.conf: both were free */
+    bool has_seen_hsm; /* what was made in the HSM, only its own tools take away */
 };
 
 static enum cli_exit fail_why(const struct init *init, char *why)
 {
-    return cli_fail(init->cli, CLI_REFUSED,
-                    "Nothing was started. Remove what was made in the directory, and try again.", "%s",
-                    why ? why : "out of memory");
+    return cli_fail(init->cli, CLI_REFUSED, NULL, "%s", why ? why : "out of memory");
 }
 
-/* A path below the deployment's directory. */
+/* A path below the deployment's directory, or an absolute one as it is. */
 static const char *path_in(const struct init *init, const char *name, char ret[PATH_MAX])
 {
-    if (snprintf(ret, PATH_MAX, "%s/%s", init->directory, name) >= PATH_MAX)
+    bool is_absolute = name[0] == '/';
+
+    if (snprintf(ret, PATH_MAX, "%s%s%s", is_absolute ? "" : init->directory, is_absolute ? "" : "/", name) >=
+        PATH_MAX)
         ret[0] = '\0';
     return ret;
 }
@@ -82,33 +92,83 @@ static enum cli_exit write_text(const struct init *init, const char *name, unsig
 
 /* ---------------------------------------------------------------------------------------------- directories */
 
+static bool is_empty(const char *path)
+{
+    CLEANUP(closedir) DIR *directory = opendir(path);
+    const struct dirent *entry;
+
+    while (directory && (entry = readdir(directory)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            return false;
+    return directory != NULL;
+}
+
+/* The absolute name of the directory, which is made if there is none. */
+static enum cli_exit claim_directory(struct init *init, const char *given)
+{
+    init->is_ours = mkdir(given, 0755) == 0;
+    if ((!init->is_ours && errno != EEXIST) || !realpath(given, init->directory))
+        return cli_fail(init->cli, CLI_REFUSED, NULL, "%s: %s", given, strerror(errno));
+    if (!is_empty(init->directory))
+        return cli_fail(init->cli, CLI_REFUSED, "Choose a new directory, or an empty one.",
+                        "%s holds something already, maybe a deployment", init->directory);
+    return CLI_DONE;
+}
+
+/* Where privyseald.conf goes; that place, too, must be free. */
+static enum cli_exit claim_config(struct init *init)
+{
+    const char *given = cli_option(init->cli, "server-config");
+    CLEANUP(free_string) char *here = given && given[0] != '/' ? getcwd(NULL, 0) : NULL;
+    int len = given
+                  ? snprintf(init->config, PATH_MAX, "%s%s%s", here ? here : "", here ? "/" : "", given)
+                  : snprintf(init->config, PATH_MAX, "%.*s/privyseald.conf", PATH_MAX - 32, init->directory);
+
+    if (len >= PATH_MAX)
+        return cli_fail(init->cli, CLI_USAGE, NULL, "%s: %s", given, strerror(ENAMETOOLONG));
+    if (access(init->config, F_OK) == 0)
+        return cli_fail(init->cli, CLI_REFUSED, "Remove it, if its deployment is no more.",
+                        "%s is there already", init->config);
+    return CLI_DONE;
+}
+
 static enum cli_exit make_directories(struct init *init)
 {
     static const struct {
         const char *name;
         unsigned mode;
-    } directories[] = {
-        { "", 0755 }, { "ca", 0700 }, { "tls", 0755 }, { "operator", 0700 }, { "hsm", 0755 }
-    };
+    } directories[] = { { "ca", 0700 }, { "tls", 0755 }, { "operator", 0700 }, { "hsm", 0755 } };
     char path[PATH_MAX];
 
     for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
-        if (mkdir(path_in(init, directories[i].name, path), directories[i].mode) < 0 && errno != EEXIST)
+        if (mkdir(path_in(init, directories[i].name, path), directories[i].mode) < 0)
             return cli_fail(init->cli, CLI_REFUSED, NULL, "%s: %s", path, strerror(errno));
-    if (access(path_in(init, "privyseald.conf", path), F_OK) == 0)
-        return cli_fail(init->cli, CLI_REFUSED, "Choose another directory, or remove that one.",
-                        "%s holds a deployment already", init->directory);
     return CLI_DONE;
 }
 
-/* The absolute name of a directory that may not exist yet. */
-static enum cli_exit resolve_directory(struct init *init, const char *given)
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *place)
 {
-    if (mkdir(given, 0755) < 0 && errno != EEXIST)
-        return cli_fail(init->cli, CLI_REFUSED, NULL, "%s: %s", given, strerror(errno));
-    if (!realpath(given, init->directory))
-        return cli_fail(init->cli, CLI_REFUSED, NULL, "%s: %s", given, strerror(errno));
-    return CLI_DONE;
+    (void)info, (void)kind;
+    return place->level == 0 ? 0 : remove(path);
+}
+
+/* After a failure: what was made here goes; what that cannot be said of is named. */
+static void undo(const struct init *init)
+{
+    if (init->has_begun) {
+        unlink(init->config);
+        fprintf(stderr, "           %s %s\n", init->directory,
+                nftw(init->directory, remove_entry, 8, FTW_PHYS | FTW_DEPTH) == 0
+                    ? "is as it was before."
+                    : "still holds what was made: remove it before you try again.");
+    }
+    if (init->is_ours)
+        rmdir(init->directory);
+    if (init->has_seen_hsm && !init->is_softhsm)
+        fprintf(
+            stderr,
+            "           The HSM may hold a token \"privyseal %s\" now: remove it with the HSM's own tools.\n",
+            init->realm);
 }
 
 /* --------------------------------------------------------------------------------------------- certificates */
@@ -223,6 +283,8 @@ static void write_server_section(struct init *init, FILE *out)
             "[server]\nrealm = %s\nlisten = %s\ncertificate = tls/server.pem\nkey = tls/server.key\n"
             "client_ca = tls/root.pem\nseal_chain = tls/seal.pem\n",
             init->realm, init->listen);
+    if (cli_option(init->cli, "server-config"))
+        fprintf(out, "state = %s\n", init->directory);
     if (cli_option(init->cli, "partitions"))
         fputs("partitions = yes\n", out);
     for (size_t i = 0; i < ARRAY_SIZE(copied); i++)
@@ -244,7 +306,7 @@ static enum cli_exit write_server_config(struct init *init)
     status = write_hsm_section(init, out);
     if (fclose(out) != 0 && status == CLI_DONE)
         status = fail_why(init, NULL);
-    return status == CLI_DONE ? write_text(init, "privyseald.conf", 0644, "%s", text) : status;
+    return status == CLI_DONE ? write_text(init, init->config, 0644, "%s", text) : status;
 }
 
 /* The port clients use is the one the proxy listens on; the name is one in its certificate. */
@@ -293,21 +355,21 @@ static void find_daemon(const struct init *init, char ret[PATH_MAX])
 /* Runs `privyseald --provision init` and reads the JSON it prints. */
 static enum cli_exit run_daemon(struct init *init, json_t **ret)
 {
-    char daemon[PATH_MAX], config[PATH_MAX], certificate[PATH_MAX];
+    char daemon[PATH_MAX], certificate[PATH_MAX];
     int pipes[2], status;
     json_t *reply;
     FILE *out;
     pid_t pid;
 
     find_daemon(init, daemon);
-    path_in(init, "privyseald.conf", config);
     path_in(init, "operator/operator.pem", certificate);
+    init->has_seen_hsm = true;
     if (pipe2(pipes, O_CLOEXEC) < 0 || (pid = fork()) < 0)
         return cli_fail(init->cli, CLI_REFUSED, NULL, "%s", strerror(errno));
     if (pid == 0) {
         dup2(pipes[1], STDOUT_FILENO);
-        execlp(daemon, "privyseald", "--config", config, "--provision", "init", "--operator", OPERATOR_NAME,
-               "--certificate", certificate, NULL);
+        execlp(daemon, "privyseald", "--config", init->config, "--provision", "init", "--operator",
+               OPERATOR_NAME, "--certificate", certificate, NULL);
         fprintf(stderr, "%s: %s\n", daemon, strerror(errno));
         _exit(127);
     }
@@ -375,12 +437,12 @@ static enum cli_exit report(struct init *init, const json_t *provisioned)
 
     json_decref(object);
     output_say(init->cli,
-               "\nNext: privyseald --config %s/privyseald.conf\n"
+               "\nNext: privyseald --config %s\n"
                "      privyseal --config %s/operator/pkcs11.conf user add NAME\n"
                "Move %s/ca off this machine before this is more than a trial: who has it can issue "
                "identities (but not "
                "sign for anybody).",
-               init->directory, init->directory, init->directory);
+               init->config, init->directory, init->directory);
     return status;
 }
 
@@ -407,27 +469,39 @@ static enum cli_exit check_options(struct init *init)
     return CLI_DONE;
 }
 
+static enum cli_exit make_deployment(struct init *init, json_t **ret)
+{
+    enum cli_exit status;
+
+    init->has_begun = true;
+    status = make_directories(init);
+    if (status == CLI_DONE)
+        status = make_certificates(init);
+    if (status == CLI_DONE)
+        status = write_server_config(init);
+    if (status == CLI_DONE)
+        status = write_client_configs(init);
+    if (status == CLI_DONE)
+        status = run_daemon(init, ret);
+    if (status == CLI_DONE)
+        status = certify_seal_key(init, *ret);
+    return status == CLI_DONE ? publish_audit_key(init, *ret) : status;
+}
+
 enum cli_exit cmd_init(struct cli *cli)
 {
-    struct init init = { .cli = cli };
     CLEANUP(json_decref) json_t *provisioned = NULL;
+    struct init init = { .cli = cli };
     enum cli_exit status = check_options(&init);
 
     if (status == CLI_DONE)
-        status = resolve_directory(&init, cli->args[0]);
+        status = claim_directory(&init, cli->args[0]);
     if (status == CLI_DONE)
-        status = make_directories(&init);
+        status = claim_config(&init);
     if (status == CLI_DONE)
-        status = make_certificates(&init);
+        status = make_deployment(&init, &provisioned);
     if (status == CLI_DONE)
-        status = write_server_config(&init);
-    if (status == CLI_DONE)
-        status = write_client_configs(&init);
-    if (status == CLI_DONE)
-        status = run_daemon(&init, &provisioned);
-    if (status == CLI_DONE)
-        status = certify_seal_key(&init, provisioned);
-    if (status == CLI_DONE)
-        status = publish_audit_key(&init, provisioned);
-    return status == CLI_DONE ? report(&init, provisioned) : status;
+        return report(&init, provisioned);
+    undo(&init);
+    return status;
 }

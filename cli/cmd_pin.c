@@ -44,8 +44,7 @@ enum cli_exit cmd_pin_set(struct cli *cli)
     secret_wipe(code, sizeof(code));
     if (rv != CKR_OK)
         return cli_fail_remote(cli, "setting the PIN", rv, &error);
-    output_say(cli, "The PIN is set. Next: privyseal key generate");
-    return CLI_DONE;
+    return output_done(cli, json_pack("{s:s}", "pin", "set"), "The PIN is set. Next: privyseal key generate");
 }
 
 enum cli_exit cmd_pin_change(struct cli *cli)
@@ -65,8 +64,8 @@ enum cli_exit cmd_pin_change(struct cli *cli)
     rv = remote_token_change_pin(cli->token, secret_bytes(old_pin), secret_bytes(new_pin), &error);
     if (rv != CKR_OK)
         return cli_fail_remote(cli, "changing the PIN", rv, &error);
-    output_say(cli, "The PIN is changed. Keys and certificates are as they were.");
-    return CLI_DONE;
+    return output_done(cli, json_pack("{s:s}", "pin", "changed"),
+                       "The PIN is changed. Keys and certificates are as they were.");
 }
 
 enum cli_exit cmd_pin_unlock(struct cli *cli)

@@ -33,6 +33,8 @@ const struct command commands[] = {
         { "signers", "N", "signer processes (default: one per core)" },
         { "front-user", "USER", "whom the network-facing process runs as (name or number)" },
         { "signer-user", "USER", "whom the signer processes run as (name or number)" },
+        { "server-config", "FILE",
+          "where its configuration goes, such as /etc/privyseal/privyseald.conf (default: DIR)" },
         { "privyseald", "FILE", "the daemon's program (default: found beside this one, or in PATH)" } } },
     { "user",
       "add",

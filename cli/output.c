@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/ca.h"
+
 #define CELL_MAX    512
 #define COLUMNS_MAX 12
 
@@ -107,7 +109,21 @@ static void print_key(const char *key, int width)
         putchar(' ');
 }
 
-/* Values under each other; of a list of objects, their values side by side. */
+/* An object's values side by side. */
+static void print_values(const json_t *object)
+{
+    const char *key, *between = "";
+    char cell[CELL_MAX];
+    json_t *value;
+
+    json_object_foreach ((json_t *)object, key, value) {
+        cell_text(value, cell, sizeof(cell));
+        printf("%s%s", between, cell);
+        between = "  ";
+    }
+}
+
+/* Values, or objects, under each other. */
 static void print_list(const json_t *list, int width)
 {
     char cell[CELL_MAX];
@@ -115,16 +131,10 @@ static void print_list(const json_t *list, int width)
     size_t i;
 
     json_array_foreach (list, i, entry) {
-        const char *key;
-        json_t *value;
-
         if (i)
             printf("%*s", width + 2, "");
         if (json_is_object(entry)) {
-            json_object_foreach ((json_t *)entry, key, value) {
-                cell_text(value, cell, sizeof(cell));
-                printf("%s  ", cell);
-            }
+            print_values(entry);
         } else {
             cell_text(entry, cell, sizeof(cell));
             fputs(cell, stdout);
@@ -156,6 +166,33 @@ enum cli_exit output_object(const struct cli *cli, json_t *object)
         puts(cell);
     }
     return CLI_DONE;
+}
+
+enum cli_exit output_done(const struct cli *cli, json_t *object, const char *format, ...)
+{
+    CLEANUP(json_decref) json_t *owned = object;
+    va_list arguments;
+
+    if (cli->is_json)
+        return print_json(owned);
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    putchar('\n');
+    return CLI_DONE;
+}
+
+enum cli_exit output_pem(const struct cli *cli, const char *path, struct bytes pem)
+{
+    CLEANUP(json_decref) json_t *object = NULL;
+    CLEANUP(free_string) char *why = NULL;
+
+    if (path && ca_write_file(path, 0644, pem, &why) < 0)
+        return cli_fail(cli, CLI_REFUSED, NULL, "%s", why ? why : path);
+    if (!cli->is_json) /* main() looks at what became of standard output */
+        return path || fwrite(pem.data, 1, pem.len, stdout) == pem.len ? CLI_DONE : CLI_REFUSED;
+    object = path ? json_pack("{s:s}", "file", path) : json_pack("{s:s%}", "pem", pem.data, pem.len);
+    return print_json(object);
 }
 
 void output_say(const struct cli *cli, const char *format, ...)

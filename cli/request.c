@@ -8,7 +8,7 @@
 #include <openssl/ecdsa.h>
 #include <openssl/pem.h>
 
-#include "cli/ca.h"
+#include "cli/output.h"
 #include "proto/digest.h"
 #include "proto/mechanism.h"
 
@@ -150,18 +150,13 @@ enum cli_exit request_of_token(struct cli *cli, const Privyseal__V1__KeyInfo *ke
 enum cli_exit request_write(struct cli *cli, const char *path, X509_REQ *request)
 {
     CLEANUP(BIO_free_all) BIO *bio = BIO_new(BIO_s_mem());
-    CLEANUP(free_string) char *why = NULL;
     char *data;
     long len;
 
     if (!bio || !PEM_write_bio_X509_REQ(bio, request))
         return cli_fail(cli, CLI_REFUSED, NULL, "out of memory");
     len = BIO_get_mem_data(bio, &data);
-    if (!path)
-        return fwrite(data, 1, (size_t)len, stdout) == (size_t)len ? CLI_DONE : CLI_REFUSED;
-    if (ca_write_file(path, 0644, BYTES(data, (size_t)len), &why) < 0)
-        return cli_fail(cli, CLI_REFUSED, NULL, "%s", why ? why : path);
-    return CLI_DONE;
+    return output_pem(cli, path, BYTES(data, len < 0 ? 0 : (size_t)len));
 }
 
 enum cli_exit request_read(struct cli *cli, const char *path, X509_REQ **ret)
