@@ -25,19 +25,33 @@ static void print_options(const struct command *command)
         printf(" --%s", command->options[i].name);
 }
 
+/* The words of "a|b|c...", if an argument is one of them. */
+static void print_choice(const char *arguments)
+{
+    if (!strchr(arguments, '|'))
+        return;
+    for (putchar(' '); *arguments && *arguments != '.'; arguments++)
+        putchar(*arguments == '|' ? ' ' : *arguments);
+}
+
 enum cli_exit cmd_completion(struct cli *cli)
 {
     (void)cli;
     fputs("# bash completion for privyseal, printed by `privyseal completion`\n"
           "_privyseal() {\n"
           "    local word=${COMP_WORDS[COMP_CWORD]} words=()\n"
-          "    for w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do [[ $w == -* ]] || words+=(\"$w\"); done\n"
+          "    local before= w\n"
+          "    for w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+          "        [[ $w == -* || $before == --config || $before == --identity ]] || words+=(\"$w\")\n"
+          "        before=$w\n"
+          "    done\n"
           "    local choices='--config --identity --json --help --version'\n"
           "    case \"${words[0]} ${words[1]}\" in\n",
           stdout);
     for (const struct command *command = commands; command->noun; command++) {
         printf("    '%s %s'*) choices+='", command->noun, command->verb ? command->verb : "");
         print_options(command);
+        print_choice(command->arguments);
         puts("' ;;");
     }
     fputs("    esac\n    case ${#words[@]}:${words[0]} in\n    0:*) choices+='", stdout);
@@ -51,7 +65,7 @@ enum cli_exit cmd_completion(struct cli *cli)
         }
     fputs("    esac\n"
           "    COMPREPLY=($(compgen -W \"$choices\" -- \"$word\"))\n"
-          "    [[ $word != -* && ${#words[@]} -ge 2 ]] && COMPREPLY+=($(compgen -f -- \"$word\"))\n"
+          "    [[ $word == -* || ${#words[@]} -lt 2 ]] || COMPREPLY+=($(compgen -f -- \"$word\"))\n"
           "}\n"
           "complete -o filenames -F _privyseal privyseal\n",
           stdout);
