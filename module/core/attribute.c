@@ -176,6 +176,18 @@ bool attribute_match(const struct object *object, const CK_ATTRIBUTE *wanted, si
     return true;
 }
 
+CK_ULONG attribute_total_len(const struct object *object)
+{
+    const struct attribute_kind *row;
+    CK_ULONG len = 0;
+
+    for (EACH_ROW(row, attribute_kinds)) {
+        if (row->kinds & object->kind)
+            len += value_of(object, row).len;
+    }
+    return len;
+}
+
 bool attribute_at(size_t index, CK_ATTRIBUTE_TYPE *ret_type, unsigned *ret_kinds)
 {
     if (index >= ARRAY_SIZE(attribute_kinds))

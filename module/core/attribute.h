@@ -34,5 +34,8 @@ MUST_CHECK CK_RV attribute_read(const struct object *object, CK_ATTRIBUTE *wante
 /* Whether @object has every one of @wanted with exactly that value. None wanted: yes. */
 bool attribute_match(const struct object *object, const CK_ATTRIBUTE *wanted, size_t count);
 
+/* Bytes of all it tells: what C_GetObjectSize calls an object's size. v3.1 5.7.4 (C_GetObjectSize). */
+CK_ULONG attribute_total_len(const struct object *object);
+
 /* The @index-th row of the table, for tests: its attribute and the kinds of object that have it. False: the end. */
 bool attribute_at(size_t index, CK_ATTRIBUTE_TYPE *ret_type, unsigned *ret_kinds);

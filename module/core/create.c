@@ -346,8 +346,8 @@ static CK_RV find_certificate(struct slot *slot, struct bytes der, CK_OBJECT_HAN
     return CKR_OK;
 }
 
-CK_RV create_certificate(struct session *session, struct template certificate, CK_OBJECT_HANDLE *ret,
-                         struct remote_error *error)
+static CK_RV create_certificate(struct session *session, struct template certificate, CK_OBJECT_HANDLE *ret,
+                                struct remote_error *error)
 {
     struct wish wish = { .label = "" };
     struct remote_token *token;
@@ -365,4 +365,20 @@ CK_RV create_certificate(struct session *session, struct template certificate, C
     if (rv != CKR_OK)
         return slot_session_rv(session->slot, rv);
     return find_certificate(session->slot, wish.certificate, ret, error);
+}
+
+CK_RV create_object(struct session *session, struct template template, CK_OBJECT_HANDLE *ret,
+                    struct remote_error *error)
+{
+    for (size_t i = 0; i < template.count; i++) {
+        const CK_ATTRIBUTE *attribute = &template.attributes[i];
+        CK_ULONG class;
+
+        if (attribute->type != CKA_CLASS)
+            continue;
+        if (!read_ulong(BYTES(attribute->pValue, attribute->ulValueLen), &class) || class != CKO_CERTIFICATE)
+            return CKR_ATTRIBUTE_VALUE_INVALID;
+        return create_certificate(session, template, ret, error);
+    }
+    return CKR_TEMPLATE_INCOMPLETE;
 }

@@ -27,6 +27,9 @@ MUST_CHECK CK_RV create_key_pair(struct session *session, const CK_MECHANISM *me
                                  struct template public_key, struct template private_key,
                                  CK_OBJECT_HANDLE *ret_public, CK_OBJECT_HANDLE *ret_private,
                                  struct remote_error *error);
-/* An X.509 certificate for one of the token's keys; it takes that key's CKA_ID. Errors: as above. */
-MUST_CHECK CK_RV create_certificate(struct session *session, struct template certificate,
-                                    CK_OBJECT_HANDLE *ret, struct remote_error *error);
+/*
+ * C_CreateObject: an X.509 certificate for one of the token's keys; it takes that key's CKA_ID. Keys are born in the
+ * HSM, so none is brought in. Errors: as above.
+ */
+MUST_CHECK CK_RV create_object(struct session *session, struct template template, CK_OBJECT_HANDLE *ret,
+                               struct remote_error *error);

@@ -157,6 +157,7 @@ CK_RV module_initialize(const CK_C_INITIALIZE_ARGS *args)
     if (rv != CKR_OK)
         return rv;
     ctx->forebear = inherited;
+    debug_line(&ctx->debug, "C_Initialize of Privyseal " PRIVYSEAL_VERSION ": %zu slots", ctx->slots.count);
     rv = publish(ctx);
     if (rv == CKR_OK)
         ctx = NULL;

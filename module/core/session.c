@@ -65,6 +65,58 @@ CK_STATE session_state(struct session *session)
     return states[slot_is_logged_in(session->slot)][session->is_rw];
 }
 
+CK_RV session_check_user(struct session *session, CK_USER_TYPE user)
+{
+    if (user == CKU_USER)
+        return CKR_OK;
+    /* No key asks for it (CKA_ALWAYS_AUTHENTICATE is false), so no operation is ever waiting for it. */
+    if (user == CKU_CONTEXT_SPECIFIC)
+        return CKR_OPERATION_NOT_INITIALIZED;
+    /* A security officer has no business with a user's token: operators have a command line of their own. */
+    return user == CKU_SO && slot_is_logged_in(session->slot) ? CKR_USER_ANOTHER_ALREADY_LOGGED_IN
+                                                              : CKR_USER_TYPE_INVALID;
+}
+
+CK_RV session_set_pin(struct session *session, struct bytes old_pin, struct bytes new_pin,
+                      struct remote_error *error)
+{
+    struct remote_token *token;
+    CK_RV rv;
+
+    if (!session->is_rw)
+        return CKR_SESSION_READ_ONLY;
+    rv = slot_token(session->slot, &token, error);
+    if (rv == CKR_OK)
+        rv = remote_token_change_pin(token, old_pin, new_pin, error);
+    atomic_store(&session->slot->is_stale, true);
+    return slot_session_rv(session->slot, rv);
+}
+
+CK_RV session_find_start(struct session *session, const CK_ATTRIBUTE *wanted, size_t count,
+                         struct remote_error *error)
+{
+    CLEANUP(object_set_unref) struct object_set *set = NULL;
+    bool is_logged_in = slot_is_logged_in(session->slot);
+    CK_RV rv = slot_objects(session->slot, LISTING_AGE_MS, &set, error);
+
+    if (rv != CKR_OK)
+        return slot_session_rv(session->slot, rv);
+    LOCKED(&session->lock);
+    return search_start(&session->search, set, is_logged_in, wanted, count);
+}
+
+CK_RV session_find_next(struct session *session, CK_OBJECT_HANDLE *handles, size_t max, CK_ULONG *ret_count)
+{
+    LOCKED(&session->lock);
+    return search_next(&session->search, handles, max, ret_count);
+}
+
+CK_RV session_find_end(struct session *session)
+{
+    LOCKED(&session->lock);
+    return search_end(&session->search);
+}
+
 void session_cancel(struct session *session, CK_FLAGS flags)
 {
     const struct cancel_row *row;

@@ -34,6 +34,22 @@ DEFINE_CLEANUP(session_unref, struct session *);
 
 /* One of the states of v3.1 5.6 (Session management functions), from the token's login and the session's kind. */
 CK_STATE session_state(struct session *session);
+/*
+ * Which kinds of user may not log in here, now. v3.1 5.6.8 (C_Login).
+ * Errors: CKR_USER_ANOTHER_ALREADY_LOGGED_IN, CKR_OPERATION_NOT_INITIALIZED, CKR_USER_TYPE_INVALID.
+ */
+MUST_CHECK CK_RV session_check_user(struct session *session, CK_USER_TYPE user);
+/* Errors: CKR_SESSION_READ_ONLY, those of remote_token_change_pin(). */
+MUST_CHECK CK_RV session_set_pin(struct session *session, struct bytes old_pin, struct bytes new_pin,
+                                 struct remote_error *error);
+
+/* C_FindObjects*: search.h under the session's lock. Errors: as there, and CKR_DEVICE_ERROR (nothing is known). */
+MUST_CHECK CK_RV session_find_start(struct session *session, const CK_ATTRIBUTE *wanted, size_t count,
+                                    struct remote_error *error);
+MUST_CHECK CK_RV session_find_next(struct session *session, CK_OBJECT_HANDLE *handles, size_t max,
+                                   CK_ULONG *ret_count);
+MUST_CHECK CK_RV session_find_end(struct session *session);
+
 /* C_SessionCancel: ends what @flags name. v3.0 5.6.5 (C_SessionCancel). */
 void session_cancel(struct session *session, CK_FLAGS flags);
 /* Ends @operation (of @session) because of a call with bad arguments; returns @rv. v3.1 5.13.2 (C_Sign). */

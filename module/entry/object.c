@@ -6,7 +6,6 @@
  */
 #include "module/core/attribute.h"
 #include "module/core/create.h"
-#include "module/core/lock.h"
 #include "module/entry/entry.h"
 
 /* ---------------------------------------------------------------------------------------------- searching */
@@ -23,18 +22,6 @@ static bool is_template(const CK_ATTRIBUTE *attributes, CK_ULONG count)
     return true;
 }
 
-static CK_RV find_init(struct call *call, const CK_ATTRIBUTE *wanted, CK_ULONG count)
-{
-    CLEANUP(object_set_unref) struct object_set *set = NULL;
-    bool is_logged_in = slot_is_logged_in(call->slot);
-    CK_RV rv = slot_objects(call->slot, LISTING_AGE_MS, &set, &call->error);
-
-    if (rv != CKR_OK)
-        return slot_session_rv(call->slot, rv);
-    LOCKED(&call->session->lock);
-    return search_start(&call->session->search, set, is_logged_in, wanted, count);
-}
-
 ENTRY CK_RV C_FindObjectsInit(CK_SESSION_HANDLE hSession, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount)
 {
     struct call call;
@@ -42,14 +29,8 @@ ENTRY CK_RV C_FindObjectsInit(CK_SESSION_HANDLE hSession, CK_ATTRIBUTE_PTR pTemp
 
     rv = check_arguments(rv, is_template(pTemplate, ulCount));
     if (rv == CKR_OK)
-        rv = find_init(&call, pTemplate, ulCount);
+        rv = session_find_start(call.session, pTemplate, ulCount, &call.error);
     return call_done(&call, rv);
-}
-
-static CK_RV find_next(struct session *session, CK_OBJECT_HANDLE *handles, CK_ULONG max, CK_ULONG *count)
-{
-    LOCKED(&session->lock);
-    return search_next(&session->search, handles, max, count);
 }
 
 ENTRY CK_RV C_FindObjects(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE_PTR phObject,
@@ -60,14 +41,8 @@ ENTRY CK_RV C_FindObjects(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE_PTR phObj
 
     rv = check_arguments(rv, IS_RUN(phObject, ulMaxObjectCount) && pulObjectCount);
     if (rv == CKR_OK)
-        rv = find_next(call.session, phObject, ulMaxObjectCount, pulObjectCount);
+        rv = session_find_next(call.session, phObject, ulMaxObjectCount, pulObjectCount);
     return call_done(&call, rv);
-}
-
-static CK_RV find_final(struct session *session)
-{
-    LOCKED(&session->lock);
-    return search_end(&session->search);
 }
 
 ENTRY CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE hSession)
@@ -76,51 +51,51 @@ ENTRY CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE hSession)
     CK_RV rv = call_enter_session(&call, __func__, hSession);
 
     if (rv == CKR_OK)
-        rv = find_final(call.session);
+        rv = session_find_end(call.session);
     return call_done(&call, rv);
 }
 
 /* ------------------------------------------------------------------------------------------------ reading */
 
-static CK_RV get_attributes(struct call *call, CK_OBJECT_HANDLE handle, CK_ATTRIBUTE *wanted, CK_ULONG count)
+/* Looks @handle up in what is known of the token: no question to the server, which NSS would ask by the dozen. */
+static CK_RV find_object(struct call *call, CK_OBJECT_HANDLE handle, struct object_set **ret_set,
+                         const struct object **ret)
 {
-    CLEANUP(object_set_unref) struct object_set *set = slot_known_objects(call->slot);
-    const struct object *object = NULL;
-
-    if (set)
-        object = object_set_find(set, handle, slot_is_logged_in(call->slot));
-    return object ? attribute_read(object, wanted, count) : CKR_OBJECT_HANDLE_INVALID;
+    *ret_set = slot_known_objects(call->slot);
+    *ret = *ret_set ? object_set_find(*ret_set, handle, slot_is_logged_in(call->slot)) : NULL;
+    return *ret ? CKR_OK : CKR_OBJECT_HANDLE_INVALID;
 }
 
 ENTRY CK_RV C_GetAttributeValue(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject,
                                 CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount)
 {
+    CLEANUP(object_set_unref) struct object_set *set = NULL;
+    const struct object *object;
     struct call call;
     CK_RV rv = check_arguments(call_enter_session(&call, __func__, hSession), pTemplate && ulCount);
 
     if (rv == CKR_OK)
-        rv = get_attributes(&call, hObject, pTemplate, ulCount);
+        rv = find_object(&call, hObject, &set, &object);
+    if (rv == CKR_OK)
+        rv = attribute_read(object, pTemplate, ulCount);
+    return call_done(&call, rv);
+}
+
+ENTRY CK_RV C_GetObjectSize(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ULONG_PTR pulSize)
+{
+    CLEANUP(object_set_unref) struct object_set *set = NULL;
+    const struct object *object;
+    struct call call;
+    CK_RV rv = check_arguments(call_enter_session(&call, __func__, hSession), pulSize);
+
+    if (rv == CKR_OK)
+        rv = find_object(&call, hObject, &set, &object);
+    if (rv == CKR_OK)
+        *pulSize = attribute_total_len(object);
     return call_done(&call, rv);
 }
 
 /* ------------------------------------------------------------------------------------------------- making */
-
-static CK_RV create_object(struct call *call, struct template template, CK_OBJECT_HANDLE *ret)
-{
-    for (size_t i = 0; i < template.count; i++) {
-        static const CK_OBJECT_CLASS certificate = CKO_CERTIFICATE;
-        const CK_ATTRIBUTE *attribute = &template.attributes[i];
-
-        if (attribute->type != CKA_CLASS)
-            continue;
-        /* Keys are born in the HSM; none is brought in. */
-        if (!bytes_equal(BYTES(attribute->pValue, attribute->ulValueLen),
-                         BYTES(&certificate, sizeof(certificate))))
-            return CKR_ATTRIBUTE_VALUE_INVALID;
-        return create_certificate(call->session, template, ret, &call->error);
-    }
-    return CKR_TEMPLATE_INCOMPLETE;
-}
 
 ENTRY CK_RV C_CreateObject(CK_SESSION_HANDLE hSession, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount,
                            CK_OBJECT_HANDLE_PTR phObject)
@@ -130,7 +105,7 @@ ENTRY CK_RV C_CreateObject(CK_SESSION_HANDLE hSession, CK_ATTRIBUTE_PTR pTemplat
 
     rv = check_arguments(rv, is_template(pTemplate, ulCount) && phObject);
     if (rv == CKR_OK)
-        rv = create_object(&call, (struct template){ pTemplate, ulCount }, phObject);
+        rv = create_object(call.session, (struct template){ pTemplate, ulCount }, phObject, &call.error);
     return call_done(&call, rv);
 }
 

@@ -4,9 +4,8 @@
  *
  * Source: PKCS#11 v3.1 5.6 (Session management functions).
  */
-#include "include/table.h"
 #include "module/entry/entry.h"
-#include "proto/pkcs11_more.h"
+#include "proto/pkcs11_more.h" /* declares C_SessionCancel */
 
 /* Sessions are ours alone: one opens without the server, if it has been seen once. */
 static CK_RV open_session(struct call *call, bool is_rw, CK_SESSION_HANDLE *ret)
@@ -33,7 +32,10 @@ ENTRY CK_RV C_OpenSession(CK_SLOT_ID slotID, CK_FLAGS flags, CK_VOID_PTR pApplic
     return call_done(&call, rv);
 }
 
-/* With its last session an application's login ends. v3.1 5.6.2 (C_CloseSession). */
+/*
+ * With its last session an application's login ends. v3.1 5.6.2 (C_CloseSession). A login made by another thread
+ * between the two may end with it, as it may where the two calls come in the other order.
+ */
 static void log_out(struct slot *slot)
 {
     if (slot_logout(slot) != CKR_OK)
@@ -92,18 +94,6 @@ ENTRY CK_RV C_SessionCancel(CK_SESSION_HANDLE hSession, CK_FLAGS flags)
 
 /* ------------------------------------------------------------------------------------------------- login */
 
-/* Who cannot log in here, and what they are told. */
-static CK_RV check_user(CK_USER_TYPE user)
-{
-    if (user == CKU_USER)
-        return CKR_OK;
-    /* No key asks for it (CKA_ALWAYS_AUTHENTICATE is false), so no operation is ever waiting for it. */
-    if (user == CKU_CONTEXT_SPECIFIC)
-        return CKR_OPERATION_NOT_INITIALIZED;
-    /* A security officer has no business with a user's token: operators have a command line of their own. */
-    return CKR_USER_TYPE_INVALID;
-}
-
 ENTRY CK_RV C_Login(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin,
                     CK_ULONG ulPinLen)
 {
@@ -111,7 +101,7 @@ ENTRY CK_RV C_Login(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CH
     CK_RV rv = call_enter_session(&call, __func__, hSession);
 
     if (rv == CKR_OK)
-        rv = check_user(userType);
+        rv = session_check_user(call.session, userType);
     /* NULL would ask for a PIN pad, which no token of ours has. */
     rv = check_arguments(rv, pPin);
     if (rv == CKR_OK)

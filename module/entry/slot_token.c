@@ -138,20 +138,6 @@ ENTRY CK_RV C_InitToken(CK_SLOT_ID slotID, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinL
     return call_done(&call, rv == CKR_OK ? CKR_FUNCTION_NOT_SUPPORTED : rv);
 }
 
-static CK_RV set_pin(struct call *call, struct bytes old_pin, struct bytes new_pin)
-{
-    struct remote_token *token;
-    CK_RV rv;
-
-    if (!call->session->is_rw)
-        return CKR_SESSION_READ_ONLY;
-    rv = slot_token(call->slot, &token, &call->error);
-    if (rv == CKR_OK)
-        rv = remote_token_change_pin(token, old_pin, new_pin, &call->error);
-    atomic_store(&call->slot->is_stale, true);
-    return slot_session_rv(call->slot, rv);
-}
-
 ENTRY CK_RV C_SetPIN(CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pOldPin, CK_ULONG ulOldLen,
                      CK_UTF8CHAR_PTR pNewPin, CK_ULONG ulNewLen)
 {
@@ -159,6 +145,6 @@ ENTRY CK_RV C_SetPIN(CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pOldPin, CK_ULO
     CK_RV rv = check_arguments(call_enter_session(&call, __func__, hSession), pOldPin && pNewPin);
 
     if (rv == CKR_OK)
-        rv = set_pin(&call, BYTES(pOldPin, ulOldLen), BYTES(pNewPin, ulNewLen));
+        rv = session_set_pin(call.session, BYTES(pOldPin, ulOldLen), BYTES(pNewPin, ulNewLen), &call.error);
     return call_done(&call, rv);
 }

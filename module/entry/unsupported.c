@@ -49,7 +49,6 @@ UNSUPPORTED(C_SetOperationState, NO, INPUT(state) HANDLE(encryption_key) HANDLE(
 /* Objects live at the server: made there, and kept there. */
 UNSUPPORTED(C_CopyObject, NO, HANDLE(object) ATTRIBUTES(template) NEW_HANDLE(new_object))
 UNSUPPORTED(C_DestroyObject, NO, HANDLE(object))
-UNSUPPORTED(C_GetObjectSize, NO, HANDLE(object), CK_ULONG_PTR size)
 UNSUPPORTED(C_SetAttributeValue, NO, HANDLE(object) ATTRIBUTES(template))
 
 /* Keys sign and verify: no encryption, no recovery, no secret keys. */

@@ -188,6 +188,17 @@ START_TEST(filter_shows_keys_by_label_or_id_with_their_certificates)
 }
 END_TEST
 
+START_TEST(object_has_a_size)
+{
+    CK_OBJECT_HANDLE certificate = host_find(session, CKO_CERTIFICATE, "rsa");
+    CK_ULONG size = 0;
+
+    ck_assert_uint_eq(C_GetObjectSize(session, certificate, &size), CKR_OK);
+    ck_assert_uint_gt(size, read_attribute(certificate, CKA_VALUE).len);
+    ck_assert_uint_eq(C_GetObjectSize(session, CK_INVALID_HANDLE, &size), CKR_OBJECT_HANDLE_INVALID);
+}
+END_TEST
+
 START_TEST(search_and_signature_are_apart)
 {
     CK_MECHANISM mechanism = { CKM_RSA_PKCS, NULL, 0 };
@@ -320,7 +331,7 @@ SUITE_WITH_FIXTURE("entry/object", setup, teardown, private_keys_are_seen_after_
                    key_and_certificate_pair_by_id_and_subject, ec_point_is_an_octet_string_on_both_halves,
                    dates_and_mechanisms_of_a_key_are_told,
                    handles_stay_over_logins_sessions_and_new_snapshots,
-                   filter_shows_keys_by_label_or_id_with_their_certificates, search_and_signature_are_apart,
-                   key_pair_is_made_and_found, what_a_key_cannot_be_is_refused,
-                   rsa_key_needs_a_size_that_is_offered, certificate_is_brought_in_and_found,
-                   keys_are_not_brought_in);
+                   filter_shows_keys_by_label_or_id_with_their_certificates, object_has_a_size,
+                   search_and_signature_are_apart, key_pair_is_made_and_found,
+                   what_a_key_cannot_be_is_refused, rsa_key_needs_a_size_that_is_offered,
+                   certificate_is_brought_in_and_found, keys_are_not_brought_in);

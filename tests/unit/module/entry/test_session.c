@@ -129,6 +129,8 @@ START_TEST(nobody_but_the_user_logs_in)
     ck_assert_uint_eq(C_Login(session, 77, pin, 6), CKR_USER_TYPE_INVALID);
     ck_assert_uint_eq(C_Login(session, CKU_CONTEXT_SPECIFIC, pin, 6), CKR_OPERATION_NOT_INITIALIZED);
     ck_assert_uint_eq(fake.logins, 0);
+    ck_assert_uint_eq(host_login(session, FAKE_PIN), CKR_OK);
+    ck_assert_uint_eq(C_Login(session, CKU_SO, pin, 6), CKR_USER_ANOTHER_ALREADY_LOGGED_IN);
 }
 END_TEST
 
