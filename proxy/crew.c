@@ -133,6 +133,7 @@ int crew_hear_front(struct crew *crew, struct front_control *ret)
     if (len == sizeof(*ret))
         return 0;
     crew_dismiss(crew->front);
+    crew_kill(crew->front); /* one that does not listen is of no use, if it is not gone already */
     return -EPIPE;
 }
 

@@ -66,7 +66,7 @@ void crew_child_gone(struct child *child, int status);
 void crew_tell_front(struct crew *crew, enum front_control_kind kind, unsigned index, const int *descriptors,
                      size_t count);
 void crew_tell_front_material(struct crew *crew);
-/* The next message of the front. Errors: -EPIPE (it has closed its end). */
+/* The next message of the front. Errors: -EPIPE (it has closed its end, or sent nonsense: it is killed). */
 MUST_CHECK int crew_hear_front(struct crew *crew, struct front_control *ret);
 
 /* Closes its control socket, which a signer understands as the order to leave. */

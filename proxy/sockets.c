@@ -26,7 +26,6 @@ static const struct socket_option {
 } options[] = {
     { SOL_SOCKET, SO_REUSEADDR, 1 },
     { SOL_SOCKET, SO_KEEPALIVE, 1 },          /* a client that vanished is noticed some day */
-    { IPPROTO_TCP, TCP_NODELAY, 1 },          /* answers are small, and somebody waits */
     { IPPROTO_TCP, TCP_USER_TIMEOUT, 30000 }, /* ms: sent and not acknowledged */
 };
 

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <event2/event_struct.h>
 #include <event2/listener.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,6 +24,16 @@ struct listener {
     struct event rest;
 };
 
+/* Answers are small and somebody waits. Here, since a socket that systemd made brings its own options along. */
+static void send_at_once(evutil_socket_t socket)
+{
+    int yes = 1;
+
+    if (setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)))
+        log_event_limited(LOG_LEVEL_WARNING, FAILURES_A_MINUTE, "front.nodelay", "why=\"%s\"",
+                          strerror(errno));
+}
+
 static void on_accept(struct evconnlistener *accepting, evutil_socket_t socket, struct sockaddr *peer,
                       int len, void *context)
 {
@@ -35,6 +47,7 @@ static void on_accept(struct evconnlistener *accepting, evutil_socket_t socket, 
         descriptor_close(socket);
         error = -EUSERS;
     } else {
+        send_at_once(socket);
         error = connection_new(front, socket, peer);
     }
     if (error)
