@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "conformance/checks/cases.h"
+#include "conformance/checks/key.h"
 
 /* Named as nowhere else, so that a newer p11-kit header that has them does no harm. */
 struct interface {
@@ -161,22 +162,73 @@ static void null_places(struct check *check)
               (const CK_RV[]){ CKR_ARGUMENTS_BAD }, 1);
 }
 
-/* The functions of 3.0 obey C_Initialize too. Position 71 of the list, counted from 1, is C_LoginUser. */
-static void login_user_before_initialize(struct check *check)
+/* Positions in CK_FUNCTION_LIST_3_0, counted from 0. */
+enum { LOGIN_USER = 70, SESSION_CANCEL = 71 };
+
+static void *function_3_0(struct check *check, size_t position)
 {
-    typedef CK_RV login_user(CK_SESSION_HANDLE session, CK_USER_TYPE type, CK_UTF8CHAR * pin,
-                             CK_ULONG pin_len, CK_UTF8CHAR * name, CK_ULONG name_len);
     struct discovery module = find(check);
     struct interface *interface = NULL;
     CK_VERSION version = { 3, 0 };
-    CK_UTF8CHAR text[] = "1234";
-    login_user *call;
 
     if (module.get(standard_name, &version, &interface, 0) != CKR_OK)
         check_skip(check, "the module has no interface of 3.0");
-    call = (login_user *)((void **)((char *)interface->functions + sizeof(void *)))[70];
-    expect_rv(check, "C_LoginUser", call(1, CKU_USER, text, 4, text, 4),
+    return ((void **)((char *)interface->functions + sizeof(void *)))[position];
+}
+
+/* The functions of 3.0 obey C_Initialize too. v3.1 5.6.9 (C_LoginUser). */
+static void login_user_before_initialize(struct check *check)
+{
+    CK_RV(*login_user)
+    (CK_SESSION_HANDLE session, CK_USER_TYPE type, CK_UTF8CHAR * pin, CK_ULONG pin_len, CK_UTF8CHAR * name,
+     CK_ULONG name_len);
+    CK_UTF8CHAR text[] = "1234";
+
+    *(void **)&login_user = function_3_0(check, LOGIN_USER);
+    expect_rv(check, "C_LoginUser", login_user(1, CKU_USER, text, 4, text, 4),
               (const CK_RV[]){ CKR_CRYPTOKI_NOT_INITIALIZED, CKR_FUNCTION_NOT_SUPPORTED }, 2);
+}
+
+static void begin_signature(struct check *check)
+{
+    expect_rv(check, "C_SignInit", sign_init(check, check->session, check->mechanism, check->key.handle),
+              (const CK_RV[]){ CKR_OK }, 1);
+}
+
+static void expect_no_signature(struct check *check)
+{
+    CK_BYTE data[64] = { 0 }, signature[2048];
+    CK_ULONG len = sizeof(signature);
+
+    EXPECT(check, C_Sign(check->session, data, 32, signature, &len), CKR_OPERATION_NOT_INITIALIZED);
+}
+
+/* v3.1 5.6.5 (C_SessionCancel): an operation that is not under way is no error. */
+static void session_cancel(struct check *check)
+{
+    CK_RV (*cancel)(CK_SESSION_HANDLE session, CK_FLAGS flags);
+    CK_RV rv;
+
+    *(void **)&cancel = function_3_0(check, SESSION_CANCEL);
+    rv = cancel(check->session, CKF_SIGN);
+    if (rv == CKR_FUNCTION_NOT_SUPPORTED)
+        check_skip(check, "the module does not support C_SessionCancel");
+    expect_rv(check, "C_SessionCancel of nothing", rv, (const CK_RV[]){ CKR_OK }, 1);
+    begin_signature(check);
+    expect_rv(check, "C_SessionCancel of a signature", cancel(check->session, CKF_SIGN),
+              (const CK_RV[]){ CKR_OK }, 1);
+    expect_no_signature(check);
+    expect_rv(check, "C_SessionCancel in no session", cancel(0x7ffffff1UL, CKF_SIGN),
+              (const CK_RV[]){ CKR_SESSION_HANDLE_INVALID }, 1);
+}
+
+/* v3.1 5.13.1 (C_SignInit): without a mechanism it ends the operation under way. */
+static void cancelled_by_init(struct check *check)
+{
+    function_3_0(check, SESSION_CANCEL);
+    begin_signature(check);
+    EXPECT(check, C_SignInit(check->session, NULL, CK_INVALID_HANDLE), CKR_OK);
+    expect_no_signature(check);
 }
 
 const struct check_case cases_interface[] = {
@@ -186,6 +238,8 @@ const struct check_case cases_interface[] = {
     { "C_GetInterface that must be fork safe gives one that is, or none", LOADED, fork_safe },
     { "C_GetInterfaceList gives its length, keeps to it, and lists PKCS 11", LOADED, list_lengths },
     { "C_GetInterface and C_GetInterfaceList with no place to answer are refused", LOADED, null_places },
+    { "C_SessionCancel ends a signature under way", KEY, session_cancel },
+    { "C_SignInit without a mechanism ends a signature under way", KEY, cancelled_by_init },
     { "C_LoginUser before C_Initialize is refused", LOADED, login_user_before_initialize },
     { 0 },
 };

@@ -150,6 +150,29 @@ static void search_while_signing(struct check *check)
     EXPECT(check, C_Sign(check->session, data, data_len, signature, &len), CKR_OK);
 }
 
+/* Values that no attribute can have: refused or found nowhere, but nothing worse. */
+static void search_for_nonsense(struct check *check)
+{
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_ATTRIBUTE filters[] = { { CKA_CLASS, &class, 1 },
+                               { CKA_CLASS, NULL, 0 },
+                               { CKA_CLASS, NULL, sizeof(class) },
+                               { CKA_TOKEN, &class, sizeof(class) },
+                               { CKA_LABEL, NULL, 0 } };
+    CK_OBJECT_HANDLE object;
+    CK_ULONG found = 0;
+
+    for (size_t i = 0; i < COUNT(filters); i++) {
+        expect_begin(check, "C_FindObjectsInit with a value of the wrong length");
+        if (check->p11->C_FindObjectsInit(check->session, &filters[i], 1) != CKR_OK)
+            continue;
+        EXPECT(check, C_FindObjects(check->session, &object, 1, &found), CKR_OK);
+        if (filters[i].type != CKA_LABEL)
+            expect_true(check, !found, "filter %zu finds an object", i);
+        EXPECT(check, C_FindObjectsFinal(check->session), CKR_OK);
+    }
+}
+
 /* ---- attributes ---- */
 
 static void read_length(struct check *check)
@@ -272,6 +295,40 @@ static void read_what_clients_read(struct check *check)
     }
 }
 
+/* A session that may only read changes nothing, whatever the token could do. v3.1 5.6.1 (C_OpenSession). */
+static void read_only_session_writes_nothing(struct check *check)
+{
+    static const CK_RV wanted[] = { CKR_SESSION_READ_ONLY,
+                                    CKR_FUNCTION_NOT_SUPPORTED,
+                                    CKR_ACTION_PROHIBITED,
+                                    CKR_ATTRIBUTE_READ_ONLY,
+                                    CKR_TOKEN_WRITE_PROTECTED,
+                                    CKR_ATTRIBUTE_VALUE_INVALID /* a class that is never made */ };
+    CK_OBJECT_CLASS class = CKO_DATA;
+    CK_BBOOL yes = CK_TRUE;
+    CK_ATTRIBUTE data[] = { { CKA_CLASS, &class, sizeof(class) }, { CKA_TOKEN, &yes, sizeof(yes) } };
+    CK_ATTRIBUTE label = { CKA_LABEL, check->key.label, strlen(check->key.label) };
+    CK_OBJECT_HANDLE object;
+
+    expect_rv(check, "C_CreateObject on the token",
+              check->p11->C_CreateObject(check->session, data, COUNT(data), &object), wanted, COUNT(wanted));
+    expect_rv(check, "C_SetAttributeValue of a label",
+              check->p11->C_SetAttributeValue(check->session, check->key.handle, &label, 1), wanted,
+              COUNT(wanted));
+    EXPECT(check, C_DestroyObject(check->session, 0x7ffffff1UL), CKR_OBJECT_HANDLE_INVALID,
+           CKR_SESSION_READ_ONLY, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+static void object_size(struct check *check)
+{
+    CK_ULONG size = 0;
+
+    EXPECT(check, C_GetObjectSize(check->session, check->key.handle, &size), CKR_OK,
+           CKR_FUNCTION_NOT_SUPPORTED, CKR_INFORMATION_SENSITIVE);
+    EXPECT(check, C_GetObjectSize(check->session, 0x7ffffff1UL, &size), CKR_OBJECT_HANDLE_INVALID,
+           CKR_FUNCTION_NOT_SUPPORTED);
+}
+
 static void key_halves_agree(struct check *check)
 {
     struct key keys[KEYS_MAX];
@@ -343,6 +400,7 @@ const struct check_case cases_object[] = {
     { "an unknown class or attribute finds nothing, without an error", LOGIN, search_for_nothing_known },
     { "each key is found by its class, id, label and use", LOGIN, search_by_each_name },
     { "an id too long or too short finds nothing", KEY, search_by_part },
+    { "a search for values of the wrong length finds nothing or is refused", LOGIN, search_for_nonsense },
     { "a key has one handle in all sessions", KEY, search_in_two_sessions },
     { "a search and a signature in one session do not disturb each other", KEY, search_while_signing },
     { "an attribute's length is told, then the attribute", KEY, read_length },
@@ -351,6 +409,8 @@ const struct check_case cases_object[] = {
     { "a secret attribute is marked, those beside it are given", KEY, read_sensitive },
     { "attributes of an object that does not exist are refused", SESSION, read_no_object },
     { "every attribute that applications ask for is given or properly absent", KEY, read_what_clients_read },
+    { "a read-only session changes nothing", KEY, read_only_session_writes_nothing },
+    { "an object's size is told or unknown", KEY, object_size },
     { "public key and certificate of a key have its id and agree", LOGIN, key_halves_agree },
     { "a certificate's subject, issuer and serial number are those inside it", SESSION,
       certificate_names_agree },

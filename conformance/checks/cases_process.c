@@ -214,6 +214,26 @@ static void fork_and_exit(struct check *check)
     }
 }
 
+/* A host with threads that forks to run another program. */
+static void fork_while_threads_sign(struct check *check)
+{
+    struct signer signers[4];
+    pthread_t threads[COUNT(signers)];
+
+    for (size_t i = 0; i < COUNT(signers); i++) {
+        signers[i] = (struct signer){ .check = check, .public = key_public(check, &check->key) };
+        pthread_create(&threads[i], NULL, sign_in_thread, &signers[i]);
+    }
+    for (int round = 0; round < 5; round++)
+        in_child(check, child_asks);
+    for (size_t i = 0; i < COUNT(signers); i++) {
+        pthread_join(threads[i], NULL);
+        expect_rv(check, "signing in a thread", signers[i].rv, (const CK_RV[]){ CKR_OK }, 1);
+        expect_true(check, !signers[i].is_refused_by_openssl, "OpenSSL refuses a signature of thread %zu", i);
+        EVP_PKEY_free(signers[i].public);
+    }
+}
+
 /* ---- loading, and the end ---- */
 
 static void load_again(struct check *check)
@@ -270,6 +290,7 @@ const struct check_case cases_process[] = {
       fork_without_initialize },
     { "a child that only calls C_Finalize does not disturb the parent", KEY, fork_and_finalize },
     { "a child that just exits does not disturb the parent", KEY, fork_and_exit },
+    { "children that are forked while threads sign are refused at once", KEY, fork_while_threads_sign },
     { "the module can be unloaded and loaded again", KEY, load_again },
     { "a process that never calls C_Finalize ends well", KEY, exit_without_finalize },
     { "C_Finalize in the last exit handler succeeds", NOTHING, finalize_last },

@@ -8,12 +8,14 @@
  * Source: PKCS#11 v3.1 5.6.1 (C_OpenSession), 5.6.2 (C_CloseSession), 5.6.3 (C_CloseAllSessions),
  *         5.6.4 (C_GetSessionInfo), 5.6.8 (C_Login), 5.6.10 (C_Logout); session states: Usage Guide v2.40 2.6.
  */
+#include <pthread.h>
 #include <string.h>
 
 #include "conformance/checks/cases.h"
 #include "conformance/checks/key.h"
 
-#define MANY 200
+#define MANY    200
+#define AT_ONCE 8
 
 static CK_SESSION_HANDLE open_rw(struct check *check)
 {
@@ -175,6 +177,49 @@ static void wrong_pin(struct check *check)
               (const CK_RV[]){ CKR_OK }, 1);
 }
 
+/* Longer than the token takes: wrong either way, and no reason to fail otherwise. */
+static void pin_too_long(struct check *check)
+{
+    CK_UTF8CHAR pin[4096];
+    CK_ULONG longest = check->token.ulMaxPinLen;
+
+    if (longest >= sizeof(pin))
+        check_skip(check, "the token takes PINs of %lu bytes", longest);
+    memset(pin, '1', sizeof(pin));
+    EXPECT(check, C_Login(check->session, CKU_USER, pin, longest + 1), CKR_PIN_INCORRECT, CKR_PIN_LEN_RANGE,
+           CKR_PIN_INVALID);
+    expect_state(check, check->session, CKS_RO_PUBLIC_SESSION, "after a PIN too long");
+}
+
+static void *login_in_thread(void *argument)
+{
+    struct check *check = argument;
+    const char *pin = check->settings->pin;
+
+    return (void *)check->p11->C_Login(check->session, CKU_USER, (CK_UTF8CHAR *)pin, strlen(pin));
+}
+
+static void login_at_once(struct check *check)
+{
+    pthread_t threads[AT_ONCE];
+    unsigned won = 0, late = 0;
+
+    if (!check->settings->pin)
+        check_skip(check, "no PIN was given");
+    for (size_t i = 0; i < AT_ONCE; i++)
+        pthread_create(&threads[i], NULL, login_in_thread, check);
+    for (size_t i = 0; i < AT_ONCE; i++) {
+        void *rv;
+
+        pthread_join(threads[i], &rv);
+        won += (CK_RV)rv == CKR_OK;
+        late += (CK_RV)rv == CKR_USER_ALREADY_LOGGED_IN;
+    }
+    expect_true(check, won == 1 && late == AT_ONCE - 1,
+                "of %d threads in C_Login %u got CKR_OK, %u CKR_USER_ALREADY_LOGGED_IN", AT_ONCE, won, late);
+    expect_state(check, check->session, CKS_RO_USER_FUNCTIONS, "after these logins");
+}
+
 static void unknown_user(struct check *check)
 {
     CK_UTF8CHAR pin[] = "739151";
@@ -250,6 +295,8 @@ const struct check_case cases_session[] = {
     { "a second login is refused as one, and leaves the user logged in", LOGIN, login_twice },
     { "logging out and in again works", LOGIN, login_again },
     { "a wrong PIN is refused as one, then the right one is taken", SESSION, wrong_pin },
+    { "a PIN that is too long is refused", SESSION, pin_too_long },
+    { "of eight logins at once one succeeds", SESSION, login_at_once },
     { "a user type that does not exist is refused", SESSION, unknown_user },
     { "a security officer is refused while a read-only session is open", SESSION, security_officer },
     { "a security officer is refused while the user is logged in", LOGIN, security_officer_beside_user },

@@ -417,6 +417,60 @@ static void verified_by_module(struct check *check)
            CKR_OPERATION_NOT_INITIALIZED);
 }
 
+static void verified_in_parts(struct check *check)
+{
+    struct message message;
+    CK_BYTE signature[SIGNATURE_MAX];
+    CK_ULONG len = sizeof(signature);
+    CK_OBJECT_HANDLE public = object_find(check, CKO_PUBLIC_KEY, check->key.id, check->key.id_len);
+    struct mechanism_use use;
+    CK_MECHANISM_INFO info;
+
+    needs_parts(check);
+    REQUIRE(check, C_GetMechanismInfo(check->slot, check->mechanism->type, &info));
+    if (!(info.flags & CKF_VERIFY) || public == CK_INVALID_HANDLE)
+        check_skip(check, "the token does not verify, or shows no public key");
+    message_init(check, &message);
+    begin(check);
+    REQUIRE(check, C_Sign(check->session, message.data, message.len, signature, &len));
+    mechanism_use_init(&use, check->mechanism, mechanism_digest_len(check->mechanism));
+    REQUIRE(check, C_VerifyInit(check->session, &use.ck, public));
+    REQUIRE(check, C_VerifyUpdate(check->session, message.data, 10));
+    REQUIRE(check, C_VerifyUpdate(check->session, message.data + 10, message.len - 10));
+    EXPECT(check, C_VerifyFinal(check->session, signature, len), CKR_OK);
+    REQUIRE(check, C_VerifyInit(check->session, &use.ck, public));
+    REQUIRE(check, C_VerifyUpdate(check->session, message.data, 10));
+    EXPECT(check, C_VerifyFinal(check->session, signature, len), CKR_SIGNATURE_INVALID);
+}
+
+static void digests(struct check *check)
+{
+    CK_MECHANISM mechanism = { CKM_SHA256, NULL, 0 };
+    CK_BYTE data[200] = { 7 }, got[64], wanted[EVP_MAX_MD_SIZE];
+    CK_ULONG len = 0;
+    CK_MECHANISM_INFO info;
+    size_t wanted_len;
+
+    if (check->p11->C_GetMechanismInfo(check->slot, CKM_SHA256, &info) != CKR_OK ||
+        !(info.flags & CKF_DIGEST))
+        check_skip(check, "the token does not list CKM_SHA256");
+    EVP_Q_digest(NULL, "SHA256", NULL, data, sizeof(data), wanted, &wanted_len);
+    REQUIRE(check, C_DigestInit(check->session, &mechanism));
+    EXPECT(check, C_Digest(check->session, data, sizeof(data), NULL, &len), CKR_OK);
+    expect_true(check, len == wanted_len, "a digest of %lu bytes", len);
+    len = sizeof(got);
+    EXPECT(check, C_Digest(check->session, data, sizeof(data), got, &len), CKR_OK);
+    expect_true(check, len == wanted_len && !memcmp(got, wanted, len), "the digest differs from OpenSSL's");
+    REQUIRE(check, C_DigestInit(check->session, &mechanism));
+    REQUIRE(check, C_DigestUpdate(check->session, data, 3));
+    REQUIRE(check, C_DigestUpdate(check->session, data + 3, sizeof(data) - 3));
+    len = sizeof(got);
+    EXPECT(check, C_DigestFinal(check->session, got, &len), CKR_OK);
+    expect_true(check, len == wanted_len && !memcmp(got, wanted, len),
+                "the digest in parts differs from OpenSSL's");
+    EXPECT(check, C_DigestFinal(check->session, got, &len), CKR_OPERATION_NOT_INITIALIZED);
+}
+
 static void random_bytes(struct check *check)
 {
     CK_BYTE first[32] = { 0 }, second[32] = { 0 };
@@ -466,6 +520,8 @@ const struct check_case cases_sign[] = {
     { "after a refused signature the session signs", KEY, usable_after_refusal },
     { "an empty message is signed", KEY, nothing_to_sign },
     { "the token verifies its signature and refuses a changed one", KEY, verified_by_module },
+    { "the token verifies a message in parts", KEY, verified_in_parts },
+    { "the token makes digests as OpenSSL does", SESSION, digests },
     { "random bytes differ from call to call", SESSION, random_bytes },
     { "a saved state of no operation is refused", SESSION, operation_state },
     { 0 },
