@@ -7,24 +7,21 @@
  */
 #include "proxy/front/route.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event_struct.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "include/descriptor.h"
 #include "include/log.h"
 #include "proto/envelope.pb-c.h"
 #include "proto/limits.h"
 #include "proxy/front/control.h"
+#include "proxy/front/signer_frame.h"
 
-#define FRAME_PREFIX_LEN 4
-#define SENT_MAX         32 /* two rounds of a signer: it never waits for us, and little is lost with it */
-#define STUCK_MS         120000 /* no answer for so long, twice the longest deadline: the signer hangs */
+#define SENT_MAX 32     /* two rounds of a signer: it never waits for us, and little is lost with it */
+#define STUCK_MS 120000 /* no answer for so long, twice the longest deadline: the signer hangs */
 
 TAILQ_HEAD(call_list, call);
 
@@ -149,14 +146,10 @@ static uint32_t time_left(const struct call *call)
     return call->deadline_ms > now_ms ? (uint32_t)(call->deadline_ms - now_ms) : 1;
 }
 
-/* Frames the call's envelope straight into the link's output. Errors: -ENOMEM. */
+/* Errors: -ENOMEM. */
 static int write_envelope(struct link *link, const struct call *call)
 {
     Privyseal__V1__Envelope envelope = PRIVYSEAL__V1__ENVELOPE__INIT;
-    struct evbuffer *output = bufferevent_get_output(link->bev);
-    struct evbuffer_iovec space;
-    uint32_t prefix;
-    size_t size;
 
     envelope.id = call->id;
     envelope.method = call->method->id;
@@ -167,14 +160,7 @@ static int write_envelope(struct link *link, const struct call *call)
     envelope.body =
         (ProtobufCBinaryData){ call->body.len - call->message_at, call->body.data + call->message_at };
     envelope.received_ns = call->received_ns;
-    size = privyseal__v1__envelope__get_packed_size(&envelope);
-    if (evbuffer_reserve_space(output, (ev_ssize_t)(FRAME_PREFIX_LEN + size), &space, 1) != 1)
-        return -ENOMEM;
-    prefix = htonl((uint32_t)size);
-    memcpy(space.iov_base, &prefix, sizeof(prefix));
-    privyseal__v1__envelope__pack(&envelope, (uint8_t *)space.iov_base + FRAME_PREFIX_LEN);
-    space.iov_len = FRAME_PREFIX_LEN + size;
-    return evbuffer_commit_space(output, &space, 1) == 0 ? 0 : -ENOMEM;
+    return signer_frame_write(bufferevent_get_output(link->bev), &envelope);
 }
 
 static void watch_for_answers(struct link *link)
@@ -311,43 +297,22 @@ static void deliver(struct route *route, struct call *call, const Privyseal__V1_
     call_answer(call, &answer);
 }
 
-/* Errors: -EBADMSG (not a reply, or to nothing that was asked). */
-static int take_reply(struct link *link, struct bytes frame)
+/* Takes the next reply off the input. Errors: -EAGAIN (none is whole yet), -EBADMSG (nonsense, or not asked for). */
+static int take_reply(struct link *link)
 {
-    Privyseal__V1__EnvelopeReply *reply = privyseal__v1__envelope_reply__unpack(NULL, frame.len, frame.data);
-    struct call *call = reply ? find_sent(link, reply->id) : NULL;
+    Privyseal__V1__EnvelopeReply *reply;
+    struct call *call;
+    int error = signer_frame_read(bufferevent_get_input(link->bev), &reply);
 
+    if (error)
+        return error;
+    call = find_sent(link, reply->id);
     if (call) {
         call_remove(call);
         deliver(link->route, call, reply);
     }
-    if (reply)
-        privyseal__v1__envelope_reply__free_unpacked(reply, NULL);
+    privyseal__v1__envelope_reply__free_unpacked(reply, NULL);
     return call ? 0 : -EBADMSG;
-}
-
-/* Takes the next whole frame off the input. Errors: -EAGAIN (not there yet), -EBADMSG, -ENOMEM. */
-static int take_frame(struct link *link)
-{
-    struct evbuffer *input = bufferevent_get_input(link->bev);
-    uint32_t prefix;
-    uint8_t *frame;
-    size_t len;
-    int error;
-
-    if (evbuffer_copyout(input, &prefix, sizeof(prefix)) < (ev_ssize_t)sizeof(prefix))
-        return -EAGAIN;
-    len = ntohl(prefix);
-    if (len > FRAME_MAX)
-        return -EBADMSG;
-    if (evbuffer_get_length(input) < FRAME_PREFIX_LEN + len)
-        return -EAGAIN;
-    frame = evbuffer_pullup(input, (ev_ssize_t)(FRAME_PREFIX_LEN + len));
-    if (!frame)
-        return -ENOMEM;
-    error = take_reply(link, BYTES(frame + FRAME_PREFIX_LEN, len));
-    evbuffer_drain(input, FRAME_PREFIX_LEN + len);
-    return error;
 }
 
 static void on_read(struct bufferevent *bev, void *context)
@@ -356,7 +321,7 @@ static void on_read(struct bufferevent *bev, void *context)
     int error;
 
     (void)bev;
-    while ((error = take_frame(link)) == 0)
+    while ((error = take_reply(link)) == 0)
         ;
     if (error != -EAGAIN) {
         link_broken(link, "it sent what is not a reply");

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stream.c - the life of a call, phase by phase.
- *
- * Whatever answers a stream ends with connection_flush(), which may free connection and stream; so answering is always
- * the last thing a function does.
+ * stream.c - the life of a call, phase by phase. To answer (answer.h) is always the last thing a function does.
  */
 #include "proxy/front/stream.h"
 
@@ -15,9 +12,8 @@
 
 #include "include/log.h"
 #include "include/table.h"
-#include "proto/failure.h"
 #include "proto/limits.h"
-#include "proto/method.h"
+#include "proxy/front/answer.h"
 #include "proxy/front/grpc_frame.h"
 #include "proxy/front/health.h"
 #include "proxy/front/rate.h"
@@ -26,196 +22,7 @@
 #define HEADERS_MAX       64                          /* a request of ours has about ten */
 #define HEADER_BYTES_MAX  8192                        /* names and values together */
 #define BODY_BYTES_MAX    ((size_t)256 * 1024 * 1024) /* half-received requests of all clients together */
-#define REPLY_BYTES_MAX   ((size_t)8 * 1024 * 1024)   /* answers one client has not taken away yet */
 #define FAILURES_A_MINUTE 600                         /* logged, each kind */
-
-enum phase {
-    PHASE_HEADERS,
-    PHASE_BODY,
-    PHASE_SIGNER,
-    PHASE_ANSWER,
-    PHASES,
-};
-
-struct stream {
-    struct connection *connection;
-    LIST_ENTRY(stream) entry;
-    int32_t id;
-    enum phase phase;
-    struct event timer; /* of the phase */
-    uint64_t started_ms;
-    char request_id[REQUEST_ID_LEN + 1];
-    /* The request. */
-    const struct method *method; /* NULL: none of ours */
-    size_t request_max;
-    uint64_t timeout_ms;
-    unsigned headers;
-    size_t header_bytes;
-    bool is_health, is_post, is_grpc, has_bad_timeout;
-    bool is_ended; /* all of it has come */
-    struct buffer body;
-    struct call *call;
-    /* The answer. */
-    struct buffer reply;
-    size_t reply_sent;
-    int grpc_status;       /* for the log; -1: none was given */
-    bool costs_connection; /* as soon as the answer is out */
-};
-
-/* ------------------------------------------------------------------------------------------------- answering */
-
-static nghttp2_nv field(const char *name, const char *value)
-{
-    return (nghttp2_nv){
-        .name = (uint8_t *)name, .value = (uint8_t *)value, .namelen = strlen(name), .valuelen = strlen(value)
-    };
-}
-
-static void set_timer(struct stream *stream, uint64_t ms)
-{
-    struct timeval time = front_timeval(ms);
-
-    evtimer_add(&stream->timer, &time);
-}
-
-static void enter_answer(struct stream *stream, int grpc_status)
-{
-    stream->phase = PHASE_ANSWER;
-    stream->grpc_status = grpc_status;
-    set_timer(stream, stream->connection->front->config->handshake_ms);
-}
-
-/* Headers and nothing more. Without memory for them the stream is reset. */
-static void submit_headers(struct stream *stream, const nghttp2_nv *fields, size_t count)
-{
-    nghttp2_session *session = stream->connection->session;
-
-    if (nghttp2_submit_response(session, stream->id, fields, count, NULL))
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_INTERNAL_ERROR);
-    connection_flush(stream->connection);
-}
-
-static void answer_http(struct stream *stream, const char *http_status)
-{
-    const nghttp2_nv fields[] = {
-        field(":status", http_status),
-        field("content-length", "0"),
-        field("x-request-id", stream->request_id),
-    };
-
-    enter_answer(stream, GRPC_UNKNOWN);
-    submit_headers(stream, fields, ARRAY_SIZE(fields));
-}
-
-/*
- * "Trailers-Only": the status of a call that has no message. content-length for libcurl, which resets streams without.
- * @details: a google.rpc.Status, or empty.
- */
-static void answer_status(struct stream *stream, enum grpc_status status, const char *message,
-                          struct bytes details)
-{
-    CLEANUP(buffer_clear) struct buffer encoded = { 0 };
-    CLEANUP(buffer_clear) struct buffer binary = { 0 };
-    char number[12];
-    nghttp2_nv fields[7];
-    size_t count = 0;
-
-    snprintf(number, sizeof(number), "%u", (unsigned)status);
-    grpc_message_append(&encoded, message);
-    buffer_append_u8(&encoded, 0);
-    grpc_binary_append(&binary, details);
-    buffer_append_u8(&binary, 0);
-    fields[count++] = field(":status", "200");
-    fields[count++] = field("content-type", "application/grpc");
-    fields[count++] = field("content-length", "0");
-    fields[count++] = field("x-request-id", stream->request_id);
-    fields[count++] = field("grpc-status", number);
-    if (!encoded.failed)
-        fields[count++] = field("grpc-message", (const char *)encoded.data);
-    if (details.len && !binary.failed)
-        fields[count++] = field("grpc-status-details-bin", (const char *)binary.data);
-    enter_answer(stream, (int)status);
-    submit_headers(stream, fields, count);
-}
-
-/* The front's own refusal: a Failure without MAC. */
-static void answer_reason(struct stream *stream, enum reason reason)
-{
-    CLEANUP(buffer_clear) struct buffer packed = { 0 };
-    CLEANUP(buffer_clear) struct buffer details = { 0 };
-    const struct reason_row *row = reason_row(reason);
-    struct failure failure = failure_of(reason);
-
-    memcpy(failure.request_id, stream->request_id, sizeof(failure.request_id));
-    if (!stream->method || failure_encode(NULL, &failure, stream->method, BYTES_NONE, BYTES_NONE, &packed) ||
-        failure_wrap_status(row->status, row->sentence, buffer_bytes(&packed), &details))
-        buffer_clear(&details);
-    answer_status(stream, row->status, row->sentence, buffer_bytes(&details));
-}
-
-static ssize_t read_reply(nghttp2_session *session, int32_t id, uint8_t *target, size_t size, uint32_t *flags,
-                          nghttp2_data_source *source, void *context)
-{
-    struct stream *stream = source->ptr;
-    const nghttp2_nv trailers[] = { field("grpc-status", "0") };
-    size_t left = stream->reply.len - stream->reply_sent;
-    size_t len = left < size ? left : size;
-
-    (void)context;
-    memcpy(target, stream->reply.data + stream->reply_sent, len);
-    stream->reply_sent += len;
-    stream->connection->reply_bytes -= len;
-    set_timer(stream, stream->connection->front->config->handshake_ms);
-    if (stream->reply_sent == stream->reply.len) {
-        *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        if (nghttp2_submit_trailer(session, id, trailers, ARRAY_SIZE(trailers)))
-            return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    }
-    return (ssize_t)len;
-}
-
-/* Headers, the message, trailers. */
-static void answer_message(struct stream *stream, struct bytes message)
-{
-    struct connection *connection = stream->connection;
-    nghttp2_data_provider provider = { .source.ptr = stream, .read_callback = read_reply };
-    char content_length[24];
-    const nghttp2_nv fields[] = {
-        field(":status", "200"),
-        field("content-type", "application/grpc"),
-        field("x-request-id", stream->request_id),
-        { (uint8_t *)"content-length", (uint8_t *)content_length, strlen("content-length"),
-          (size_t)snprintf(content_length, sizeof(content_length), "%zu", GRPC_PREFIX_LEN + message.len),
-          NGHTTP2_NV_FLAG_NONE },
-    };
-
-    grpc_frame_append(&stream->reply, message);
-    if (stream->reply.failed || connection->reply_bytes + stream->reply.len > REPLY_BYTES_MAX) {
-        buffer_clear(&stream->reply);
-        answer_reason(stream, REASON_BUSY);
-        return;
-    }
-    connection->reply_bytes += stream->reply.len;
-    enter_answer(stream, GRPC_OK);
-    if (nghttp2_submit_response(connection->session, stream->id, fields, ARRAY_SIZE(fields), &provider))
-        nghttp2_submit_rst_stream(connection->session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_INTERNAL_ERROR);
-    connection_flush(connection);
-}
-
-bool stream_is_answered(const struct stream *stream)
-{
-    return stream->phase == PHASE_ANSWER;
-}
-
-void stream_answered(struct stream *stream)
-{
-    nghttp2_session *session = stream->connection->session;
-
-    if (stream->costs_connection)
-        nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
-    else if (!stream->is_ended) /* RFC 9113 8.1: no need of the rest of the request */
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_NO_ERROR);
-}
 
 /* --------------------------------------------------------------------------------------------------- headers */
 
@@ -376,7 +183,7 @@ static void ask_signer(struct stream *stream)
     }
     connection->front->body_bytes -= body_len;
     stream->phase = PHASE_SIGNER;
-    set_timer(stream, time_ms);
+    stream_set_timer(stream, time_ms);
 }
 
 void stream_end(struct stream *stream)
@@ -399,6 +206,28 @@ void stream_end(struct stream *stream)
 }
 
 /* ---------------------------------------------------------------------------------------------- time and life */
+
+void stream_set_timer(struct stream *stream, uint64_t ms)
+{
+    struct timeval time = front_timeval(ms);
+
+    evtimer_add(&stream->timer, &time);
+}
+
+bool stream_is_answered(const struct stream *stream)
+{
+    return stream->phase == PHASE_ANSWER;
+}
+
+void stream_answered(struct stream *stream)
+{
+    nghttp2_session *session = stream->connection->session;
+
+    if (stream->costs_connection)
+        nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
+    else if (!stream->is_ended) /* RFC 9113 8.1: no need of the rest of the request */
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_NO_ERROR);
+}
 
 /* Nothing can be said on a connection in the middle of a header, or to somebody who does not listen. */
 static void cut(struct stream *stream)
@@ -453,7 +282,7 @@ int stream_new(struct connection *connection, int32_t id, struct stream **ret)
     stream->started_ms = front_now_ms();
     stream->grpc_status = -1;
     evtimer_assign(&stream->timer, connection->front->base, on_timer, stream);
-    set_timer(stream, connection->front->config->handshake_ms);
+    stream_set_timer(stream, connection->front->config->handshake_ms);
     LIST_INSERT_HEAD(&connection->streams, stream, entry);
     connection_stream_began(connection);
     *ret = stream;

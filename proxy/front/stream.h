@@ -9,7 +9,44 @@
 #pragma once
 
 #include "include/bytes.h"
+#include "proto/method.h"
 #include "proxy/front/connection.h"
+
+struct call;
+
+/* What a stream waits for. */
+enum stream_phase {
+    PHASE_HEADERS,
+    PHASE_BODY,
+    PHASE_SIGNER,
+    PHASE_ANSWER,
+    PHASES,
+};
+
+struct stream {
+    struct connection *connection;
+    LIST_ENTRY(stream) entry;
+    int32_t id;
+    enum stream_phase phase;
+    struct event timer; /* of the phase */
+    uint64_t started_ms;
+    char request_id[REQUEST_ID_LEN + 1];
+    /* The request. */
+    const struct method *method; /* NULL: none of ours */
+    size_t request_max;
+    uint64_t timeout_ms;
+    unsigned headers;
+    size_t header_bytes;
+    bool is_health, is_post, is_grpc, has_bad_timeout;
+    bool is_ended; /* all of it has come */
+    struct buffer body;
+    struct call *call;
+    /* The answer. */
+    struct buffer reply;
+    size_t reply_sent;
+    int grpc_status;       /* for the log; -1: none was given */
+    bool costs_connection; /* as soon as the answer is out */
+};
 
 /* Errors: -ENOMEM. */
 MUST_CHECK int stream_new(struct connection *connection, int32_t id, struct stream **ret);
@@ -21,6 +58,8 @@ void stream_headers_end(struct stream *stream);
 void stream_data(struct stream *stream, struct bytes data);
 void stream_end(struct stream *stream);
 
+/* The present phase ends @ms from now. */
+void stream_set_timer(struct stream *stream, uint64_t ms);
 /* Was an answer given, whether or not it is on its way by now? */
 bool stream_is_answered(const struct stream *stream);
 /* The last frame of the answer was handed to TLS. */
