@@ -67,10 +67,11 @@ says() { grep -qF -- "$1" "$work/output"; }
 skip() { tests=$((tests + 1)); printf 'ok %d - %s # SKIP %s\n' "$tests" "$1" "$2"; }
 bail() { printf 'Bail out! %s\n' "$*"; [[ -f $server/log ]] && sed 's/^/# /' "$server/log" | tail -n 30; failures=1; exit 1; }
 
+# Below the ports that outgoing connections get, which are taken without anybody listening. ip(7), ip_local_port_range
 free_port() {
     local port
     while :; do
-        port=$((20000 + RANDOM % 20000))
+        port=$((20000 + RANDOM % 12000))
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo $port; return; }
     done
 }
