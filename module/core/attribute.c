@@ -25,8 +25,9 @@ struct attribute_kind {
 #define AT(member) offsetof(struct object, member)
 
 /*
- * In the order of the standard's numbers; one attribute may have a row for each group of kinds. A key here signs and
- * does nothing else, never leaves, and is changed by nobody through this interface: most rows just say so.
+ * In the order of the standard's numbers; one attribute may have a row for each group of kinds. A key here
+ * signs and does nothing else, never leaves, and is changed by nobody through this interface: most rows say
+ * so.
  */
 static const struct attribute_kind attribute_kinds[] = {
     { CKA_CLASS, ANY, FROM_ULONG, AT(class) },
@@ -144,7 +145,7 @@ static CK_RV read_one(const struct object *object, CK_ATTRIBUTE *wanted)
 
 CK_RV attribute_read(const struct object *object, CK_ATTRIBUTE *wanted, size_t count)
 {
-    /* The standard leaves open which of several errors is told; the one that no larger buffer mends comes first. */
+    /* Of several errors the standard wants one: what no larger buffer mends comes first. */
     static const CK_RV worst_first[] = { CKR_ATTRIBUTE_SENSITIVE, CKR_ATTRIBUTE_TYPE_INVALID,
                                          CKR_BUFFER_TOO_SMALL };
     bool has_met[ARRAY_SIZE(worst_first)] = { false };

@@ -2,8 +2,8 @@
 /*
  * attribute.h - the attributes of our objects: one table, from which reading and searching follow.
  *
- * Source: PKCS#11 v3.1 4.6 (certificate objects), 4.8 (public key objects), 4.9 (private key objects), 4.4 (profile
- *         objects), 6.1 and 6.3 (what RSA and elliptic-curve keys add), 5.7.5 (C_GetAttributeValue).
+ * Source: PKCS#11 v3.1 4.4 (Profile objects), 4.6 (Certificate objects), 4.8 (Public key objects), 4.9
+ *         (Private key objects), 6.1 and 6.3 (what RSA and EC keys add), 5.7.5 (C_GetAttributeValue).
  */
 #pragma once
 
@@ -37,5 +37,6 @@ bool attribute_match(const struct object *object, const CK_ATTRIBUTE *wanted, si
 /* Bytes of all it tells: what C_GetObjectSize calls an object's size. v3.1 5.7.4 (C_GetObjectSize). */
 CK_ULONG attribute_total_len(const struct object *object);
 
-/* The @index-th row of the table, for tests: its attribute and the kinds of object that have it. False: the end. */
+/* The @index-th row of the table, for tests: an attribute and the kinds of object that have it. False: none.
+ * */
 bool attribute_at(size_t index, CK_ATTRIBUTE_TYPE *ret_type, unsigned *ret_kinds);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * call.h - one call of an application, from the entry point to its return: who it is about, and its line of trace.
+ * call.h - one call of an application, from the entry point to its return: whom it is about, its trace.
  *
  *     struct call call;
  *     CK_RV rv = call_enter_session(&call, __func__, hSession);

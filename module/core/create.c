@@ -89,11 +89,11 @@ static const struct curve curves[] = {
     { CKK_EC_EDWARDS, 255 },
 };
 
-/* The other legal form of Ed25519's CKA_EC_PARAMS: PrintableString "edwards25519". v3.1 6.3.5 (Edwards keys). */
+/* CKA_EC_PARAMS may also be the PrintableString "edwards25519". v3.1 6.3.5 (Edwards public keys). */
 static const uint8_t edwards25519_name[] = "\x13\x0c"
                                            "edwards25519";
 
-/* ------------------------------------------------------------------------------------------------- the rules */
+/* ---------------------------------------------------------------------------------------------- the rules */
 
 static bool read_ulong(struct bytes value, CK_ULONG *ret)
 {
@@ -186,7 +186,7 @@ static CK_RV take_value(const struct template_row *row, struct bytes value, stru
     return CKR_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------- templates */
+/* ---------------------------------------------------------------------------------------------- templates */
 
 static const struct template_row *find_row(CK_ATTRIBUTE_TYPE type, enum purpose purpose)
 {
@@ -217,7 +217,7 @@ static CK_RV read_template(struct template template, enum purpose purpose, struc
             return rv;
         is_for_token |= attribute->type == CKA_TOKEN;
     }
-    /* CKA_TOKEN is false unless given, and a token of ours has no session objects: no half of a pair may be one. */
+    /* CKA_TOKEN is false unless given, and our tokens have no session objects: no private half may be one. */
     return is_for_token || purpose == FOR_PUBLIC_KEY ? CKR_OK : CKR_TEMPLATE_INCONSISTENT;
 }
 
@@ -254,7 +254,7 @@ static CK_RV find_bits(const struct wish *wish, const struct mechanism *mechanis
     return CKR_OK;
 }
 
-/* --------------------------------------------------------------------------------------------------- making */
+/* ------------------------------------------------------------------------------------------------- making */
 
 static CK_RV check_session(struct session *session)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * debug.h - the trace a person asks for: one line for each call, what it was about, how it ended, how long it took.
+ * debug.h - the trace a person asks for: for each call what it was about, how it ended, how long it took.
  *
  * Asked for by PRIVYSEAL_DEBUG=stderr|FILE or "debug" under [client]. Never to standard output, which in
- * ssh-pkcs11-helper is a protocol channel. No function here takes a secret or raw bytes, so no line can show one.
- * Threads: a line is one write() to a descriptor opened for appending, so lines never mix and no lock is held.
+ * ssh-pkcs11-helper is a protocol channel. No function here takes a secret or raw bytes.
+ * Threads: a line is one write() to a descriptor opened for appending, so lines never mix; no lock is held.
  */
 #pragma once
 

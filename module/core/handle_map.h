@@ -2,9 +2,9 @@
 /*
  * handle_map.h - from what an object is to its CK_OBJECT_HANDLE, for as long as the module is initialized.
  *
- * An application keeps handles across logins and sessions, while the objects behind them are built anew from every
- * snapshot. So a handle belongs to the key or certificate itself, named by digest, and is never given to another:
- * what is deleted and comes back has its old handle, and the handle of what is gone finds nothing.
+ * An application keeps handles across logins and sessions, while the objects behind them are built anew from
+ * every snapshot. So a handle belongs to the key or certificate itself, named by digest, and is never given
+ * to another: what comes back has its old handle, and the handle of what is gone finds nothing.
  * Threads: none of its own; the slot's lock guards it.
  */
 #pragma once

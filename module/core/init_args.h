@@ -2,9 +2,10 @@
 /*
  * init_args.h - which arguments of C_Initialize are legal.
  *
- * All four kinds of caller are served alike: we lock with POSIX mutexes and never call out while holding one, so an
- * application's own mutexes are not needed where it offers them; we start no threads, so being forbidden to costs
- * nothing. pReserved is accepted and ignored: NSS puts its library parameters there, libp11 its own arguments.
+ * All four kinds of caller are served alike: we lock with POSIX mutexes and never call out while holding one,
+ * so an application's own mutexes are not needed where it offers them; we start no threads, so being
+ * forbidden to costs nothing. pReserved is accepted and ignored: NSS puts its library parameters there,
+ * libp11 its own arguments.
  * Source: PKCS#11 v3.1 5.4.1 (C_Initialize).
  */
 #pragma once

@@ -2,9 +2,9 @@
 /*
  * link.h - one identity's way to its deployment, made when first needed and shared by its tokens.
  *
- * C_Initialize must not fail because a certificate file is missing today, so nothing is opened before a token is
- * looked at. A server that could not be reached is left alone for a few seconds: ten tokens of a dead server cost
- * an application one timeout, not ten, and a browser that polls for presence does not hang.
+ * C_Initialize must not fail because a certificate file is missing today, so nothing is opened before a token
+ * is looked at. A server that could not be reached is left alone for a few seconds: ten tokens of a dead
+ * server cost an application one timeout, not ten, and a browser that polls for presence does not hang.
  * Threads: any; the lock is not held while files are read or the network is waited for.
  */
 #pragma once

@@ -13,8 +13,8 @@ struct flag_row {
     CK_FLAGS flags;
 };
 
-/* Signing and generation happen in the HSM behind the token, so they say CKF_HW, without which pkcs11-tool --test
- * passes them over; hashing is done here and does not. */
+/* Signing and generation happen in the HSM behind the token, so they say CKF_HW, without which pkcs11-tool
+ * --test passes them over; hashing is done here and does not. */
 static const struct flag_row flag_rows[] = {
     { USE_SIGN, CKF_SIGN | CKF_HW },
     { USE_VERIFY, CKF_VERIFY },
@@ -124,7 +124,7 @@ CK_RV mechanism_read_parameter(const struct mechanism *row, const CK_MECHANISM *
     rv = read_pss(row, mechanism, ret);
     if (rv != CKR_OK)
         return rv;
-    /* Whether mask and salt suit hash and key is known now: any digest will do to ask, and C_SignInit can say it. */
+    /* Whether mask and salt suit hash and key is known now, and any digest will do to ask. */
     return mechanism_check_raw(row->raw, row->key_type, bits, ret,
                                BYTES(zeros, mechanism_hash_len(ret->hash)));
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mechanism_use.h - which mechanisms a token offers, and whether an application's CK_MECHANISM is a proper one.
+ * mechanism_use.h - which mechanisms a token offers, and whether a CK_MECHANISM is a proper one.
  *
- * A snapshot says which raw mechanisms the signers can do for the token; the module adds what it makes of them by
- * hashing first, and the digests, which need no token at all (proto/mechanism.h has the rows).
+ * A snapshot says which raw mechanisms the signers can do for the token; the module adds what it makes of
+ * them by hashing first, and the digests, which need no token at all (proto/mechanism.h has the rows).
  * Source: PKCS#11 v3.1 5.5.5 (C_GetMechanismList), 5.5.6 (C_GetMechanismInfo), 6.1.10 (PKCS #1 RSA PSS).
  */
 #pragma once
@@ -21,7 +21,7 @@ struct mechanism_list {
     size_t count;
 };
 
-/* In the order of the table: a hashing mechanism stands first (pkcs11-tool --test takes the first it meets). */
+/* In the order of the table: a hashing mechanism stands first, for pkcs11-tool --test takes the first. */
 void mechanism_list_offered(const Privyseal__V1__Snapshot *snapshot, struct mechanism_list *ret);
 /* Those of them that sign with a key of @key_type: CKA_ALLOWED_MECHANISMS. */
 void mechanism_list_allowed(const Privyseal__V1__Snapshot *snapshot, CK_KEY_TYPE key_type,
@@ -32,8 +32,8 @@ MUST_CHECK CK_RV mechanism_offered(const Privyseal__V1__Snapshot *snapshot, CK_M
 void mechanism_describe(const struct mechanism *row, CK_MECHANISM_INFO *ret);
 
 /*
- * Reads the parameter of @mechanism into @ret (which is initialized in any case) and checks it against a key of
- * @bits. Errors: CKR_MECHANISM_PARAM_INVALID, CKR_KEY_SIZE_RANGE.
+ * Reads the parameter of @mechanism into @ret (which is initialized in any case) and checks it against a key
+ * of @bits. Errors: CKR_MECHANISM_PARAM_INVALID, CKR_KEY_SIZE_RANGE.
  */
 MUST_CHECK CK_RV mechanism_read_parameter(const struct mechanism *row, const CK_MECHANISM *mechanism,
                                           unsigned bits, Privyseal__V1__PssParameters *ret);

@@ -19,11 +19,12 @@ static struct {
     bool watches_fork; /* guarded by lock */
 } module = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-/* ------------------------------------------------------------------------------------------------------ fork */
+/* --------------------------------------------------------------------------------------------------- fork */
 
 /*
- * The lock is held while the host forks, so the child finds it whole and the variable consistent. (glibc forgets
- * these handlers with the library they are in; a process id could not tell a child in a PID namespace of its own.)
+ * The lock is held while the host forks, so the child finds it whole and the variable consistent. (glibc
+ * forgets these handlers with the library they are in; a process id could not tell a child in a PID namespace
+ * of its own.)
  */
 static void fork_prepare(void)
 {
@@ -42,9 +43,9 @@ static void fork_child(void)
     pthread_mutex_unlock(&module.lock);
 }
 
-/* ----------------------------------------------------------------------------------------------- the context */
+/* -------------------------------------------------------------------------------------------- the context */
 
-/* False once OPENSSL_cleanup() has run, from an exit handler of the host: OpenSSL then refuses to be initialized. */
+/* False once OPENSSL_cleanup() has run, from an exit handler of the host: OpenSSL then refuses to begin. */
 static bool openssl_is_alive(void)
 {
     return OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL) == 1;

@@ -4,12 +4,12 @@
  *
  * A guest in another's process:
  *  - C_Initialize reads files and talks to nobody. No thread is ever started, no exit handler registered.
- *  - OpenSSL is used in a library context of our own that reads no openssl.cnf: the host's may route keys to us.
- *  - After fork() the child has no context: every call answers CKR_CRYPTOKI_NOT_INITIALIZED, C_Finalize too, until
- *    its own C_Initialize, which lets go of the parent's connections without a byte on them.
- *  - Hosts finalize from exit handlers, when OpenSSL may have cleaned up already: then there is no context either,
- *    and what it held is left to the end of the process.
- * Threads: any number; a call holds a reference of the context, so C_Finalize in one does not pull it from another.
+ *  - OpenSSL is used in a library context of our own that reads no openssl.cnf: the host's may lead to us.
+ *  - After fork() the child has no context: every call answers CKR_CRYPTOKI_NOT_INITIALIZED, C_Finalize too,
+ *    until its own C_Initialize, which lets go of the parent's connections without a byte on them.
+ *  - Hosts finalize from exit handlers, when OpenSSL may have cleaned up already: then there is no context
+ *    either, and what it held is left to the end of the process.
+ * Threads: any number; a call holds a reference, so C_Finalize in one does not pull the context from another.
  * Source:  PKCS#11 v3.1 5.4.1 (C_Initialize), 5.4.2 (C_Finalize), 2.5.2 and 2.5.3 of the usage guide (fork).
  */
 #pragma once
@@ -35,8 +35,8 @@ struct module_ctx {
 };
 
 /*
- * Errors: CKR_ARGUMENTS_BAD, CKR_CRYPTOKI_ALREADY_INITIALIZED, CKR_FUNCTION_FAILED (a malformed configuration),
- * CKR_GENERAL_ERROR (OpenSSL), CKR_HOST_MEMORY.
+ * Errors: CKR_ARGUMENTS_BAD, CKR_CRYPTOKI_ALREADY_INITIALIZED, CKR_FUNCTION_FAILED (a malformed
+ * configuration), CKR_GENERAL_ERROR (OpenSSL), CKR_HOST_MEMORY.
  */
 MUST_CHECK CK_RV module_initialize(const CK_C_INITIALIZE_ARGS *args);
 /* Errors: CKR_CRYPTOKI_NOT_INITIALIZED. */

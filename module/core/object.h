@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * object.h - an object of a token as PKCS#11 shows it: everything public that is known of a key, a certificate or a
- * profile. The runs of bytes are lent by the object_set that the object belongs to; all of it is immutable.
+ * object.h - an object of a token as PKCS#11 shows it: everything public that is known of a key, a
+ * certificate or a profile. The runs of bytes are lent by the object_set that the object belongs to; all of
+ * it is immutable.
  */
 #pragma once
 

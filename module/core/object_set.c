@@ -74,7 +74,7 @@ static const Privyseal__V1__Snapshot *content(const struct object_set *set)
     return set->snapshot->content;
 }
 
-/* ---------------------------------------------------------------------------------------------- the filter */
+/* --------------------------------------------------------------------------------------------- the filter */
 
 static bool filter_has(const char *filter, const char *word)
 {
@@ -113,7 +113,7 @@ static const struct object *find_id(const struct object_set *set, CK_OBJECT_CLAS
     return NULL;
 }
 
-/* ----------------------------------------------------------------------------------------------- the objects */
+/* -------------------------------------------------------------------------------------------- the objects */
 
 static struct object *add(struct object_set *set, CK_OBJECT_CLASS class, enum object_kind kind)
 {
@@ -310,7 +310,7 @@ static CK_RV fill(struct object_set *set, const char *filter)
     return CKR_OK;
 }
 
-/* --------------------------------------------------------------------------------------------- the set itself */
+/* ----------------------------------------------------------------------------------------- the set itself */
 
 static struct object_set *allocate(const Privyseal__V1__Snapshot *snapshot)
 {

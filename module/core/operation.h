@@ -2,12 +2,12 @@
 /*
  * operation.h - a signature, verification or digest between its Init and its end.
  *
- * All three take data the same way, at once or in parts, and differ in what is done at the end. A mechanism that
- * hashes is hashed as the data comes; for the others (RSA PKCS #1, ECDSA, EdDSA) it is collected, up to the most
- * that a request may carry, so that they too can be given in parts.
- * Source:  PKCS#11 v3.1 5.12 (Message digesting), 5.13 (Signing and MACing), 5.15 (Verifying signatures and MACs).
- * Threads: the session's lock guards it. Finishing takes the operation out of the session first, so that nothing is
- *          held while the server works; to a second thread the session then has no operation.
+ * All three take data the same way, at once or in parts, and differ in what is done at the end. A mechanism
+ * that hashes is hashed as the data comes; for the others (RSA PKCS #1, ECDSA, EdDSA) it is collected, up to
+ * the most that a request may carry, so that they too can be given in parts.
+ * Source: PKCS#11 v3.1 5.12 (Message digesting), 5.13 (Signing), 5.15 (Verifying signatures).
+ * Threads: the session's lock guards it. Finishing takes the operation out of the session first, so that
+ *          nothing is held while the server works; to a second thread the session then has no operation.
  */
 #pragma once
 
@@ -45,12 +45,13 @@ MUST_CHECK CK_RV operation_allows(const struct operation *operation, enum op_eve
 MUST_CHECK CK_RV operation_start(struct operation *operation, OSSL_LIB_CTX *libctx,
                                  const struct mechanism *mechanism, const Privyseal__V1__PssParameters *pss,
                                  struct object_set *set, const struct object *key);
-/* Takes a part. An error ends the operation. Errors: as operation_allows(), CKR_DATA_LEN_RANGE, CKR_HOST_MEMORY. */
+/* Takes a part. An error ends the operation. Errors: as operation_allows(), CKR_DATA_LEN_RANGE,
+ * CKR_HOST_MEMORY. */
 MUST_CHECK CK_RV operation_update(struct operation *operation, struct bytes part);
 /*
- * Moves the operation to @ret, to be finished, and leaves none behind; unless @event may not come now or @output is
- * answered by a length alone: then *@ret_is_taken is false and the return value is the caller's answer.
- * A one-shot call into an operation in parts ends it. v3.1 5.13.2 (C_Sign).
+ * Moves the operation to @ret, to be finished, and leaves none behind; unless @event may not come now or
+ * @output is answered by a length alone: then *@ret_is_taken is false and the return value is the caller's
+ * answer. A one-shot call into an operation in parts ends it. v3.1 5.13.2 (C_Sign).
  */
 MUST_CHECK CK_RV operation_take(struct operation *operation, enum op_event event, struct output output,
                                 size_t needed, struct operation *ret, bool *ret_is_taken);

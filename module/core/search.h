@@ -2,8 +2,8 @@
 /*
  * search.h - C_FindObjects: all matches are found at the beginning, and given out as room allows.
  *
- * Source: PKCS#11 v3.1 5.7.7 (C_FindObjectsInit) to 5.7.9 (C_FindObjectsFinal). A class or an attribute that no
- * object of ours has finds nothing, which is no error: NSS asks for trust objects and root lists of every token.
+ * Source: PKCS#11 v3.1 5.7.7 (C_FindObjectsInit) to 5.7.9 (C_FindObjectsFinal). A class or an attribute that
+ * no object of ours has finds nothing, which is no error: NSS asks every token for root lists.
  */
 #pragma once
 

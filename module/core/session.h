@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * session.h - a session of an application: a place for a search and for a signature, a verification and a digest
- * under way. All of it is here; the server knows nothing of sessions, so no outage ends one.
+ * session.h - a session of an application: a place for a search and for a signature, a verification and a
+ * digest under way. All of it is here; the server knows nothing of sessions, so no outage ends one.
  *
  * The four are apart: OpenSSH searches between C_SignInit and C_Sign, and NSS reads attributes there.
- * Threads: any number may hold a reference; session->lock guards what is under way. Nothing slow runs under it.
+ * Threads: any number may hold a reference; session->lock guards what is under way. Never held for long.
  */
 #pragma once
 
@@ -32,7 +32,7 @@ struct session *session_ref(struct session *session);
 void session_unref(struct session *session);
 DEFINE_CLEANUP(session_unref, struct session *);
 
-/* One of the states of v3.1 5.6 (Session management functions), from the token's login and the session's kind. */
+/* Its state (v3.1 5.6, Session management functions), from the token's login and its own kind. */
 CK_STATE session_state(struct session *session);
 /*
  * Which kinds of user may not log in here, now. v3.1 5.6.8 (C_Login).
@@ -43,7 +43,7 @@ MUST_CHECK CK_RV session_check_user(struct session *session, CK_USER_TYPE user);
 MUST_CHECK CK_RV session_set_pin(struct session *session, struct bytes old_pin, struct bytes new_pin,
                                  struct remote_error *error);
 
-/* C_FindObjects*: search.h under the session's lock. Errors: as there, and CKR_DEVICE_ERROR (nothing is known). */
+/* C_FindObjects*: search.h under the session's lock. Errors: as there, and CKR_DEVICE_ERROR. */
 MUST_CHECK CK_RV session_find_start(struct session *session, const CK_ATTRIBUTE *wanted, size_t count,
                                     struct remote_error *error);
 MUST_CHECK CK_RV session_find_next(struct session *session, CK_OBJECT_HANDLE *handles, size_t max,

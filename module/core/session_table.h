@@ -4,7 +4,7 @@
  *
  * A handle is an index plus a generation, so a stale handle is refused instead of naming a newer session.
  * Source:  PKCS#11 v3.1 5.6.1 (C_OpenSession), 5.6.2 (C_CloseSession), 5.6.3 (C_CloseAllSessions).
- * Threads: every function takes table->lock; none holds it across a call to the server. Lock order: table, session.
+ * Threads: every function takes table->lock; none holds it across an RPC. Lock order: table, session.
  */
 #pragma once
 
@@ -42,7 +42,8 @@ MUST_CHECK CK_RV session_table_open(struct session_table *table, struct slot *sl
  */
 MUST_CHECK CK_RV session_table_get(struct session_table *table, CK_SESSION_HANDLE handle,
                                    struct session **ret);
-/* @ret_is_last: its slot has no session left, so the application's login ends. Errors: CKR_SESSION_HANDLE_INVALID. */
+/* @ret_is_last: its slot has no session left, so the application's login ends. Errors:
+ * CKR_SESSION_HANDLE_INVALID. */
 MUST_CHECK CK_RV session_table_close(struct session_table *table, CK_SESSION_HANDLE handle,
                                      bool *ret_is_last);
 /* Closes all sessions of @slot. */

@@ -122,7 +122,7 @@ CK_RV digest_init(struct session *session, const CK_MECHANISM *mechanism)
     return start(session, &session->digest, row, NULL, NULL, NULL);
 }
 
-/* ------------------------------------------------------------------------------------------ parts and ends */
+/* ----------------------------------------------------------------------------------------- parts and ends */
 
 CK_RV sign_update(struct session *session, struct operation *operation, struct bytes part)
 {

@@ -2,9 +2,9 @@
 /*
  * sign.h - C_SignInit, C_Sign, C_SignUpdate, C_SignFinal, and the same for verifying and digesting.
  *
- * Beginning, hashing, lengths, verification and digests are local; the end of a signature is the one call to the
- * server, with nothing held meanwhile.
- * Source: PKCS#11 v3.1 5.12 (Message digesting), 5.13 (Signing and MACing), 5.15 (Verifying signatures and MACs).
+ * Beginning, hashing, lengths, verification and digests are local; the end of a signature is the one call to
+ * the server, with nothing held meanwhile.
+ * Source: PKCS#11 v3.1 5.12 (Message digesting), 5.13 (Signing), 5.15 (Verifying signatures).
  */
 #pragma once
 
@@ -23,7 +23,7 @@ MUST_CHECK CK_RV digest_init(struct session *session, const CK_MECHANISM *mechan
 /* A part for session->sign, ->verify or ->digest. */
 MUST_CHECK CK_RV sign_update(struct session *session, struct operation *operation, struct bytes part);
 
-/* @event: OP_ONE_SHOT with all the @data, or OP_FINAL with none. Errors: those of the server, besides the above. */
+/* @event: OP_ONE_SHOT with all the @data, or OP_FINAL with none. Errors: the above, and the server's. */
 MUST_CHECK CK_RV sign_finish(struct session *session, enum op_event event, struct bytes data,
                              struct output signature, struct remote_error *error);
 /* Errors: CKR_SIGNATURE_INVALID, CKR_SIGNATURE_LEN_RANGE, besides the above. */

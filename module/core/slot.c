@@ -17,7 +17,7 @@ struct rv_row {
     CK_RV from, to;
 };
 
-/* Of a call made through a session. NSS takes the token up again after CKR_DEVICE_ERROR, and after little else. */
+/* Of a call made through a session. NSS takes a token up again after CKR_DEVICE_ERROR. */
 static const struct rv_row session_rvs[] = {
     { CKR_DEVICE_REMOVED, CKR_DEVICE_ERROR },
     { CKR_TOKEN_NOT_PRESENT, CKR_DEVICE_ERROR },
@@ -177,7 +177,7 @@ CK_RV slot_objects(struct slot *slot, unsigned max_age_ms, struct object_set **r
 
     if (rv == CKR_OK)
         return adopt(slot, snapshot, ret);
-    /* A listing during an outage shows what there was: handles and sessions stay good until the server is back. */
+    /* A listing during an outage shows what there was: handles and sessions stay good. */
     if (rv == CKR_DEVICE_REMOVED && max_age_ms >= LISTING_AGE_MS) {
         *ret = slot_known_objects(slot);
         if (*ret)
@@ -186,7 +186,7 @@ CK_RV slot_objects(struct slot *slot, unsigned max_age_ms, struct object_set **r
     return translate(slot_rvs, ARRAY_SIZE(slot_rvs), rv);
 }
 
-/* ------------------------------------------------------------------------------------------- information */
+/* -------------------------------------------------------------------------------------------- information */
 
 /* Texts of PKCS#11 structures are padded with spaces and have no NUL. v3.1 3.2 (CK_TOKEN_INFO). */
 static void pad(CK_UTF8CHAR *field, size_t size, const char *text)
@@ -219,8 +219,8 @@ void slot_info(struct slot *slot, CK_SLOT_INFO *ret, struct remote_error *error)
 
 static CK_FLAGS token_flags(const struct remote_snapshot *snapshot)
 {
-    /* No CKF_RNG: NSS and Java would draw from the token at every start. No CKF_WRITE_PROTECTED: OpenSSH opens
-     * nothing but read-write sessions. */
+    /* No CKF_RNG: NSS and Java would draw from the token at every start. No CKF_WRITE_PROTECTED: OpenSSH
+     * opens nothing but read-write sessions. */
     CK_FLAGS flags = CKF_TOKEN_INITIALIZED | CKF_LOGIN_REQUIRED;
     const struct pin_flag *row;
 
@@ -265,7 +265,7 @@ CK_RV slot_token_info(struct slot *slot, CK_TOKEN_INFO *ret, struct remote_error
     return rv;
 }
 
-/* ------------------------------------------------------------------------------------------------- login */
+/* -------------------------------------------------------------------------------------------------- login */
 
 bool slot_is_logged_in(struct slot *slot)
 {
@@ -291,7 +291,7 @@ CK_RV slot_login(struct slot *slot, struct bytes pin, struct remote_error *error
         rv = remote_token_login(token, pin, error);
     if (rv == CKR_OK ? warns_of_pin(slot) : rv != CKR_USER_ALREADY_LOGGED_IN)
         atomic_store(&slot->is_stale, true);
-    /* A PIN of an impossible length is a wrong one: C_Login has no other word for it. v3.1 5.6.8 (C_Login). */
+    /* A PIN of an impossible length is a wrong one: v3.1 5.6.8 (C_Login) has no other word for it. */
     if (rv == CKR_PIN_LEN_RANGE)
         rv = CKR_PIN_INCORRECT;
     return slot_session_rv(slot, rv);

@@ -2,11 +2,11 @@
 /*
  * slot.h - a slot and its token: presence, information, objects, login.
  *
- * A slot belongs to one configured token for as long as the module is initialized, server or no server. What it
- * knows of the token is a snapshot, asked for again when it has grown old; everything between two snapshots is
- * answered here. A login belongs to the application, not to a session.
+ * A slot belongs to one configured token for as long as the module is initialized, server or no server. What
+ * it knows of the token is a snapshot, asked for again when it has grown old; everything between two
+ * snapshots is answered here. A login belongs to the application, not to a session.
  * Source:  PKCS#11 v3.1 5.5 (Slot and token management), 5.6.8 (C_Login), 5.6.10 (C_Logout).
- * Threads: any; the lock is never held across a call to the server. Lock order: session table, session, slot, link.
+ * Threads: any; the lock is never held across an RPC. Lock order: session table, session, slot.
  */
 #pragma once
 
@@ -18,7 +18,7 @@
 #include "module/core/link.h"
 #include "module/core/object_set.h"
 
-/* How old a snapshot may be, for whom. A browser polls presence; a listing should not miss a new key for long. */
+/* How old a snapshot may be, for whom. Browsers poll presence; a listing should not miss a new key. */
 #define PRESENCE_AGE_MS 5000U
 #define LISTING_AGE_MS  60000U
 #define ANY_AGE_MS      UINT32_MAX /* what is at hand; asked for only if nothing is */
@@ -43,8 +43,8 @@ void slot_free(struct slot *slot);
 DEFINE_CLEANUP(slot_free, struct slot *);
 
 /*
- * The objects of a snapshot no older than @max_age_ms. When the server cannot be asked and @max_age_ms allows no
- * less, the last known ones serve a listing (LISTING_AGE_MS or more), not a question for presence.
+ * The objects of a snapshot no older than @max_age_ms. When the server cannot be asked and @max_age_ms allows
+ * no less, the last known ones serve a listing (LISTING_AGE_MS or more), not a question for presence.
  * Errors: CKR_TOKEN_NOT_PRESENT, CKR_DEVICE_ERROR, CKR_HOST_MEMORY.
  */
 MUST_CHECK CK_RV slot_objects(struct slot *slot, unsigned max_age_ms, struct object_set **ret,
@@ -65,5 +65,5 @@ MUST_CHECK CK_RV slot_login(struct slot *slot, struct bytes pin, struct remote_e
 /* Errors: CKR_USER_NOT_LOGGED_IN. */
 MUST_CHECK CK_RV slot_logout(struct slot *slot);
 
-/* What a call that failed at the server is called by a function that has a session. Virtual sessions outlive it. */
+/* What a failure at the server is called by a function that has a session, for sessions outlive it. */
 MUST_CHECK CK_RV slot_session_rv(struct slot *slot, CK_RV rv);

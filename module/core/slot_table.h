@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * slot_table.h - all slots, in an order that does not change: the [token] sections of the configuration as they
- * stand there, then, with "tokens = all", what each identity's certificate has been granted, oldest first.
+ * slot_table.h - all slots, in an order that does not change: the [token] sections of the configuration as
+ * they stand there, then, with "tokens = all", what each identity's certificate is granted, oldest first.
  *
  * Threads: every function but init, clear and abandon takes table->lock; none holds it across the network.
  */

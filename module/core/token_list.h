@@ -2,9 +2,9 @@
 /*
  * token_list.h - the order of the tokens of "tokens = all", kept in a file between runs.
  *
- * Applications name slots by number (Java: slotListIndex), so a token keeps its place whatever the server lists
- * first. The file has one name a line, oldest first: $XDG_CACHE_HOME/privyseal/tokens-IDENTITY, or below ~/.cache.
- * It decides nothing but an order: names in it that are no longer granted are slots without a token.
+ * Applications name slots by number (Java: slotListIndex), so a token keeps its place whatever the server
+ * lists first. The file has one name a line, oldest first: $XDG_CACHE_HOME/privyseal/tokens-IDENTITY, or
+ * below ~/.cache. It decides nothing but an order: what is no longer granted is a slot without a token.
  */
 #pragma once
 

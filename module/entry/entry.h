@@ -2,8 +2,8 @@
 /*
  * entry.h - what the entry points share: argument checks that a signature cannot express.
  *
- * An entry point enters (module/core/call.h), checks its arguments, hands over to the core, and returns through
- * call_done(). Names in a signature are the standard's; one step inside, ours.
+ * An entry point enters (module/core/call.h), checks its arguments, hands over to the core, and returns
+ * through call_done(). Names in a signature are the standard's; one step inside, ours.
  */
 #pragma once
 

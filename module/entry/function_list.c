@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * function_list.c - how an application gets hold of the module: C_GetFunctionList (2.40), C_GetInterface (3.0).
+ * function_list.c - how an application gets hold of us: C_GetFunctionList (2.40), C_GetInterface (3.0).
  *
- * No interface claims CKF_INTERFACE_FORK_SAFE: a child has to initialize anew. NSS asks for it first and then takes
- * the one without.
+ * No interface claims CKF_INTERFACE_FORK_SAFE: a child has to initialize anew. NSS asks for it first and then
+ * takes the one without.
  * Source: PKCS#11 v3.1 5.4.4 (C_GetFunctionList), 5.4.5 (C_GetInterfaceList), 5.4.6 (C_GetInterface).
  */
 #include <string.h>

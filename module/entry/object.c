@@ -57,7 +57,7 @@ ENTRY CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE hSession)
 
 /* ------------------------------------------------------------------------------------------------ reading */
 
-/* Looks @handle up in what is known of the token: no question to the server, which NSS would ask by the dozen. */
+/* Looks @handle up in what is known of the token: no question to the server, for NSS asks by the dozen. */
 static CK_RV find_object(struct call *call, CK_OBJECT_HANDLE handle, struct object_set **ret_set,
                          const struct object **ret)
 {

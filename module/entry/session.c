@@ -33,8 +33,8 @@ ENTRY CK_RV C_OpenSession(CK_SLOT_ID slotID, CK_FLAGS flags, CK_VOID_PTR pApplic
 }
 
 /*
- * With its last session an application's login ends. v3.1 5.6.2 (C_CloseSession). A login made by another thread
- * between the two may end with it, as it may where the two calls come in the other order.
+ * With its last session an application's login ends. v3.1 5.6.2 (C_CloseSession). A login made by another
+ * thread between the two may end with it, as it may where the two calls come in the other order.
  */
 static void log_out(struct slot *slot)
 {
@@ -92,7 +92,7 @@ ENTRY CK_RV C_SessionCancel(CK_SESSION_HANDLE hSession, CK_FLAGS flags)
     return call_done(&call, rv);
 }
 
-/* ------------------------------------------------------------------------------------------------- login */
+/* -------------------------------------------------------------------------------------------------- login */
 
 ENTRY CK_RV C_Login(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin,
                     CK_ULONG ulPinLen)

@@ -2,9 +2,9 @@
 /*
  * sign.c - signatures, their verification, and digests.
  *
- * A call that takes an operation to its end also ends it when its arguments are bad: only a question for the length
- * keeps it. v3.1 5.13.2 (C_Sign).
- * Source: PKCS#11 v3.1 5.12 (Message digesting), 5.13 (Signing and MACing), 5.15 (Verifying signatures and MACs).
+ * A call that takes an operation to its end also ends it when its arguments are bad: only a question for the
+ * length keeps it. v3.1 5.13.2 (C_Sign).
+ * Source: PKCS#11 v3.1 5.12 (Message digesting), 5.13 (Signing), 5.15 (Verifying signatures).
  */
 #include "module/core/sign.h"
 #include "module/entry/entry.h"

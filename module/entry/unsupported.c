@@ -2,8 +2,9 @@
 /*
  * unsupported.c - what a token for signing does not do, said honestly: every function is there and answers.
  *
- * A row is a function, its parameters, and its answer once library and session are in order, which the standard
- * wants to hear about first. Source: PKCS#11 v3.1 5.1 (Function return values), 5.20 (Parallel function management).
+ * A row is a function, its parameters, and its answer once library and session are in order, which the
+ * standard wants to hear about first. Source: PKCS#11 v3.1 5.1 (Function return values), 5.20 (Parallel
+ * function management).
  */
 #include "module/entry/entry.h"
 #include "proto/pkcs11_more.h"
@@ -74,7 +75,7 @@ UNSUPPORTED(C_UnwrapKey, NO, , CK_MECHANISM_PTR mechanism HANDLE(unwrapping_key)
             ATTRIBUTES(template) NEW_HANDLE(key))
 UNSUPPORTED(C_DeriveKey, NO, MECHANISM_KEY ATTRIBUTES(template) NEW_HANDLE(new_key))
 
-/* Left over from version 1, with an answer of their own. v3.1 5.20 (Parallel function management functions). */
+/* Left over from version 1, with an answer of their own. v3.1 5.20 (Parallel function management). */
 UNSUPPORTED(C_GetFunctionStatus, CKR_FUNCTION_NOT_PARALLEL)
 UNSUPPORTED(C_CancelFunction, CKR_FUNCTION_NOT_PARALLEL)
 

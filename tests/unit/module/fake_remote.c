@@ -17,7 +17,7 @@
 
 struct fake_remote fake;
 
-/* ------------------------------------------------------------------------------------------- what it has */
+/* -------------------------------------------------------------------------------------------- what it has */
 
 void fake_reset(void)
 {
@@ -55,7 +55,7 @@ struct public_key *fake_public_key(enum fake_key key)
     return ret;
 }
 
-/* --------------------------------------------------------------------------------------------- snapshots */
+/* ---------------------------------------------------------------------------------------------- snapshots */
 
 /* As the client has it: counted, with a message of its own. */
 struct fake_snapshot {
@@ -138,7 +138,7 @@ void remote_snapshot_unref(struct remote_snapshot *snapshot)
     free(snapshot);
 }
 
-/* ------------------------------------------------------------------------------------------ channel, remote */
+/* ---------------------------------------------------------------------------------------- channel, remote */
 
 struct channel_of_nothing {
     struct channel channel;
@@ -201,7 +201,7 @@ CK_RV remote_list_tokens(struct remote *remote, char ***ret_names, size_t *ret_c
     return CKR_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------- the token */
+/* ---------------------------------------------------------------------------------------------- the token */
 
 struct remote_token {
     pthread_mutex_t lock;
@@ -331,7 +331,7 @@ CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin, 
     return bytes_equal(old_pin, bytes_of_text(FAKE_PIN)) ? CKR_OK : CKR_PIN_INCORRECT;
 }
 
-/* ---------------------------------------------------------------------------------------------------- signing */
+/* ------------------------------------------------------------------------------------------------ signing */
 
 static EVP_PKEY *find_key(struct bytes name)
 {

@@ -2,8 +2,8 @@
 /*
  * fake_remote.h - a deployment in memory, behind the functions of client/remote.h, for the module's tests.
  *
- * It has one token with an RSA, an EC and an Ed25519 key, and a certificate for the first two; it signs for real,
- * counts what it is asked, and fails as it is told. There is one in a process; fake_reset() begins anew.
+ * It has one token with an RSA, an EC and an Ed25519 key, and a certificate for the first two; it signs for
+ * real, counts what it is asked, and fails as it is told. There is one; fake_reset() begins anew.
  */
 #pragma once
 

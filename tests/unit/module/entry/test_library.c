@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_library.c - the library as it is installed: loaded with dlopen, no server in reach, every function called
- * with nothing good.
+ * test_library.c - the library as it is installed: loaded with dlopen, no server in reach, every function
+ * called with nothing good.
  *
  *     test_library privyseal-pkcs11.so
  */

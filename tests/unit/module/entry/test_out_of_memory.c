@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_out_of_memory.c - each allocation of the module made to fail in turn: the call says so, and the next one works.
+ * test_out_of_memory.c - each allocation made to fail in turn: the call says so, and the next works.
  *
  * A guest must not bring its host down, not even a host that is short of memory.
  */
@@ -93,7 +93,7 @@ START_TEST(signature_whose_data_cannot_be_kept_ends)
 }
 END_TEST
 
-/* An object may be left out for want of memory; what there is must be whole. Leaks are the sanitizer's to find. */
+/* An object may be left out for want of memory; what there is must be whole. A sanitizer finds leaks. */
 START_TEST(objects_are_made_whole_or_not_at_all)
 {
     CLEANUP(remote_snapshot_unref) struct remote_snapshot *snapshot = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_sign.c - every signing mechanism end to end: signed by the token, verified here; and all that may go wrong. */
+/* test_sign.c - every signing mechanism end to end: signed there, verified here; and what may go wrong. */
 #include <openssl/engine.h>
 #include <pthread.h>
 
@@ -30,7 +30,7 @@ static void teardown(void)
     fake_clear();
 }
 
-/* ------------------------------------------------------------------------------------ each of the mechanisms */
+/* --------------------------------------------------------------------------------- each of the mechanisms */
 
 struct row {
     CK_MECHANISM_TYPE type;
@@ -173,7 +173,7 @@ START_TEST(default_engine_of_the_host_hides_no_key)
 }
 END_TEST
 
-/* ----------------------------------------------------------------------------------------- when it goes on */
+/* ---------------------------------------------------------------------------------------- when it goes on */
 
 START_TEST(length_question_costs_no_request_and_keeps_the_operation)
 {
@@ -244,7 +244,7 @@ START_TEST(data_of_a_wrong_length_is_refused_here)
 }
 END_TEST
 
-/* ---------------------------------------------------------------------------------------------- beginnings */
+/* --------------------------------------------------------------------------------------------- beginnings */
 
 START_TEST(what_cannot_begin_says_why)
 {
@@ -307,7 +307,7 @@ START_TEST(session_cancel_ends_what_it_names)
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------------- digests and threads */
+/* ------------------------------------------------------------------------------------ digests and threads */
 
 START_TEST(digest_is_made_here)
 {
