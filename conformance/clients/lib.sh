@@ -8,6 +8,7 @@
 #   check NAME COMMAND...   ok when the command succeeds; its output, in $work/output, is shown when not
 #   expect NAME TEXT        ok when that output has the text
 #   skip NAME REASON
+#   relay WHAT COMMAND...   COMMAND prints TAP without numbers; a last case is ok when it ends with success
 #   load_keys               fills keys with "ID TYPE" of each private key; $work/ID.pem and ID.pub.pem are its
 #                           certificate, if the token has one, and its public key
 
@@ -28,13 +29,17 @@ finish() {
 }
 trap finish EXIT
 
+failed() {
+    tests=$((tests + 1)) failures=$((failures + 1))
+    printf 'not ok %d - %s\n' "$tests" "$1"
+}
+
 report() { # ok|not-ok NAME
-    tests=$((tests + 1))
     if [[ $1 == ok ]]; then
+        tests=$((tests + 1))
         printf 'ok %d - %s\n' "$tests" "$2"
     else
-        failures=$((failures + 1))
-        printf 'not ok %d - %s\n' "$tests" "$2"
+        failed "$2"
         tail -n 15 "$work/output" | tr -cd '\11\12\40-\176' | sed 's/^/# /'
     fi
 }
@@ -55,6 +60,23 @@ expect() { says "$2" && report ok "$1" || report not-ok "$1"; }
 skip() {
     tests=$((tests + 1))
     printf 'ok %d - %s # SKIP %s\n' "$tests" "$1" "$2"
+}
+
+relay() {
+    local what=$1 line status
+    shift
+    "$@" >"$work/relayed" 2>"$work/output" </dev/null
+    status=$?
+    while IFS= read -r line; do
+        case $line in
+        'ok - '*' # SKIP '*) line=${line#ok - } && skip "${line%% # SKIP *}" "${line#* # SKIP }" ;;
+        'ok - '*) report ok "${line#ok - }" ;;
+        'not ok - '*) failed "${line#not ok - }" ;;
+        '# '*) printf '%s\n' "$line" ;;
+        esac
+    done <"$work/relayed"
+    ((status == 0)) || printf 'exit status %d\n' "$status" >>"$work/output"
+    ((status == 0)) && report ok "$what ends well" || report not-ok "$what ends well"
 }
 
 tool() { pkcs11-tool --module "$MODULE" --token-label "$TOKEN" "$@"; }
