@@ -18,6 +18,7 @@ struct entry {
     uint64_t sequence; /* 0: never used */
     uint8_t request_hash[HASH_LEN];
     struct buffer reply; /* empty: not kept */
+    bool is_forgotten;   /* nothing came of it: the same bytes are new once more */
 };
 
 struct lease_window {
@@ -50,7 +51,7 @@ static struct entry *window_make(struct lease_window *window, uint64_t sequence)
     return window_peek(window, sequence);
 }
 
-static void window_forget_reply(struct lease_window *window, struct entry *entry)
+static void window_drop_reply(struct lease_window *window, struct entry *entry)
 {
     window->kept_len -= entry->reply.len;
     buffer_clear(&entry->reply);
@@ -67,8 +68,20 @@ static void window_make_room(struct lease_window *window, size_t more)
          window->kept_from++) {
         entry = window_peek(window, window->kept_from);
         if (entry && entry->sequence <= window->kept_from) /* less: left behind by a jump ahead */
-            window_forget_reply(window, entry);
+            window_drop_reply(window, entry);
     }
+}
+
+/* A number that was used before. */
+static enum reason window_repeat(struct entry *entry, const uint8_t request_hash[HASH_LEN],
+                                 const struct buffer **ret_reply)
+{
+    if (memcmp(entry->request_hash, request_hash, HASH_LEN) != 0 ||
+        (entry->reply.len == 0 && !entry->is_forgotten))
+        return REASON_REPLAY;
+    *ret_reply = entry->is_forgotten ? NULL : &entry->reply;
+    entry->is_forgotten = false;
+    return REASON_NONE;
 }
 
 enum reason lease_window_enter(struct lease *lease, uint64_t sequence, const uint8_t request_hash[HASH_LEN],
@@ -86,16 +99,13 @@ enum reason lease_window_enter(struct lease *lease, uint64_t sequence, const uin
     entry = window_make(window, sequence);
     if (!entry)
         return REASON_INTERNAL;
-    if (entry->sequence == sequence) {
-        if (memcmp(entry->request_hash, request_hash, HASH_LEN) != 0 || entry->reply.len == 0)
-            return REASON_REPLAY;
-        *ret_reply = &entry->reply;
-        return REASON_NONE;
-    }
+    if (entry->sequence == sequence)
+        return window_repeat(entry, request_hash, ret_reply);
 
     /* Whoever had the place is behind the window from now on, since @sequence is within it. */
-    window_forget_reply(window, entry);
+    window_drop_reply(window, entry);
     entry->sequence = sequence;
+    entry->is_forgotten = false;
     memcpy(entry->request_hash, request_hash, HASH_LEN);
     if (window->highest < sequence)
         window->highest = sequence;
@@ -110,7 +120,7 @@ void lease_window_keep(struct lease *lease, uint64_t sequence, struct bytes repl
 
     if (!entry || entry->sequence != sequence || reply.len == 0 || reply.len > LEASE_REPLIES_MAX)
         return;
-    window_forget_reply(window, entry);
+    window_drop_reply(window, entry);
     window_make_room(window, reply.len);
     entry->reply.limit = LEASE_REPLIES_MAX;
     buffer_append(&entry->reply, reply);
@@ -119,6 +129,17 @@ void lease_window_keep(struct lease *lease, uint64_t sequence, struct bytes repl
     window->kept_len += entry->reply.len;
     if (window->kept_from > sequence)
         window->kept_from = sequence;
+}
+
+void lease_window_forget(struct lease *lease, uint64_t sequence)
+{
+    struct lease_window *window = lease->window;
+    struct entry *entry = window ? window_peek(window, sequence) : NULL;
+
+    if (!entry || entry->sequence != sequence)
+        return;
+    window_drop_reply(window, entry);
+    entry->is_forgotten = true;
 }
 
 void lease_window_free(struct lease_window *window)

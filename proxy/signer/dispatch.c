@@ -233,8 +233,8 @@ static enum reason handle(struct exchange *exchange, ProtobufCMessage *answer)
     return service_handler_of(call->method->id)(exchange->service, call, exchange->request, answer);
 }
 
-/* From a proved request to a recorded end. */
-static void run(struct exchange *exchange, enum reason reason, struct buffer *ret)
+/* From a proved request to a recorded end, which is returned. */
+static enum reason run(struct exchange *exchange, enum reason reason, struct buffer *ret)
 {
     CLEANUP(message_free) ProtobufCMessage *answer = NULL;
 
@@ -244,13 +244,29 @@ static void run(struct exchange *exchange, enum reason reason, struct buffer *re
         reason = handle(exchange, answer);
     if (exchange->call.reroute_to >= 0) {
         write_reroute(exchange, ret);
-        return;
+        return REASON_UNAVAILABLE;
     }
     reason = record_end(exchange, reason);
     if (reason == REASON_NONE)
         reason = write_answer(exchange, answer, ret);
     if (reason != REASON_NONE)
         write_failure(exchange, reason, ret);
+    return reason;
+}
+
+/*
+ * What a lease's window remembers of a call. "Busy" is no answer to keep: whoever repeats the same bytes asks again.
+ * So for a store or an HSM that failed, where doing it twice does no harm.
+ */
+static void keep_or_forget(struct exchange *exchange, enum reason reason, struct bytes reply)
+{
+    struct lease *lease = exchange->call.lease;
+    bool is_failure = reason == REASON_STORE || reason == REASON_HSM;
+
+    if (reason_row(reason)->is_local_repeat || (is_failure && exchange->call.method->repeat == REPEAT_SAFE))
+        lease_window_forget(lease, exchange->sequence);
+    else
+        lease_window_keep(lease, exchange->sequence, reply);
 }
 
 static void serve(struct service *service, const struct method *method,
@@ -271,9 +287,9 @@ static void serve(struct service *service, const struct method *method,
         write_kept(&exchange, ret);
         return;
     }
-    run(&exchange, reason, ret);
+    reason = run(&exchange, reason, ret);
     if (exchange.keeps_reply && !ret->failed)
-        lease_window_keep(exchange.call.lease, exchange.sequence, BYTES(ret->data + start, ret->len - start));
+        keep_or_forget(&exchange, reason, BYTES(ret->data + start, ret->len - start));
     if (exchange.call.ends_lease)
         leases_remove(service->leases, exchange.call.lease);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The dispatcher by itself: envelopes that no front should send, answers that were lost, records that cannot be kept. */
 #include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -163,6 +165,40 @@ START_TEST(lost_refusal_is_given_again_too)
 }
 END_TEST
 
+/* Another program holds the database's write lock, or lets go of it. */
+static void lock_store(sqlite3 **db)
+{
+    char path[96];
+
+    snprintf(path, sizeof(path), "%s/store.db", deployment.directory);
+    ck_assert_int_eq(sqlite3_open(path, db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(*db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+}
+
+START_TEST(answer_that_the_store_was_busy_is_not_kept_for_the_repeat)
+{
+    Privyseal__V1__GenerateKeyRequest generate = PRIVYSEAL__V1__GENERATE_KEY_REQUEST__INIT;
+    CLEANUP(buffer_clear) struct buffer request = { 0 }, message = { 0 };
+    struct channel_reply busy = { 0 }, done = { 0 };
+    sqlite3 *other = NULL;
+
+    generate.key_type = CKK_EC;
+    generate.bits = 256;
+    ck_assert_int_eq(pack_append(&generate.base, &request), 0);
+    raw_session_message(&client, METHOD_GenerateKey, buffer_bytes(&request), &message);
+    lock_store(&other);
+    deployment_carry(method_by_id(METHOD_GenerateKey), client.person->certificate_hash,
+                     buffer_bytes(&message), &busy);
+    sqlite3_close(other);
+    ck_assert_int_eq(busy.status, reason_row(REASON_BUSY)->status);
+    deployment_carry(method_by_id(METHOD_GenerateKey), client.person->certificate_hash,
+                     buffer_bytes(&message), &done);
+    ck_assert_int_eq(done.status, GRPC_OK);
+    channel_reply_clear(&busy);
+    channel_reply_clear(&done);
+}
+END_TEST
+
 START_TEST(used_number_with_other_bytes_is_refused)
 {
     CLEANUP(buffer_clear) struct buffer request = { 0 };
@@ -273,6 +309,7 @@ SUITE_WITH_FIXTURE("loopback dispatch", setup, teardown, envelope_that_is_none_g
                    unknown_method_is_unimplemented, envelope_out_of_bounds_is_malformed,
                    nobody_without_a_certificate_gets_anything,
                    lost_answer_is_given_again_without_a_second_signature, lost_refusal_is_given_again_too,
+                   answer_that_the_store_was_busy_is_not_kept_for_the_repeat,
                    used_number_with_other_bytes_is_refused, locked_lease_signs_no_more,
                    lease_of_one_certificate_is_nothing_to_another, revoked_grant_ends_signing_within_seconds,
                    without_a_record_no_signature_leaves, key_limit_of_a_token_holds);

@@ -174,6 +174,31 @@ START_TEST(reply_to_a_number_never_entered_is_not_kept)
 }
 END_TEST
 
+START_TEST(forgotten_number_is_new_again_for_the_same_bytes_only)
+{
+    ck_assert_ptr_null(enter(1));
+    lease_window_forget(&lease, 1);
+    ck_assert_int_eq(try_enter(1, hash_b), REASON_REPLAY);
+    ck_assert_ptr_null(enter(1));
+    ck_assert_int_eq(try_enter(1, hash_a), REASON_REPLAY); /* that try is not answered yet */
+    lease_window_keep(&lease, 1, bytes_of_text("at last"));
+    ck_assert(bytes_equal(buffer_bytes(enter(1)), bytes_of_text("at last")));
+}
+END_TEST
+
+START_TEST(forgotten_number_of_another_is_nobodys)
+{
+    lease_window_forget(&lease, 1);
+    answer(1, "first");
+    lease_window_forget(&lease, 1 + SEQUENCE_WINDOW);
+    ck_assert_ptr_nonnull(enter(1));
+    ck_assert_ptr_null(enter(2));
+    lease_window_forget(&lease, 2);
+    ck_assert_ptr_null(enter(2 + SEQUENCE_WINDOW)); /* takes the place, and is not forgotten with it */
+    ck_assert_int_eq(try_enter(2 + SEQUENCE_WINDOW, hash_a), REASON_REPLAY);
+}
+END_TEST
+
 SUITE_WITH_FIXTURE("lease_window", NULL, teardown, same_number_and_bytes_get_the_same_reply,
                    same_number_with_other_bytes_is_a_replay, number_zero_is_never_good,
                    number_without_a_reply_yet_is_a_replay, numbers_out_of_order_are_each_good_once,
@@ -182,4 +207,6 @@ SUITE_WITH_FIXTURE("lease_window", NULL, teardown, same_number_and_bytes_get_the
                    jump_ahead_leaves_no_replies_behind_that_take_room,
                    random_order_and_sizes_never_mix_replies_up,
                    reply_too_large_to_keep_is_refused_when_repeated,
-                   reply_to_a_number_never_entered_is_not_kept);
+                   reply_to_a_number_never_entered_is_not_kept,
+                   forgotten_number_is_new_again_for_the_same_bytes_only,
+                   forgotten_number_of_another_is_nobodys);
