@@ -19,10 +19,12 @@ export MODULE TOKEN PIN
 work=$(mktemp -d)
 tests=0 failures=0
 keys=()
+background=() # processes that end with the script
 unset SSH_AUTH_SOCK SSH_AGENT_PID
 
 finish() {
     [[ ${SSH_AGENT_PID-} ]] && kill "$SSH_AGENT_PID" 2>/dev/null
+    ((${#background[@]})) && kill "${background[@]}" 2>/dev/null && wait "${background[@]}" 2>/dev/null
     rm -rf "$work"
     printf '1..%d\n' "$tests"
     ((failures == 0)) || exit 1
@@ -132,5 +134,27 @@ of_kind() {
 # id as in a PKCS#11 URI: %a0%01
 uri_id() { sed 's/../%&/g' <<<"$1"; }
 uri() { printf 'pkcs11:token=%s;id=%s' "$(jq -rn --arg token "$TOKEN" '$token | @uri')" "$(uri_id "$1")"; }
+
+# write_engine_config [INIT]: $work/openssl.cnf for libp11's engine. It reads the module and the PIN from its own section;
+# other modules of the system stay out of it. INIT is 1 for programs that do not initialize an engine themselves.
+write_engine_config() {
+    cat >"$work/openssl.cnf" <<END
+openssl_conf = start
+[start]
+engines = engines
+[engines]
+pkcs11 = pkcs11_engine
+[pkcs11_engine]
+engine_id = pkcs11
+MODULE_PATH = $MODULE
+PIN = $PIN
+init = ${1:-0}
+[req]
+distinguished_name = name
+prompt = no
+[name]
+CN = conformance
+END
+}
 
 head -c 100000 /dev/urandom >"$work/document"

@@ -3,24 +3,7 @@
 # OpenSSL's command line through the engine of libp11: dgst, req, cms.
 . "$(dirname "$0")/lib.sh"
 
-# The engine reads the module and the PIN from its own section; other modules of the system stay out of it.
-cat >"$work/openssl.cnf" <<END
-openssl_conf = start
-[start]
-engines = engines
-[engines]
-pkcs11 = pkcs11_engine
-[pkcs11_engine]
-engine_id = pkcs11
-MODULE_PATH = $MODULE
-PIN = $PIN
-init = 0
-[req]
-distinguished_name = name
-prompt = no
-[name]
-CN = conformance
-END
+write_engine_config
 engine() { OPENSSL_CONF=$work/openssl.cnf openssl "$@"; }
 
 check "the engine takes the module" engine engine -t pkcs11
