@@ -86,6 +86,11 @@ sign() {
         --mechanism ECDSA-SHA256 --input-file "$module" --output-file "$work/signature"
 }
 check "it signs" sign
+proxied() {
+    PRIVYSEAL_CONF=$work/ann/pkcs11.conf pkcs11-tool --module "${module%/pkcs11/*}/p11-kit-proxy.so" --token-label ann \
+        --login --pin "$pin" --sign --mechanism ECDSA-SHA256 --input-file "$module" --output-file "$work/signature"
+}
+check "it signs through p11-kit" proxied
 
 # --- upgrade
 echo '# by the administrator' >>"$etc/pkcs11.conf"
