@@ -17,16 +17,23 @@ check "p11tool lists mechanisms" p11 --list-mechanisms "$token"
 load_keys
 for key in "${keys[@]}"; do
     id=${key% *} type=${key#* } object="$token;id=$(uri_id "${key% *}")"
-    check "p11tool test-signs with the $type key $id" p11 --test-sign --login "$object;type=private"
+    # Ed25519 has a hash of its own; p11tool 3.7 test-signs with SHA-256 all the same.
+    if [[ $type == ed25519 ]]; then
+        hash=()
+        skip "p11tool test-signs with the $type key $id" "GnuTLS 3.7 wants to hash for it"
+    else
+        hash=(--hash SHA256)
+        check "p11tool test-signs with the $type key $id" p11 --test-sign --login "$object;type=private"
+    fi
     check "p11tool exports the public key of $id" p11 --export-pubkey --login "$object;type=private"
     printf 'cn = conformance\nsigning_key\n' >"$work/template"
     check "certtool requests a certificate with the $type key $id" certtool --provider "$MODULE" --generate-request \
         --load-privkey "$object;type=private" --load-pubkey "$work/$id.pub.pem" --template "$work/template" \
-        --hash SHA256 --outfile "$work/request.pem"
+        "${hash[@]}" --outfile "$work/request.pem"
     check "openssl verifies that request" openssl req -in "$work/request.pem" -noout -verify
     printf 'cn = conformance\nca\ncert_signing_key\nserial = 7\nexpiration_days = 3\n' >"$work/template"
     check "certtool makes a certificate with the $type key $id" certtool --provider "$MODULE" --generate-self-signed \
         --load-privkey "$object;type=private" --load-pubkey "$work/$id.pub.pem" --template "$work/template" \
-        --hash SHA256 --outfile "$work/self.pem"
+        "${hash[@]}" --outfile "$work/self.pem"
     check "openssl verifies that certificate" openssl verify -check_ss_sig -CAfile "$work/self.pem" "$work/self.pem"
 done

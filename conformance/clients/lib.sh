@@ -97,13 +97,14 @@ read_public() {
     fi
 }
 
-# Types are what OpenSSL says of the public key: rsa-2048, prime256v1, ...
+# Types are what OpenSSL says of the public key: rsa-2048, prime256v1, ed25519, ...
 key_type() {
     local text
     text=$(openssl pkey -pubin -in "$work/$1.pub.pem" -noout -text 2>/dev/null)
     case $text in
     *Modulus:*) sed -n 's/.*Public-Key: (\([0-9]*\) bit).*/rsa-\1/p' <<<"$text" ;;
     *"ASN1 OID"*) sed -n 's/ASN1 OID: //p' <<<"$text" ;;
+    ED25519*) echo ed25519 ;;
     *) echo other ;;
     esac
 }
@@ -129,6 +130,15 @@ of_kind() {
         RSA-rsa-* | EC-prime* | EC-secp*) echo "${key% *}" ;;
         esac
     done
+}
+
+# has_edwards [certified]: whether the token has an Ed25519 key, or one that has a certificate
+has_edwards() {
+    local key
+    for key in "${keys[@]}"; do
+        [[ ${key#* } == ed25519 ]] && { [[ ${1-} != certified ]] || [[ -f $work/${key% *}.pem ]]; } && return 0
+    done
+    return 1
 }
 
 # id as in a PKCS#11 URI: %a0%01

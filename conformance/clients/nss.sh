@@ -31,7 +31,6 @@ make_pdf() { # FILE
 
 make_pdf "$work/a.pdf"
 pdf() { pdfsig -nssdir "sql:$database" -nss-pwd "$PIN" "$@"; }
-check "pdfsig lists the certificates" pdf -list-nicks
 
 # Whoever reads has a database of their own, without the module, and does not ask who issued the certificate.
 mkdir "$work/reader"
@@ -39,6 +38,12 @@ certutil -N -d "sql:$work/reader" --empty-password
 read_pdf() { pdfsig -nssdir "sql:$work/reader" -nocert "$work/b.pdf"; }
 
 load_keys
+if has_edwards certified; then
+    skip "pdfsig lists the certificates and signs" "pdfsig 22.12 crashes when a token has an Ed25519 certificate"
+    exit
+fi
+check "pdfsig lists the certificates" pdf -list-nicks
+
 label_of() { # ID: the label of its certificate
     tool_as_user -O --type cert --id "$1" 2>/dev/null | sed -n 's/^ *label: *//p' | head -n 1
 }

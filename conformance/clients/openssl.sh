@@ -8,6 +8,10 @@ engine() { OPENSSL_CONF=$work/openssl.cnf openssl "$@"; }
 
 check "the engine takes the module" engine engine -t pkcs11
 load_keys
+if has_edwards; then
+    skip "dgst, req and cms sign" "libp11 0.4.12 finds no key at all on a token with an Ed25519 key"
+    exit
+fi
 
 dgst() { # ID OPTION...
     local id=$1
