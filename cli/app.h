@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * app.h - applications that keep a list of PKCS#11 modules of their own, per user, and the places where they keep it.
+ * app.h - applications that keep a list of PKCS#11 modules of their own, per user, and the places where they
+ * keep it.
  *
- * An application is a row of apps[] in cmd_apps.c. It names its places; a place is of one of two kinds, an NSS database
- * (Firefox, Thunderbird, LibreOffice) or the configuration of ssh. Adding twice and removing what is not there is harmless.
- * Errors of all functions: -errno, with a sentence in @why (caller frees).
+ * An application is a row of apps[] in cmd_apps.c. It names its places; a place is of one of two kinds, an
+ * NSS database (Firefox, Thunderbird, LibreOffice) or the configuration of ssh. Adding twice and removing
+ * what is not there is harmless. Errors of all functions: -errno, with a sentence in @why (caller frees).
  */
 #pragma once
 
@@ -21,7 +22,10 @@ struct places {
 };
 void places_clear(struct places *places);
 DEFINE_CLEAR(places_clear, struct places);
-/* Adds @path unless it is there already. Owner of @path: the places, even when it fails. -ENOMEM for NULL; -E2BIG. */
+/*
+ * Adds @path unless it is there already. Owner of @path: the places, even when it fails. -ENOMEM for NULL;
+ * -E2BIG.
+ */
 MUST_CHECK int places_add(struct places *places, char *path);
 
 struct place_kind {
@@ -44,7 +48,10 @@ struct app {
 
 /* app_firefox.c: every profile of Firefox. */
 MUST_CHECK int firefox_find(struct places *ret, char **why);
-/* The profile that programs other than Mozilla's take from @directory (~/.mozilla/firefox); NULL: none; caller frees. */
+/*
+ * The profile that programs other than Mozilla's take from @directory (~/.mozilla/firefox); NULL: none;
+ * caller frees.
+ */
 MUST_CHECK int mozilla_default_profile(const char *directory, char **ret, char **why);
 
 /* app_libreoffice.c: the one database that LibreOffice takes. */
@@ -67,5 +74,7 @@ MUST_CHECK int app_read(const char *path, char **ret, char **why);
 MUST_CHECK int app_write(const char *path, unsigned mode, struct bytes content, char **why);
 /* Makes a directory and those above it. */
 MUST_CHECK int app_make_directory(const char *path, unsigned mode, char **why);
-/* Runs a program, found in PATH, to its end. What it says goes into @why if it fails; @package: who has it. */
+/*
+ * Runs a program, found in PATH, to its end. What it says goes into @why if it fails; @package: who has it.
+ */
 MUST_CHECK int app_run(const char *const *arguments, const char *package, char **why);

@@ -30,7 +30,7 @@ int app_fail(int error, char **why, const char *format, ...)
     return error;
 }
 
-/* ---------------------------------------------------------------------------------------------------- places */
+/* ------------------------------------------------------------------------------------------------ places */
 
 void places_clear(struct places *places)
 {
@@ -54,7 +54,7 @@ int places_add(struct places *places, char *path)
     return 0;
 }
 
-/* ----------------------------------------------------------------------------------------------------- paths */
+/* ------------------------------------------------------------------------------------------------- paths */
 
 static char *join(const char *directory, const char *below)
 {
@@ -99,7 +99,7 @@ int app_make_directory(const char *path, unsigned mode, char **why)
     return 0;
 }
 
-/* ----------------------------------------------------------------------------------------------------- files */
+/* ------------------------------------------------------------------------------------------------- files */
 
 int app_read(const char *path, char **ret, char **why)
 {
@@ -136,7 +136,7 @@ int app_write(const char *path, unsigned mode, struct bytes content, char **why)
     return ca_write_file(target ? target : path, mode, content, why);
 }
 
-/* ----------------------------------------------------------------------------------------------------- tools */
+/* ------------------------------------------------------------------------------------------------- tools */
 
 /* The child: speaks into @said only, and gets no terminal to ask on. */
 static void become(const char *const *arguments, int said)

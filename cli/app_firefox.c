@@ -123,7 +123,9 @@ int firefox_find(struct places *ret, char **why)
     return r < 0 ? r : add_profiles(recent, ret, why);
 }
 
-/* LibreOffice's choice (its MNSProfileDiscover.cxx): "default-release", the default one, the first by name. */
+/*
+ * LibreOffice's choice (its MNSProfileDiscover.cxx): "default-release", the default one, the first by name.
+ */
 static int rank(const struct profile *profile)
 {
     if (profile->name && strcmp(profile->name, "default-release") == 0)

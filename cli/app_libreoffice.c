@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * app_libreoffice.c - the NSS database that LibreOffice takes: what MOZILLA_CERTIFICATE_FOLDER names, else the
- * certificate path of its options, else the default profile of Thunderbird, Firefox or SeaMonkey. Where there is none
- * of them it works in an empty temporary one, so we make one of our own and set the certificate path.
+ * app_libreoffice.c - the NSS database that LibreOffice takes: what MOZILLA_CERTIFICATE_FOLDER names, else
+ * the certificate path of its options, else the default profile of Thunderbird, Firefox or SeaMonkey. Where
+ * there is none of them it works in an empty temporary one, so we make one of our own and set the certificate
+ * path.
  *
- * That option is one <item> in registrymodifications.xcu, which LibreOffice writes one to a line, and anew when it ends:
- * it must not be running. A file of another shape is left alone, and the user is told where to click.
+ * That option is one <item> in registrymodifications.xcu, which LibreOffice writes one to a line, and anew
+ * when it ends: it must not be running. A file of another shape is left alone, and the user is told where to
+ * click.
  * Source: LibreOffice 7.4, xmlsecurity/source/xmlsec/nss/nssinitializer.cxx (getMozillaCurrentProfile).
  */
 #include "cli/app.h"
@@ -62,7 +64,7 @@ static int read_options(struct options *ret, char **why)
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------------- XML */
+/* --------------------------------------------------------------------------------------------------- XML */
 
 static const struct entity {
     char character;
@@ -101,7 +103,7 @@ static char *unescape(const char *text, size_t len)
     return plain;
 }
 
-/* ------------------------------------------------------------------------------------------- certificate path */
+/* -------------------------------------------------------------------------------------- certificate path */
 
 /* NULL: not set. */
 static char *certificate_path(const struct options *options)
@@ -150,7 +152,7 @@ static int set_certificate_path(struct options *options, const char *database, c
     return content.failed ? -ENOMEM : app_write(options->path, 0600, buffer_bytes(&content), why);
 }
 
-/* ---------------------------------------------------------------------------------------------------- public */
+/* ------------------------------------------------------------------------------------------------ public */
 
 static int add_default_profile(struct places *ret, char **why)
 {

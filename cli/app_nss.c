@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * app_nss.c - NSS databases: a directory with cert9.db, key4.db, and pkcs11.txt, in which NSS lists its modules.
+ * app_nss.c - NSS databases: a directory with cert9.db, key4.db, and pkcs11.txt, in which NSS lists its
+ * modules.
  *
  * modutil changes the list, as the owner of its format. To look, reading is enough, and loads no module.
  */
@@ -62,7 +63,9 @@ static int nss_find(const char *place, char **ret, char **why)
     return r;
 }
 
-/* Firefox and Thunderbird hold a lock on this file while they run, and would overwrite what modutil writes. */
+/*
+ * Firefox and Thunderbird hold a lock on this file while they run, and would overwrite what modutil writes.
+ */
 static int check_unused(const char *place, char **why)
 {
     struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };

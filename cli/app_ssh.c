@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * app_ssh.c - ssh_config(5): PKCS11Provider between two comments of ours, before everything else in the file, where it
- * is for every host. ssh takes the first value it finds.
+ * app_ssh.c - ssh_config(5): PKCS11Provider between two comments of ours, before everything else in the file,
+ * where it is for every host. ssh takes the first value it finds.
  */
 #include "cli/app.h"
 

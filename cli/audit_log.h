@@ -15,8 +15,8 @@ struct log_head {
 };
 
 /*
- * Visits the log of @signer. @ret_head is set before the first line: records may have been added since, none taken
- * away.
+ * Visits the log of @signer. @ret_head is set before the first line: records may have been added since, none
+ * taken away.
  */
 MUST_CHECK enum cli_exit audit_log_walk(struct cli *cli, uint32_t signer, line_visitor *visit, void *argument,
                                         struct log_head *ret_head);

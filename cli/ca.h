@@ -7,9 +7,9 @@
  *   seal.pem     sealing certificates (extended key usage: SEAL_EKU_OID)
  *   signing.pem  users' signing certificates (extended key usage: e-mail, RFC 9336 document signing)
  *
- * An issuer cannot stand in for another: its own extended key usage limits what chains through it (checked by us for
- * sealing, by OpenSSL and NSS for the rest). Keys are files (0600) in a directory (0700), meant to be moved off the
- * server. Source: RFC 5280 4.1, 4.2.
+ * An issuer cannot stand in for another: its own extended key usage limits what chains through it (checked by
+ * us for sealing, by OpenSSL and NSS for the rest). Keys are files (0600) in a directory (0700), meant to be
+ * moved off the server. Source: RFC 5280 4.1, 4.2.
  */
 #pragma once
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cli.h - what every command of `privyseal` gets: its options, its connection, its ways to answer and to fail.
+ * cli.h - what every command of `privyseal` gets: its options, its connection, its ways to answer and to
+ * fail.
  *
- * A command is a row in commands[] (commands.c) and a function in a cmd_*.c. It builds one JSON value and gives it to
- * output_*(), which prints it for people or, with --json, as it is.
+ * A command is a row in commands[] (commands.c) and a function in a cmd_*.c. It builds one JSON value and
+ * gives it to output_*(), which prints it for people or, with --json, as it is.
  */
 #pragma once
 
@@ -66,7 +67,10 @@ const char *cli_option(const struct cli *cli, const char *name);
 MUST_CHECK enum cli_exit cli_option_number(const struct cli *cli, const char *name, long fallback, long min,
                                            long max, long *ret);
 
-/* Every failure of the program passes here: what happened and why; what to do next (may be NULL). Returns @status. */
+/*
+ * Every failure of the program passes here: what happened and why; what to do next (may be NULL). Returns
+ * @status.
+ */
 enum cli_exit cli_fail(const struct cli *cli, enum cli_exit status, const char *next, const char *format, ...)
     PRINTF_LIKE(4, 5);
 /* The same for a failed remote call. @doing: "signing in as alice". */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_apps.c - apps list, add, remove: the module in applications that keep a list of modules of their own. */
+/*
+ * cmd_apps.c - apps list, add, remove: the module in applications that keep a list of modules of their own.
+ */
 #include "cli/commands.h"
 
 #include <errno.h>
@@ -34,7 +36,7 @@ static const struct app *find_app(const char *name)
     return NULL;
 }
 
-/* --------------------------------------------------------------------------------------------------- module */
+/* ------------------------------------------------------------------------------------------------ module */
 
 /* The module of the build tree that this program is in, else the installed one. */
 static enum cli_exit find_module(struct cli *cli, char ret[PATH_MAX])
@@ -54,7 +56,7 @@ static enum cli_exit find_module(struct cli *cli, char ret[PATH_MAX])
                     given ? given : PRIVYSEAL_MODULE, strerror(errno));
 }
 
-/* --------------------------------------------------------------------------------------------------- places */
+/* ------------------------------------------------------------------------------------------------ places */
 
 enum action { ACTION_LOOK, ACTION_ADD, ACTION_REMOVE };
 
@@ -134,7 +136,7 @@ static enum cli_exit visit_apps(struct cli *cli, enum action action, const char 
     return status == CLI_DONE ? output_table(cli, rows, columns, ARRAY_SIZE(columns)) : status;
 }
 
-/* -------------------------------------------------------------------------------------------------- commands */
+/* ---------------------------------------------------------------------------------------------- commands */
 
 static enum cli_exit check_names(struct cli *cli)
 {

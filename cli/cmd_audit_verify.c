@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_audit_verify.c - audit verify: whether the logs hold together, with what anybody has: the lines, the deployment's
- * name, the store's heads (from the server) and the public key of the HSM's checkpoints.
+ * cmd_audit_verify.c - audit verify: whether the logs hold together, with what anybody has: the lines, the
+ * deployment's name, the store's heads (from the server) and the public key of the HSM's checkpoints.
  */
 #include "cli/commands.h"
 
@@ -31,7 +31,8 @@ struct verification {
 };
 
 /*
- * A checkpoint's record names the chain's hash before it as its digest; its note is the HSM's signature of that, r || s.
+ * A checkpoint's record names the chain's hash before it as its digest; its note is the HSM's signature of
+ * that, r || s.
  * @before: the chain's hash as we have it.
  */
 static bool checkpoint_is_good(const struct public_key *key, const json_t *record,
@@ -143,7 +144,7 @@ static enum cli_exit load_key(struct cli *cli, struct public_key **ret)
                                             "%s: no public key in PEM form", path);
 }
 
-/* ------------------------------------------------------------------------------------------ copies of the files */
+/* ----------------------------------------------------------------------------------- copies of the files */
 
 static int verify_lines(struct cli *cli, const char *path, struct verification *verification)
 {
@@ -205,7 +206,7 @@ static enum cli_exit verify_directory(struct cli *cli, const char *directory, co
         "the end, only the heads in the server's store can tell: `privyseal audit verify` without --dir.");
 }
 
-/* --------------------------------------------------------------------------------------------------- the server */
+/* -------------------------------------------------------------------------------------------- the server */
 
 static enum cli_exit verify_server(struct cli *cli, const struct public_key *key)
 {

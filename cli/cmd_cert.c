@@ -17,7 +17,7 @@
 DEFINE_CLEANUP(X509_NAME_free, X509_NAME *);
 DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);
 
-/* ------------------------------------------------------------------------------------------------- request */
+/* ----------------------------------------------------------------------------------------------- request */
 
 static bool is_named(const Privyseal__V1__KeyInfo *key, const char *name)
 {
@@ -100,7 +100,7 @@ enum cli_exit cmd_cert_request(struct cli *cli)
     return status == CLI_DONE ? request_write(cli, cli->arg_count ? cli->args[0] : NULL, request) : status;
 }
 
-/* --------------------------------------------------------------------------------------------------- issue */
+/* ------------------------------------------------------------------------------------------------- issue */
 
 static const struct issue_profile {
     const char *name;
@@ -186,7 +186,9 @@ static enum cli_exit issue(struct cli *cli, const struct issue_profile *profile,
     status = cli_option_number(cli, "days", 730, 1, 3650, &days);
     if (status != CLI_DONE)
         return status;
-    /* Who a principal is, the operator says; what a signer's certificate says of a person, the request may. */
+    /*
+     * Who a principal is, the operator says; what a signer's certificate says of a person, the request may.
+     */
     snprintf(common_name, sizeof(common_name), "/CN=%.32s", cli->args[0]);
     if (ca_parse_subject(common_name, &subject, &why) < 0)
         return cli_fail(cli, CLI_USAGE, NULL, "%s", why ? why : "out of memory");
@@ -228,7 +230,7 @@ enum cli_exit cmd_cert_issue(struct cli *cli)
                               : status;
 }
 
-/* -------------------------------------------------------------------------------------------------- import */
+/* ------------------------------------------------------------------------------------------------ import */
 
 static void default_label(X509 *certificate, char ret[LABEL_MAX_LEN + 1])
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_doctor.c - doctor: looks at every part of a client's set-up in the order in which it is used, says what it
- * found, and for the first thing that is wrong what to do about it. It never asks for the PIN.
+ * cmd_doctor.c - doctor: looks at every part of a client's set-up in the order in which it is used, says what
+ * it found, and for the first thing that is wrong what to do about it. It never asks for the PIN.
  */
 #include "cli/commands.h"
 

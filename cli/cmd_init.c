@@ -90,7 +90,7 @@ static enum cli_exit write_text(const struct init *init, const char *name, unsig
     return CLI_DONE;
 }
 
-/* ---------------------------------------------------------------------------------------------- directories */
+/* ------------------------------------------------------------------------------------------- directories */
 
 static bool is_empty(const char *path)
 {
@@ -171,7 +171,7 @@ static void undo(const struct init *init)
             init->realm);
 }
 
-/* --------------------------------------------------------------------------------------------- certificates */
+/* ------------------------------------------------------------------------------------------ certificates */
 
 static enum cli_exit issue_to(struct init *init, enum ca_profile profile, EVP_PKEY *key,
                               const char *common_name, const char *alt_names, unsigned days, const char *file)
@@ -243,7 +243,7 @@ static enum cli_exit make_certificates(struct init *init)
     return status;
 }
 
-/* ------------------------------------------------------------------------------------------- configurations */
+/* ---------------------------------------------------------------------------------------- configurations */
 
 static enum cli_exit write_hsm_section(struct init *init, FILE *out)
 {
@@ -326,9 +326,12 @@ static enum cli_exit write_client_configs(struct init *init)
                       init->realm, init->realm, hostname ? hostname : "localhost", port ? port : ":7443");
 }
 
-/* ----------------------------------------------------------------------------------------------- provisioning */
+/* ------------------------------------------------------------------------------------------ provisioning */
 
-/* privyseald: the one --privyseald names, else beside this program (installed, or in the build tree), else in PATH. */
+/*
+ * privyseald: the one --privyseald names, else beside this program (installed, or in the build tree), else in
+ * PATH.
+ */
 static void find_daemon(const struct init *init, char ret[PATH_MAX])
 {
     static const char *const places[] = { "privyseald", "../sbin/privyseald", "../proxy/privyseald" };

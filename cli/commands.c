@@ -210,7 +210,7 @@ const struct command commands[] = {
     { NULL, NULL, NULL, 0, 0, NULL, NULL, { { NULL, NULL, NULL } } },
 };
 
-/* ------------------------------------------------------------------------------------------------- finding */
+/* ----------------------------------------------------------------------------------------------- finding */
 
 const struct command *command_find(int count, char *const *words, int *ret_used)
 {
@@ -258,7 +258,7 @@ const char *command_nearest(const char *noun, const char *word)
     return nearest;
 }
 
-/* --------------------------------------------------------------------------------------------------- usage */
+/* ------------------------------------------------------------------------------------------------- usage */
 
 void command_synopsis(const struct command *command, char *ret, size_t size)
 {

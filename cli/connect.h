@@ -28,8 +28,8 @@ static inline void free_message(ProtobufCMessage *message)
 DEFINE_CLEANUP(free_message, ProtobufCMessage *);
 
 /*
- * A PIN: from the file that @option names ("-": standard input; its first line), else from the terminal, unseen,
- * asked for by @prompt; twice when @is_new. Never from the arguments or the environment.
+ * A PIN: from the file that @option names ("-": standard input; its first line), else from the terminal,
+ * unseen, asked for by @prompt; twice when @is_new. Never from the arguments or the environment.
  */
 MUST_CHECK enum cli_exit connect_pin(struct cli *cli, const char *option, const char *prompt, bool is_new,
                                      struct secret **ret);

@@ -125,7 +125,10 @@ enum cli_exit cli_fail_remote(const struct cli *cli, const char *doing, CK_RV rv
                     sentence && error->detail[0] ? ": " : "", sentence ? error->detail : "");
 }
 
-/* Whether @argument is an option whose value is the next argument, for any command: "--token", or short for it. */
+/*
+ * Whether @argument is an option whose value is the next argument, for any command: "--token", or short for
+ * it.
+ */
 static bool takes_next(const char *argument)
 {
     size_t len = strlen(argument);
@@ -143,8 +146,8 @@ static bool takes_next(const char *argument)
 }
 
 /*
- * Which options there are depends on the command, and options may come before, between and after its words: so look for
- * the first two words that are no option and no option's value.
+ * Which options there are depends on the command, and options may come before, between and after its words:
+ * so look for the first two words that are no option and no option's value.
  */
 static int peek_words(int argc, char **argv, char *ret[2])
 {

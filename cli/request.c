@@ -17,7 +17,9 @@ DEFINE_CLEANUP(X509_ALGOR_free, X509_ALGOR *);
 DEFINE_CLEANUP(ASN1_BIT_STRING_free, ASN1_BIT_STRING *);
 DEFINE_CLEANUP(BIO_free_all, BIO *);
 
-/* How a kind of key signs a request: what travels, and the AlgorithmIdentifier. RFC 4055 5, 5758 3.2, 8410 3. */
+/*
+ * How a kind of key signs a request: what travels, and the AlgorithmIdentifier. RFC 4055 5, 5758 3.2, 8410 3.
+ */
 static const struct signing {
     CK_KEY_TYPE type;
     CK_MECHANISM_TYPE raw;

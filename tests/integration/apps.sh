@@ -7,6 +7,7 @@ command -v modutil >/dev/null || bail "modutil is missing (libnss3-tools)"
 unset XDG_CONFIG_HOME MOZILLA_CERTIFICATE_FOLDER
 export HOME=$work/home
 mkdir "$HOME"
+module=$(realpath "$module") # as it is registered
 apps() { "$privyseal" apps "$@"; }
 module_at() { "$privyseal" --json apps list | jq -r --arg app "$1" '.[] | select(.app == $app) | .module' | xargs; }
 place_of() { "$privyseal" --json apps list | jq -r --arg app "$1" '.[] | select(.app == $app) | .place' | xargs; }
