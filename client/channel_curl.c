@@ -12,6 +12,7 @@
  * that is not to be repeated therefore gets a connection of its own.
  */
 #include <errno.h>
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -28,8 +29,9 @@
 #include "client/wire.h"
 #include "include/table.h"
 
-#define CONNECTIONS_MAX      64     /* a process with more threads than this waits for one another */
-#define POOL_IDLE_MS         300000 /* older ones are dropped rather than trusted */
+#define CONNECTIONS_MAX      16    /* few for many threads, which wait for one another when all are in use */
+#define POOL_IDLE_MS         30000 /* older ones may be dead without a sign of it, and a new one costs little */
+#define DOUBT_MS             2000 /* one that was idle for longer gets no more time than a new one */
 #define CREDENTIALS_CHECK_MS 5000
 
 struct channel_curl {
@@ -43,6 +45,7 @@ struct channel_curl {
     pthread_mutex_t lock;
     pthread_cond_t returned;         /* a connection came back */
     struct wire *idle;               /* guarded by lock: the last used first */
+    int64_t distrusted_ms;           /* guarded by lock: what has been idle since before is not used again */
     unsigned in_use;                 /* guarded by lock */
     struct credentials *credentials; /* guarded by lock */
     int64_t credentials_checked_ms;  /* guarded by lock */
@@ -161,7 +164,10 @@ static void free_wires(struct wire *list)
 static struct wire *detach_stale(struct channel_curl *curl, const struct credentials *credentials)
 {
     struct wire **link = &curl->idle, *stale = NULL;
-    int64_t oldest_ms = clock_now_ms() - POOL_IDLE_MS;
+    int64_t oldest_ms = clock_boot_ms() - POOL_IDLE_MS;
+
+    if (oldest_ms < curl->distrusted_ms)
+        oldest_ms = curl->distrusted_ms;
 
     while (*link) {
         struct wire *connection = *link;
@@ -229,12 +235,20 @@ static void return_connection(struct channel_curl *curl, struct wire *connection
         wire_free(connection);
     pthread_mutex_lock(&curl->lock);
     if (is_healthy) {
-        connection->idle_since_ms = clock_now_ms();
+        connection->idle_since_ms = clock_boot_ms();
         connection->next = curl->idle;
         curl->idle = connection;
     }
     curl->in_use--;
     pthread_cond_signal(&curl->returned);
+    pthread_mutex_unlock(&curl->lock);
+}
+
+/* A connection went silent while it was idle: whatever swallowed it has swallowed its neighbours, too. */
+static void distrust_idle(struct channel_curl *curl)
+{
+    pthread_mutex_lock(&curl->lock);
+    curl->distrusted_ms = clock_boot_ms() - DOUBT_MS;
     pthread_mutex_unlock(&curl->lock);
 }
 
@@ -274,10 +288,15 @@ static struct curl_slist *make_headers(unsigned left_ms)
     return list;
 }
 
-static CURLcode perform(struct channel_curl *curl, struct wire *connection, const struct curl_call *call,
-                        struct grpc_answer *answer)
+static unsigned least(unsigned a, unsigned b)
 {
-    unsigned rest = clock_left_ms(call->deadline_ms),
+    return a < b ? a : b;
+}
+
+static CURLcode perform(struct channel_curl *curl, struct wire *connection, const struct curl_call *call,
+                        unsigned most_ms, struct grpc_answer *answer)
+{
+    unsigned rest = least(clock_left_ms(call->deadline_ms), most_ms),
              left = rest ? rest : 1; /* to libcurl 0 means for ever */
     unsigned connect =
         endpoints_patience_ms(&curl->endpoints, connection->endpoint, curl->deployment->connect_timeout_ms);
@@ -294,7 +313,7 @@ static CURLcode perform(struct channel_curl *curl, struct wire *connection, cons
     WIRE_SET(easy, code, CURLOPT_POSTFIELDSIZE, (long)call->frame.len);
     WIRE_SET(easy, code, CURLOPT_POSTFIELDS, call->frame.data);
     WIRE_SET(easy, code, CURLOPT_TIMEOUT_MS, (long)left);
-    WIRE_SET(easy, code, CURLOPT_CONNECTTIMEOUT_MS, (long)(connect < left ? connect : left));
+    WIRE_SET(easy, code, CURLOPT_CONNECTTIMEOUT_MS, (long)least(connect, left));
     WIRE_SET(easy, code, CURLOPT_FRESH_CONNECT, call->method->repeat == REPEAT_NEVER ? 1L : 0L);
     WIRE_SET(easy, code, CURLOPT_HEADERFUNCTION, on_header);
     WIRE_SET(easy, code, CURLOPT_HEADERDATA, answer);
@@ -337,18 +356,54 @@ static void judge(struct wire *connection, CURLcode code, const struct grpc_answ
         reply_failed(reply, GRPC_UNAVAILABLE, endpoint, why);
 }
 
+/*
+ * Firewalls forget idle connections and laptops wake up elsewhere, and no packet says so. One that has been idle must
+ * prove itself: it gets the time that making a new one may take, and the call is then made again.
+ */
+static bool is_doubtful(const struct wire *connection, const struct curl_call *call)
+{
+    return connection->idle_since_ms && clock_boot_ms() - connection->idle_since_ms > DOUBT_MS &&
+           call->method->repeat == REPEAT_SAFE;
+}
+
+/* One attempt. @ret_went_silent: the connection was doubtful and rightly so, and there is time for another. */
+static int attempt(struct channel_curl *curl, size_t index, const char *addresses,
+                   const struct curl_call *call, bool *ret_went_silent)
+{
+    CLEANUP(grpc_answer_clear) struct grpc_answer answer;
+    struct wire *connection;
+    bool is_on_trial;
+    CURLcode code;
+    int r = take_connection(curl, index, call->deadline_ms, &connection);
+
+    grpc_answer_init(&answer, call->method->reply_max);
+    if (r < 0)
+        return r;
+    r = wire_set_addresses(connection, addresses);
+    if (r < 0) {
+        return_connection(curl, connection, false);
+        return r;
+    }
+    is_on_trial = is_doubtful(connection, call);
+    code = perform(curl, connection, call, is_on_trial ? curl->deployment->connect_timeout_ms : UINT_MAX,
+                   &answer);
+    judge(connection, code, &answer, curl->endpoints.list[index].name, call->reply);
+    endpoints_report(&curl->endpoints, index, code == CURLE_OK || call->reply->was_sent, clock_now_ms());
+    return_connection(curl, connection, code == CURLE_OK);
+    *ret_went_silent = is_on_trial && code != CURLE_OK && code != CURLE_WRITE_ERROR &&
+                       call->reply->was_sent && clock_left_ms(call->deadline_ms);
+    return 0;
+}
+
 /* One endpoint. */
 static void call_endpoint(struct channel_curl *curl, size_t index, const struct curl_call *call)
 {
     const char *name = curl->endpoints.list[index].name, *why = "no address";
     CLEANUP(buffer_clear) struct buffer addresses = { 0 };
-    CLEANUP(grpc_answer_clear) struct grpc_answer answer;
-    struct wire *connection = NULL;
-    CURLcode code;
     int64_t connect_ms = clock_now_ms() + curl->deployment->connect_timeout_ms;
+    bool went_silent = false;
     int r;
 
-    grpc_answer_init(&answer, call->method->reply_max);
     r = endpoints_addresses(&curl->endpoints, index,
                             connect_ms < call->deadline_ms ? connect_ms : call->deadline_ms, &addresses,
                             &why);
@@ -360,20 +415,15 @@ static void call_endpoint(struct channel_curl *curl, size_t index, const struct 
         reply_failed(call->reply, GRPC_UNAVAILABLE, name, why);
         return;
     }
-    r = take_connection(curl, index, call->deadline_ms, &connection);
-    if (r == 0)
-        r = wire_set_addresses(connection, (const char *)addresses.data);
-    if (r < 0) {
+    r = attempt(curl, index, (const char *)addresses.data, call, &went_silent);
+    if (r == 0 && went_silent) {
+        distrust_idle(curl);
+        channel_reply_clear(call->reply);
+        r = attempt(curl, index, (const char *)addresses.data, call, &went_silent);
+    }
+    if (r < 0)
         reply_failed(call->reply, r == -ETIMEDOUT ? GRPC_DEADLINE_EXCEEDED : GRPC_INTERNAL, name,
                      strerror(-r));
-        if (connection)
-            return_connection(curl, connection, false);
-        return;
-    }
-    code = perform(curl, connection, call, &answer);
-    judge(connection, code, &answer, name, call->reply);
-    endpoints_report(&curl->endpoints, index, code == CURLE_OK || call->reply->was_sent, clock_now_ms());
-    return_connection(curl, connection, code == CURLE_OK);
 }
 
 /* In turn, until one of them was reached: what was sent is the caller's to repeat or not. */

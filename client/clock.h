@@ -15,6 +15,15 @@ static inline int64_t clock_now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* Counts what the machine slept through as well: how old a connection is to the rest of the world. */
+static inline int64_t clock_boot_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* What is left until @deadline_ms; 0: it has passed. */
 static inline unsigned clock_left_ms(int64_t deadline_ms)
 {

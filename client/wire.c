@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #define KEEPALIVE_S      30
-#define USER_TIMEOUT_MS  20000 /* unacknowledged data: the peer or the way to it is gone */
-#define IDLE_MOST_S      110   /* below what firewalls and the front allow */
-#define LIFETIME_MOST_S  3600  /* so that load spreads again after a proxy came back */
+#define USER_TIMEOUT_MS  5000 /* unacknowledged data: the peer or the way to it is gone */
+#define IDLE_MOST_S      110  /* below what firewalls and the front allow */
+#define LIFETIME_MOST_S  3600 /* so that load spreads again after a proxy came back */
 #define CONNECTIONS_EACH 1
 
 void descriptors_init(struct descriptors *descriptors)

@@ -31,8 +31,8 @@ struct wire {
     size_t endpoint;
     struct credentials *credentials;
     struct curl_slist *resolve; /* what the handle was told about addresses */
-    int64_t idle_since_ms;
-    struct wire *next; /* in the pool */
+    int64_t idle_since_ms;      /* clock_boot_ms(); 0: it was never used */
+    struct wire *next;          /* in the pool */
     char error[CURL_ERROR_SIZE];
 };
 

@@ -26,6 +26,7 @@ struct connection {
     SSL *ssl;
     struct buffer body;
     size_t sent;
+    bool has_answered;
     bool ends;
 };
 
@@ -88,7 +89,7 @@ static void act(nghttp2_session *session, int32_t stream, struct connection *con
     enum h2_behaviour behaviour = atomic_load(&connection->shared->behaviour);
 
     atomic_fetch_add(&connection->shared->requests, 1);
-    if (behaviour == H2_HANG)
+    if (behaviour == H2_HANG || (behaviour == H2_HANG_OLD && connection->has_answered))
         return;
     if (behaviour == H2_CLOSE)
         _exit(0);
@@ -104,6 +105,7 @@ static void act(nghttp2_session *session, int32_t stream, struct connection *con
     if (behaviour == H2_TOO_MUCH)
         fill_with_much(&connection->body);
     answer_with_body(session, stream, connection);
+    connection->has_answered = true;
     if (behaviour == H2_GOAWAY_AFTER)
         nghttp2_submit_goaway(session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_NO_ERROR, NULL, 0);
     connection->ends = behaviour == H2_CLOSE_AFTER;

@@ -153,6 +153,28 @@ START_TEST(connection_closed_while_idle_is_made_anew)
 }
 END_TEST
 
+/* Firewalls forget a connection without a word to either end. */
+START_TEST(connection_that_went_silent_while_idle_is_made_anew)
+{
+    deployment.connect_timeout_ms = 500;
+    ck_assert_uint_eq(call(), GRPC_OK);
+    behave(H2_HANG_OLD);
+    usleep(2100 * 1000); /* lately used ones are not doubted */
+    ck_assert_uint_eq(call(), GRPC_OK);
+    ck_assert_uint_eq(server.shared->connections, 2);
+}
+END_TEST
+
+START_TEST(silence_of_a_connection_in_use_is_a_slow_server)
+{
+    deployment.connect_timeout_ms = 200;
+    ck_assert_uint_eq(call(), GRPC_OK);
+    behave(H2_HANG_OLD);
+    ck_assert_uint_eq(call_with(METHOD_Sign, 1000), GRPC_DEADLINE_EXCEEDED);
+    ck_assert_uint_eq(server.shared->connections, 1);
+}
+END_TEST
+
 START_TEST(connection_that_says_goaway_is_made_anew)
 {
     behave(H2_GOAWAY_AFTER);
@@ -383,7 +405,9 @@ END_TEST
 
 SUITE_WITH_FIXTURE("channel_curl", set_up, tear_down, many_calls_share_one_connection,
                    nothing_is_connected_before_the_first_call, no_thread_is_started_for_a_call_or_a_name,
-                   connection_closed_while_idle_is_made_anew, connection_that_says_goaway_is_made_anew,
+                   connection_closed_while_idle_is_made_anew,
+                   connection_that_went_silent_while_idle_is_made_anew,
+                   silence_of_a_connection_in_use_is_a_slow_server, connection_that_says_goaway_is_made_anew,
                    refused_stream_is_sent_again, what_is_not_to_be_repeated_is_sent_once,
                    threads_call_side_by_side, second_endpoint_serves_when_the_first_is_down,
                    nobody_there_is_not_sent, unknown_name_is_not_sent, servers_no_is_told_with_its_words,
