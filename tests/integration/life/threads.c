@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * threads.c - many threads of one application: few connections, no lock across the network, no thread of ours.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "tests/integration/life/cases.h"
+
+#define THREADS          64
+#define SIGNS_EACH       10
+#define CONNECTIONS_MOST 16 /* what is few for so many threads */
+#define SLOW_THREADS     8
+#define SLOW_MS          400 /* a round trip through the script's relay takes at least as long */
+
+/* A session each, at the same moment. */
+struct crew {
+    struct host *host;
+    unsigned signs_each;
+    pthread_barrier_t start;
+    atomic_uint working;
+};
+
+static void *sign_in_own_session(void *cookie)
+{
+    struct crew *crew = cookie;
+    CK_FUNCTION_LIST *p11 = crew->host->p11;
+    CK_SESSION_HANDLE session;
+
+    EXPECT_OK(p11->C_OpenSession(crew->host->slot, CKF_SERIAL_SESSION, NULL, NULL, &session));
+    pthread_barrier_wait(&crew->start);
+    for (unsigned i = 0; i < crew->signs_each; i++)
+        EXPECT_OK(host_sign_in(crew->host, session, i % HOST_KEY_TYPES, i));
+    EXPECT_OK(p11->C_CloseSession(session));
+    atomic_fetch_sub(&crew->working, 1);
+    return NULL;
+}
+
+static void start_crew(struct crew *crew, pthread_t *threads, unsigned count)
+{
+    pthread_barrier_init(&crew->start, NULL, count + 1);
+    atomic_store(&crew->working, count);
+    for (unsigned i = 0; i < count; i++)
+        EXPECT(pthread_create(&threads[i], NULL, sign_in_own_session, crew) == 0, "pthread_create");
+    pthread_barrier_wait(&crew->start);
+}
+
+static void join_crew(struct crew *crew, pthread_t *threads, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&crew->start);
+}
+
+static void sixty_four_sign(struct host *host)
+{
+    struct crew crew = { .host = host, .signs_each = SIGNS_EACH };
+    pthread_t threads[THREADS];
+    unsigned before;
+    size_t connections = 0;
+
+    host_start(host);
+    before = host_thread_count();
+    start_crew(&crew, threads, THREADS);
+    while (atomic_load(&crew.working)) {
+        unsigned now = host_thread_count();
+        size_t open = host_connections().count;
+
+        EXPECT(now <= before + THREADS, "%u threads are not ours", now - before - THREADS);
+        connections = open > connections ? open : connections;
+        usleep(2000);
+    }
+    join_crew(&crew, threads, THREADS);
+    host_sign(host);
+    host_finish(host);
+    printf("%u threads, at most %zu connections\n", THREADS, connections);
+    EXPECT(connections <= CONNECTIONS_MOST, "%zu connections for %u threads", connections, THREADS);
+}
+
+static void slow_calls_overlap(struct host *host)
+{
+    struct crew crew = { .host = host, .signs_each = 1 };
+    pthread_t threads[SLOW_THREADS];
+    double began, took;
+
+    host_start(host);
+    began = host_now_ms();
+    host_sign(host);
+    took = host_now_ms() - began;
+    EXPECT(took >= SLOW_MS, "the way to the server is not slow: %.0f ms", took);
+    began = host_now_ms();
+    start_crew(&crew, threads, SLOW_THREADS);
+    join_crew(&crew, threads, SLOW_THREADS);
+    took = host_now_ms() - began;
+    printf("%u calls took %.0f ms together\n", SLOW_THREADS, took);
+    /* Each has a connection to make first: three round trips more. In turn it would be eight times one at least. */
+    EXPECT(took < SLOW_THREADS * SLOW_MS, "%u slow calls took %.0f ms: one after the other", SLOW_THREADS,
+           took);
+    host_finish(host);
+}
+
+const struct life_case thread_cases[] = {
+    { "sixty-four", "64 threads sign at once, RSA and EC, over few connections", sixty_four_sign },
+    { NULL, NULL, NULL },
+};
+
+const struct life_case slow_cases[] = {
+    { "overlap", "slow calls overlap: no lock is held across the network", slow_calls_overlap },
+    { NULL, NULL, NULL },
+};
