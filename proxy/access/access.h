@@ -13,12 +13,15 @@
 #include "proto/failure.h"
 #include "proxy/access/attempts.h"
 #include "proxy/access/challenges.h"
+#include "proxy/access/grants.h"
 #include "proxy/access/identity.h"
 #include "proxy/access/lease_window.h"
 #include "proxy/access/leases.h"
 #include "proxy/access/pin.h"
 #include "proxy/access/policy.h"
+#include "proxy/access/principal.h"
 #include "proxy/access/row_mac.h"
+#include "proxy/access/sequences.h"
 #include "proxy/access/token.h"
 #include "proxy/hsm/hsm.h"
 #include "proxy/store/store.h"
@@ -29,7 +32,8 @@ struct access {
     uint32_t signer; /* our index: in challenges and leases */
     struct store *store;
     struct hsm *hsm;
-    struct token_memory seen; /* token.c */
+    struct sequences tokens_seen;     /* token.c; by serial number */
+    struct sequences principals_seen; /* principal.c; by name */
 };
 
 /* A store's negative errno (or 0) as a reason: -EAGAIN and -ESTALE are REASON_BUSY, all else REASON_STORE. */

@@ -20,7 +20,8 @@ struct caller {
 /*
  * Looks the certificate up. An unknown one is a caller who is not known, not an error; a caller who is not known
  * has no principal and no role, whatever the rows say. Expiry is TLS's and the chain check's business.
- * Errors: REASON_STORE, REASON_BUSY.
+ * Errors: REASON_INTEGRITY (the principal's rows are not as they were written: nobody knows who this is),
+ * REASON_STORE, REASON_BUSY, REASON_HSM. Then too @ret holds the certificate's hash, for the record.
  */
 MUST_CHECK enum reason identity_find(struct access *access, struct bytes certificate_hash,
                                      struct caller *ret);

@@ -158,8 +158,7 @@ static enum reason lease_read(struct access *access, struct lease *lease)
     if (reason == REASON_NONE)
         reason = token_reload(access, lease->token.id, &token);
     if (reason == REASON_NONE)
-        reason = access_store_reason(
-            store_grant_get(access->store, lease->caller.principal.id, lease->token.id, &bits));
+        reason = grant_get(access, &token, lease->caller.principal.id, &bits);
     if (reason != REASON_NONE)
         return reason;
     if (!caller.is_known || caller.principal.id != lease->caller.principal.id ||

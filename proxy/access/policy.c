@@ -46,16 +46,15 @@ enum reason policy_check(struct access *access, const struct caller *caller, enu
                          const struct token_row *token)
 {
     const struct policy *policy = policy_find(permission);
+    enum reason reason = REASON_NONE;
     unsigned bits = 0;
-    int r;
 
     if (!caller->is_known)
         return REASON_NOT_PERMITTED;
-    if (token) {
-        r = store_grant_get(access->store, caller->principal.id, token->id, &bits);
-        if (r < 0)
-            return access_store_reason(r);
-    }
+    if (token)
+        reason = grant_get(access, token, caller->principal.id, &bits);
+    if (reason != REASON_NONE)
+        return reason;
     if (!policy_allows(permission, caller->certificate.role, bits))
         return REASON_NOT_PERMITTED;
     if (policy->is_token_enabled && !token->enabled)

@@ -17,8 +17,8 @@ struct caller;
 
 /*
  * Whether @caller has @permission, on @token where the permission speaks of one (else NULL).
- * Errors: REASON_NOT_PERMITTED, REASON_DISABLED (the token; only told to those who hold a grant), REASON_STORE,
- * REASON_BUSY.
+ * Errors: REASON_NOT_PERMITTED, REASON_DISABLED (the token; only told to those who hold a grant), those of
+ * grant_get().
  */
 MUST_CHECK enum reason policy_check(struct access *access, const struct caller *caller,
                                     enum permission permission, const struct token_row *token);

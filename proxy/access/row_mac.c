@@ -59,6 +59,7 @@ static struct context token_context(const struct access *access, const struct to
     context_number(&context, row->failures_version);
     context_number(&context, (uint64_t)row->failed_ms);
     context_bytes(&context, BYTES_OF_ARRAY(row->attempts));
+    context_bytes(&context, BYTES_OF_ARRAY(row->grants));
     return context;
 }
 
@@ -144,17 +145,83 @@ enum reason row_check_key(struct access *access, const struct key_row *row)
     return row_check(access, &context, row->mac);
 }
 
-/* ----------------------------------------------------------------------------------------------- attempts */
+/* -------------------------------------------------------------------------------------- keys' certificates */
 
-enum reason row_digest_attempts(const struct attempt_row *rows, size_t count, uint8_t ret[HASH_LEN])
+static struct context certificate_context(const struct access *access, const struct certificate_row *row)
 {
-    CLEANUP(context_clear) struct context context = context_of("privyseal v1 attempts");
+    struct context context = context_of("privyseal v1 row certificate");
+
+    context_text(&context, access->realm);
+    context_number(&context, (uint64_t)row->token_id);
+    context_bytes(&context, BYTES_OF_ARRAY(row->key_name));
+    context_text(&context, row->label);
+    context_bytes(&context, buffer_bytes(&row->der));
+    context_number(&context, (uint64_t)row->created_ms);
+    return context;
+}
+
+enum reason row_mac_certificate(struct access *access, struct certificate_row *row)
+{
+    CLEANUP(context_clear) struct context context = certificate_context(access, row);
+
+    return row_mac(access, &context, row->mac);
+}
+
+enum reason row_check_certificate(struct access *access, const struct certificate_row *row)
+{
+    CLEANUP(context_clear) struct context context = certificate_context(access, row);
+
+    return row_check(access, &context, row->mac);
+}
+
+/* --------------------------------------------------------------------------------------------- principals */
+
+static struct context principal_context(const struct access *access, const struct principal_row *row)
+{
+    struct context context = context_of("privyseal v1 row principal");
+
+    context_text(&context, access->realm);
+    context_text(&context, row->name);
+    context_number(&context, row->enabled);
+    context_number(&context, (uint64_t)row->created_ms);
+    context_number(&context, row->sequence);
+    context_bytes(&context, BYTES_OF_ARRAY(row->certificates));
+    return context;
+}
+
+enum reason row_mac_principal(struct access *access, struct principal_row *row)
+{
+    CLEANUP(context_clear) struct context context = principal_context(access, row);
+
+    return row_mac(access, &context, row->mac);
+}
+
+enum reason row_check_principal(struct access *access, const struct principal_row *row)
+{
+    CLEANUP(context_clear) struct context context = principal_context(access, row);
+
+    return row_check(access, &context, row->mac);
+}
+
+/* ------------------------------------------------------------------------------- rows that belong to others */
+
+static enum reason row_digest(const struct context *context, size_t count, uint8_t ret[HASH_LEN])
+{
     struct bytes input;
 
     if (count == 0) {
         memset(ret, 0, HASH_LEN);
         return REASON_NONE;
     }
+    if (context_end(context, &input) < 0 || digest_sha256(NULL, input, ret) < 0)
+        return REASON_INTERNAL;
+    return REASON_NONE;
+}
+
+enum reason row_digest_attempts(const struct attempt_row *rows, size_t count, uint8_t ret[HASH_LEN])
+{
+    CLEANUP(context_clear) struct context context = context_of("privyseal v1 attempts");
+
     for (size_t i = 0; i < count; i++) {
         context_number(&context, (uint64_t)rows[i].id);
         context_number(&context, (uint64_t)rows[i].token_id);
@@ -162,7 +229,33 @@ enum reason row_digest_attempts(const struct attempt_row *rows, size_t count, ui
         context_number(&context, rows[i].state);
         context_number(&context, (uint64_t)rows[i].at_ms);
     }
-    if (context_end(&context, &input) < 0 || digest_sha256(NULL, input, ret) < 0)
-        return REASON_INTERNAL;
-    return REASON_NONE;
+    return row_digest(&context, count, ret);
+}
+
+enum reason row_digest_grants(const struct grant_row *rows, size_t count, uint8_t ret[HASH_LEN])
+{
+    CLEANUP(context_clear) struct context context = context_of("privyseal v1 grants");
+
+    for (size_t i = 0; i < count; i++) {
+        context_number(&context, (uint64_t)rows[i].id);
+        context_number(&context, (uint64_t)rows[i].token_id);
+        context_number(&context, (uint64_t)rows[i].principal_id);
+        context_number(&context, rows[i].bits);
+    }
+    return row_digest(&context, count, ret);
+}
+
+enum reason row_digest_certificates(const struct principal_certificate_row *rows, size_t count,
+                                    uint8_t ret[HASH_LEN])
+{
+    CLEANUP(context_clear) struct context context = context_of("privyseal v1 certificates");
+
+    for (size_t i = 0; i < count; i++) {
+        context_bytes(&context, BYTES_OF_ARRAY(rows[i].hash));
+        context_number(&context, (uint64_t)rows[i].principal_id);
+        context_number(&context, rows[i].role);
+        context_number(&context, (uint64_t)rows[i].not_after_ms);
+        context_number(&context, rows[i].revoked);
+    }
+    return row_digest(&context, count, ret);
 }

@@ -6,6 +6,10 @@
  * Two fields are left out: mac itself, and the id, which the backend assigns. (A row that was given another id is
  * the row of another token, and finds none of the rows that name its old one.) A row does not name its Krow epoch:
  * it is made under the newest and checked under the newest first, then under those before it.
+ *
+ * Rows that belong to another - attempts and grants to a token, certificates to a principal - have no MAC: the other
+ * row holds a digest of all of them, under its own. So none can be altered, added, removed or put back by itself, and
+ * believing them costs no further call of the HSM.
  */
 #pragma once
 
@@ -21,10 +25,17 @@ MUST_CHECK enum reason row_mac_access(struct access *access, struct access_row *
 MUST_CHECK enum reason row_check_access(struct access *access, const struct access_row *row);
 MUST_CHECK enum reason row_mac_key(struct access *access, struct key_row *row);
 MUST_CHECK enum reason row_check_key(struct access *access, const struct key_row *row);
+MUST_CHECK enum reason row_mac_certificate(struct access *access, struct certificate_row *row);
+MUST_CHECK enum reason row_check_certificate(struct access *access, const struct certificate_row *row);
+MUST_CHECK enum reason row_mac_principal(struct access *access, struct principal_row *row);
+MUST_CHECK enum reason row_check_principal(struct access *access, const struct principal_row *row);
 
 /*
- * The digest that a token row holds of all its attempt rows, in the order the store lists them: all zero for none,
- * else SHA-256 of a context. Errors: REASON_INTERNAL.
+ * The digests that a token row holds of its attempt and grant rows, and a principal's of its certificate rows, all in
+ * the order the store lists them: all zero for none, else SHA-256 of a context. Errors: REASON_INTERNAL.
  */
 MUST_CHECK enum reason row_digest_attempts(const struct attempt_row *rows, size_t count,
                                            uint8_t ret[HASH_LEN]);
+MUST_CHECK enum reason row_digest_grants(const struct grant_row *rows, size_t count, uint8_t ret[HASH_LEN]);
+MUST_CHECK enum reason row_digest_certificates(const struct principal_certificate_row *rows, size_t count,
+                                               uint8_t ret[HASH_LEN]);

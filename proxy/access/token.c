@@ -1,34 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* token.c - a token's row read, believed and written; and the memory of the sequences that were seen. */
+/* token.c - a token's row read, believed and written. */
 #include "proxy/access/token.h"
 
 #include <errno.h>
 
-#include "include/table.h"
 #include "proxy/access/access.h"
-
-/* FNV-1a: spreads serial numbers over the slots. They are random and under the MAC: nobody chooses collisions. */
-static uint64_t serial_hash(const char *serial)
-{
-    uint64_t hash = 0xcbf29ce484222325;
-
-    for (; *serial; serial++)
-        hash = (hash ^ (uint8_t)*serial) * 0x100000001b3;
-    return hash;
-}
-
-/* Whether @row is no older than what was seen; then it is what was seen. */
-static bool token_remember(struct token_memory *seen, const struct token_row *row)
-{
-    uint64_t serial = serial_hash(row->serial);
-    size_t slot = serial % ARRAY_SIZE(seen->slots);
-
-    if (seen->slots[slot].serial == serial && row->sequence < seen->slots[slot].sequence)
-        return false;
-    seen->slots[slot].serial = serial;
-    seen->slots[slot].sequence = row->sequence;
-    return true;
-}
 
 /* @r is how reading @row went. */
 static enum reason token_believe(struct access *access, int r, const struct token_row *row,
@@ -43,7 +19,7 @@ static enum reason token_believe(struct access *access, int r, const struct toke
     reason = row_check_token(access, row);
     if (reason != REASON_NONE)
         return reason;
-    if (!token_remember(&access->seen, row))
+    if (!sequences_remember(&access->tokens_seen, row->serial, row->sequence))
         return REASON_INTEGRITY;
     *ret = *row;
     return REASON_NONE;
@@ -87,5 +63,6 @@ enum reason token_commit(struct access *access, const struct token_row *row)
         store_rollback(access->store);
         return access_store_reason(r);
     }
-    return token_remember(&access->seen, row) ? REASON_NONE : REASON_INTEGRITY;
+    return sequences_remember(&access->tokens_seen, row->serial, row->sequence) ? REASON_NONE
+                                                                                : REASON_INTEGRITY;
 }

@@ -18,16 +18,6 @@
 
 struct access;
 
-#define TOKEN_MEMORY_SLOTS                                                                                   \
-    4096 /* 64 KiB a signer; two tokens that meet in a slot forget each other, no more */
-
-struct token_memory {
-    struct {
-        uint64_t serial; /* random, under the row's MAC; 0: empty */
-        uint64_t sequence;
-    } slots[TOKEN_MEMORY_SLOTS];
-};
-
 /*
  * Reads a token by name and checks its MAC, and that its sequence is not older than this signer has seen.
  * Errors: REASON_NOT_PERMITTED (no such token: looks like one without a grant), REASON_INTEGRITY, REASON_STORE,

@@ -23,6 +23,7 @@
 #include "include/table.h"
 #include "proto/certificate.h"
 #include "proto/name.h"
+#include "proxy/access/access.h"
 #include "proxy/hsm/hsm.h"
 #include "proxy/provision/directories.h"
 #include "proxy/service/seal_keys.h"
@@ -170,18 +171,38 @@ static int read_certificate(const char *path, struct principal_certificate_row *
     return EX_OK;
 }
 
-static int insert_operator(struct store *store, const char *name,
-                           struct principal_certificate_row *certificate)
+static enum reason insert_operator(struct access *access, const char *name,
+                                   struct principal_certificate_row *certificate)
 {
-    struct principal_row principal = { .enabled = true, .created_ms = now_ms() };
-    int r;
+    struct principal_row principal;
+    enum reason reason = principal_find(access, name, true, now_ms(), &principal);
 
-    snprintf(principal.name, sizeof(principal.name), "%s", name);
-    r = store_principal_insert(store, &principal);
-    if (r == -EEXIST)
-        r = store_principal_by_name(store, name, &principal);
-    certificate->principal_id = principal.id;
-    return r < 0 ? r : store_principal_add_certificate(store, certificate);
+    return reason == REASON_NONE ? principal_add_certificate(access, &principal, certificate) : reason;
+}
+
+/* The first operator: its rows too are under the HSM's Krow. */
+static int add_operator(const struct proxy_config *config, struct hsm *hsm, const char *name,
+                        struct principal_certificate_row *certificate)
+{
+    CLEANUP(store_close) struct store *store = NULL;
+    CLEANUP(free) void *memory = calloc(1, sizeof(struct access));
+    struct access *access = memory;
+    enum reason reason;
+    int r = access ? store_open(config->store, &store) : -ENOMEM;
+
+    if (r == 0)
+        r = store_begin(store);
+    if (r < 0)
+        return fail(EX_CANTCREAT, "%s: %s", config->store, strerror(-r));
+    access->realm = config->realm;
+    access->store = store;
+    access->hsm = hsm;
+    reason = insert_operator(access, name, certificate);
+    if (reason == REASON_NONE)
+        reason = access_store_reason(store_commit(store));
+    return reason == REASON_NONE ? EX_OK
+                                 : fail(EX_CANTCREAT, "%s: the operator was not added: %s", config->store,
+                                        reason_row(reason)->word);
 }
 
 /* The directory part of "sqlite:DIR/FILE"; false for other stores. */
@@ -196,11 +217,10 @@ static bool store_directory(const char *url, char ret[PATH_MAX])
     return true;
 }
 
-static int make_store(const struct proxy_config *config, const char *name, const char *certificate_path,
-                      const struct owners *owners)
+static int make_store(const struct proxy_config *config, struct hsm *hsm, const char *name,
+                      const char *certificate_path, const struct owners *owners)
 {
     struct principal_certificate_row certificate = { 0 };
-    CLEANUP(store_close) struct store *store = NULL;
     char directory[PATH_MAX];
     bool has_directory = store_directory(config->store, directory);
     int status = read_certificate(certificate_path, &certificate), r = 0;
@@ -211,11 +231,11 @@ static int make_store(const struct proxy_config *config, const char *name, const
         r = directory_for_signers(directory, owners);
     if (r == 0)
         r = store_migrate(config->store);
-    if (r == 0)
-        r = store_open(config->store, &store);
-    if (r == 0)
-        r = insert_operator(store, name, &certificate);
-    store_close(TAKE(store));
+    if (r == 0) {
+        status = add_operator(config, hsm, name, &certificate);
+        if (status != EX_OK)
+            return status;
+    }
     if (r == 0 && has_directory)
         r = directory_give(directory, owners);
     if (r == 0)
@@ -238,23 +258,17 @@ static void add_findings(json_t *object, const struct hsm_finding *findings, siz
     json_object_set_new(object, "not_enforced", lacking);
 }
 
-/* Opens the HSM as a signer would, and says what it is, what it refuses, and the sealing key of the newest epoch. */
-static int describe(const struct proxy_config *config)
+/* Says what the HSM is, what it refuses, and the sealing key of the newest epoch. */
+static int describe(const struct proxy_config *config, struct hsm *hsm)
 {
-    struct hsm_config hsm_config = hsm_config_of(config);
     CLEANUP(json_decref) json_t *object = NULL;
     struct hsm_finding findings[HSM_FINDINGS_MAX];
     CLEANUP(seal_epoch_clear) struct seal_epoch seal = { 0 };
-    CLEANUP(hsm_close) struct hsm *hsm = NULL;
-    CLEANUP(free_string) char *why = NULL;
     CLEANUP(buffer_clear) struct buffer audit = { .limit = SPKI_MAX };
     char public_key[2 * HPKE_KEY_LEN + 1], audit_key[2 * SPKI_MAX + 1];
     size_t count = 0;
-    CK_RV rv = hsm_open(&hsm_config, &hsm, &why);
+    CK_RV rv = hsm_self_test(hsm, findings, &count);
 
-    if (rv != CKR_OK)
-        return fail(EX_UNAVAILABLE, "%s", why ? why : "the HSM cannot be opened");
-    rv = hsm_self_test(hsm, findings, &count);
     if (rv == CKR_OK)
         rv = seal_epoch_derive(hsm, config->realm, hsm_epoch_mac(hsm, HSM_SEAL), &seal);
     if (rv == CKR_OK)
@@ -289,12 +303,24 @@ static int make_hsm(const struct proxy_config *config, const struct owners *owne
     return lay_out_hsm(config, owners);
 }
 
+/* As a signer would. */
+static int open_hsm(const struct proxy_config *config, struct hsm **ret)
+{
+    struct hsm_config hsm_config = hsm_config_of(config);
+    CLEANUP(free_string) char *why = NULL;
+
+    if (hsm_open(&hsm_config, ret, &why) == CKR_OK)
+        return EX_OK;
+    return fail(EX_UNAVAILABLE, "%s", why ? why : "the HSM cannot be opened");
+}
+
 static int verb_init(const struct proxy_config *config, int argc, char **argv)
 {
     static const struct option options[] = { { "operator", required_argument, NULL, 'o' },
                                              { "certificate", required_argument, NULL, 'c' },
                                              { NULL, 0, NULL, 0 } };
     const char *name = NULL, *certificate = NULL;
+    CLEANUP(hsm_close) struct hsm *hsm = NULL;
     struct owners owners;
     int c, status;
 
@@ -313,14 +339,22 @@ static int verb_init(const struct proxy_config *config, int argc, char **argv)
         return fail(EX_NOUSER, "[server] signer_user: there is no user \"%s\"", config->signer_user);
     status = make_hsm(config, &owners);
     if (status == EX_OK)
-        status = make_store(config, name, certificate, &owners);
-    return status == EX_OK ? describe(config) : status;
+        status = open_hsm(config, &hsm);
+    if (status == EX_OK)
+        status = make_store(config, hsm, name, certificate, &owners);
+    return status == EX_OK ? describe(config, hsm) : status;
 }
 
 static int verb_self_test(const struct proxy_config *config, int argc, char **argv)
 {
+    CLEANUP(hsm_close) struct hsm *hsm = NULL;
+    int status;
+
     (void)argv;
-    return argc == 1 ? describe(config) : fail(EX_USAGE, "usage: --provision self-test");
+    if (argc != 1)
+        return fail(EX_USAGE, "usage: --provision self-test");
+    status = open_hsm(config, &hsm);
+    return status == EX_OK ? describe(config, hsm) : status;
 }
 
 static const struct verb {

@@ -57,11 +57,13 @@ static enum reason fill_row(const struct key_row *key, const Privyseal__V1__PutC
 }
 
 static enum reason store_certificate(struct service *service, const struct call *call,
-                                     const struct certificate_row *row)
+                                     struct certificate_row *row)
 {
     CLEANUP(change_clear) struct change change = { 0 };
     enum reason reason = change_begin(service, call->token.name, &change);
 
+    if (reason == REASON_NONE)
+        reason = row_mac_certificate(&service->access, row);
     if (reason == REASON_NONE)
         reason = refusal_of_store(store_certificate_put(service->access.store, row));
     return reason == REASON_NONE ? change_commit(service, &change) : reason;

@@ -12,7 +12,6 @@
 #include "proto/name.h"
 #include "proxy/service/handlers.h"
 #include "proxy/service/message.h"
-#include "proxy/service/principals.h"
 #include "proxy/service/refusal.h"
 #include "proxy/service/roles.h"
 
@@ -100,40 +99,39 @@ static enum reason fill_row(X509 *certificate, enum role role, struct principal_
 }
 
 /* Asked twice, because an answer was lost, the second finds done what it wants. */
-static enum reason already_there(struct store *store, const struct principal_certificate_row *row)
+static enum reason already_there(struct access *access, const struct principal_row *principal,
+                                 const struct principal_certificate_row *row)
 {
-    struct principal_certificate_row found;
-    struct principal_row principal;
-    int r = store_principal_by_certificate(store, row->hash, &principal, &found);
+    struct caller found;
+    enum reason reason = identity_find(access, BYTES_OF_ARRAY(row->hash), &found);
 
-    if (r < 0)
-        return refusal_of_store(r);
-    return found.principal_id == row->principal_id && found.role == row->role && !found.revoked
+    if (reason != REASON_NONE)
+        return reason;
+    return found.is_known && found.principal.id == principal->id && found.certificate.role == row->role
                ? REASON_NONE
                : REASON_ALREADY_EXISTS;
 }
 
-static enum reason register_certificate(struct store *store, const char *name, int64_t now_ms,
+static enum reason register_certificate(struct access *access, const char *name, int64_t now_ms,
                                         struct principal_certificate_row *row)
 {
     struct principal_row principal;
-    int r = principal_find(store, name, role_makes_principal(row->role), now_ms, &principal);
+    enum reason reason = principal_find(access, name, role_makes_principal(row->role), now_ms, &principal);
 
-    if (r < 0)
-        return refusal_of_store(r);
-    row->principal_id = principal.id;
-    r = store_principal_add_certificate(store, row);
-    return r == -EEXIST ? already_there(store, row) : refusal_of_store(r);
+    if (reason == REASON_NONE)
+        reason = principal_add_certificate(access, &principal, row);
+    return reason == REASON_ALREADY_EXISTS ? already_there(access, &principal, row) : reason;
 }
 
-static enum reason store_certificate(struct store *store, const char *name, int64_t now_ms,
+static enum reason store_certificate(struct access *access, const char *name, int64_t now_ms,
                                      struct principal_certificate_row *row)
 {
+    struct store *store = access->store;
     enum reason reason = refusal_of_store(store_begin(store));
 
     if (reason != REASON_NONE)
         return reason;
-    reason = register_certificate(store, name, now_ms, row);
+    reason = register_certificate(access, name, now_ms, row);
     if (reason == REASON_NONE)
         reason = refusal_of_store(store_commit(store));
     if (reason != REASON_NONE)
@@ -164,7 +162,7 @@ enum reason handle_AddCertificate(struct service *service, struct call *call, co
     hex_encode(BYTES_OF_ARRAY(row.hash), call->text.key);
     snprintf(call->text.note, sizeof(call->text.note), "%s %s", role_word(role), call->text.key);
     call->record.note = call->text.note;
-    reason = store_certificate(service->access.store, ask->principal, call->now_ms, &row);
+    reason = store_certificate(&service->access, ask->principal, call->now_ms, &row);
     if (reason != REASON_NONE)
         return reason;
     return message_set_bytes(&answer->fingerprint, BYTES_OF_ARRAY(row.hash)) < 0 ? REASON_INTERNAL

@@ -125,13 +125,13 @@ static enum reason lease_make(struct service *service, const struct call *call, 
 {
     CLEANUP(lease_discard) struct lease *lease = calloc(1, sizeof(*lease));
     uint8_t id[LEASE_LEN];
-    int r;
+    enum reason reason;
 
     if (!lease || name_lease(service, id) < 0)
         return REASON_INTERNAL;
-    r = store_grant_get(service->access.store, call->caller.principal.id, call->token.id, &lease->grant_bits);
-    if (r < 0)
-        return refusal_of_store(r);
+    reason = grant_get(&service->access, &call->token, call->caller.principal.id, &lease->grant_bits);
+    if (reason != REASON_NONE)
+        return reason;
     if (session_keys_derive(NULL, service->config->realm, call->token.name, client_secret, call->challenge,
                             BYTES_OF_ARRAY(id), BYTES_OF_ARRAY(call->caller.certificate_hash),
                             &lease->keys) < 0)

@@ -90,7 +90,10 @@ typedef enum reason service_handler(struct service *service, struct call *call,
 /* The handler of a method; the table is built from methods.def, so a missing one does not link. */
 service_handler *service_handler_of(enum method_id id);
 
-/* Which calls leave a record. A refused one leaves a record unless its reason says nothing about anybody. */
+/*
+ * Which calls leave a record. A refused one leaves a record unless its reason says nothing about anybody; one that
+ * met a row which is not as it was written always does.
+ */
 enum record_when { RECORD_NEVER, RECORD_REFUSED, RECORD_ALWAYS };
 /* The event of a method, as the audit log names it: "sign", "pin.set". */
 const char *service_event(enum method_id id);

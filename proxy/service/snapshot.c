@@ -27,22 +27,31 @@ void contents_clear(struct contents *contents)
     *contents = (struct contents){ 0 };
 }
 
+static enum reason contents_check(struct access *access, const struct contents *contents)
+{
+    enum reason reason = REASON_NONE;
+
+    for (size_t i = 0; reason == REASON_NONE && i < contents->key_count; i++)
+        reason = row_check_key(access, &contents->keys[i]);
+    for (size_t i = 0; reason == REASON_NONE && i < contents->certificate_count; i++)
+        reason = row_check_certificate(access, &contents->certificates[i]);
+    return reason;
+}
+
 enum reason contents_load(struct service *service, int64_t token_id, struct contents *ret)
 {
     CLEANUP(contents_clear) struct contents contents = { 0 };
     struct store *store = service->access.store;
+    enum reason reason;
     int r = store_key_list(store, token_id, &contents.keys, &contents.key_count);
 
     if (r == 0)
         r = store_certificate_list(store, token_id, &contents.certificates, &contents.certificate_count);
     if (r < 0)
         return refusal_of_store(r);
-    for (size_t i = 0; i < contents.key_count; i++) {
-        enum reason reason = row_check_key(&service->access, &contents.keys[i]);
-
-        if (reason != REASON_NONE)
-            return reason;
-    }
+    reason = contents_check(&service->access, &contents);
+    if (reason != REASON_NONE)
+        return reason;
     if (contents.key_count)
         qsort(contents.keys, contents.key_count, sizeof(contents.keys[0]), compare_keys);
     *ret = contents;

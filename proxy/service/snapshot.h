@@ -9,7 +9,7 @@
 
 #include "proxy/service/service.h"
 
-/* The serialized Snapshot of @token. Errors: REASON_STORE, REASON_INTEGRITY (a key row's MAC), REASON_HSM. */
+/* The serialized Snapshot of @token. Errors: REASON_STORE, REASON_INTEGRITY (a row's MAC), REASON_HSM. */
 MUST_CHECK enum reason snapshot_build(struct service *service, const struct token_row *token,
                                       struct secret **ret);
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tokens.c - what a caller may know without a login: which tokens there are, and all that is public about one.
+ *
+ * The list shows names as the database has them, unchecked: a thousand grants would be a thousand MACs, and nothing is
+ * decided by it. Every call about one of them checks that one's grant.
  */
 #include "proto/digest.h"
 #include "proxy/service/handlers.h"

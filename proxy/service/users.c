@@ -11,7 +11,6 @@
 #include "proxy/service/change.h"
 #include "proxy/service/handlers.h"
 #include "proxy/service/message.h"
-#include "proxy/service/principals.h"
 #include "proxy/service/random.h"
 #include "proxy/service/refusal.h"
 #include "proxy/service/roles.h"
@@ -86,24 +85,32 @@ static enum reason fill_token(struct service *service, const struct call *call,
     return reason == REASON_NONE ? row_mac_token(&service->access, row) : reason;
 }
 
+/* The grant's row names the token's, whose digest of it comes last. */
+static enum reason insert_user(struct access *access, int64_t now_ms, struct token_row *token)
+{
+    struct principal_row principal;
+    enum reason reason = principal_find(access, token->name, true, now_ms, &principal);
+
+    if (reason == REASON_NONE)
+        reason = refusal_of_store(store_token_insert(access->store, token));
+    if (reason == REASON_NONE)
+        reason = grant_put(access, token, principal.id, GRANT_SEE | GRANT_SIGN | GRANT_MAKE_KEYS);
+    return reason == REASON_NONE ? token_save(access, token) : reason;
+}
+
 static enum reason store_user(struct service *service, int64_t now_ms, struct token_row *token)
 {
     struct store *store = service->access.store;
-    struct principal_row principal;
-    int r = store_begin(store);
+    enum reason reason = refusal_of_store(store_begin(store));
 
-    if (r < 0)
-        return refusal_of_store(r);
-    r = principal_find(store, token->name, true, now_ms, &principal);
-    if (r == 0)
-        r = store_token_insert(store, token);
-    if (r == 0)
-        r = store_grant_put(store, principal.id, token->id, GRANT_SEE | GRANT_SIGN | GRANT_MAKE_KEYS);
-    if (r == 0)
-        r = store_commit(store);
-    if (r < 0)
+    if (reason != REASON_NONE)
+        return reason;
+    reason = insert_user(&service->access, now_ms, token);
+    if (reason == REASON_NONE)
+        reason = refusal_of_store(store_commit(store));
+    if (reason != REASON_NONE)
         store_rollback(store);
-    return refusal_of_store(r);
+    return reason;
 }
 
 enum reason handle_AddUser(struct service *service, struct call *call, const ProtobufCMessage *request,
@@ -230,21 +237,26 @@ static enum reason make_device(const struct principal_certificate_row *row, Priv
     return REASON_NONE;
 }
 
+static enum reason load_devices(struct access *access, const char *user,
+                                struct principal_certificate_row **ret_rows, size_t *ret_count)
+{
+    struct principal_row principal;
+    enum reason reason = principal_load(access, user, &principal);
+
+    return reason == REASON_NONE ? principal_certificates(access, &principal, ret_rows, ret_count) : reason;
+}
+
 static enum reason fill_devices(struct service *service, const char *user,
                                 Privyseal__V1__ShowUserResponse *answer)
 {
     CLEANUP(free) void *memory = NULL;
     struct principal_certificate_row *rows = NULL;
-    struct principal_row principal;
-    enum reason reason = REASON_NONE;
     size_t count = 0;
-    int r = store_principal_by_name(service->access.store, user, &principal);
+    enum reason reason = load_devices(&service->access, user, &rows, &count);
 
-    if (r == 0)
-        r = store_principal_certificates(service->access.store, principal.id, &rows, &count);
     memory = rows;
-    if (r < 0)
-        return refusal_of_store(r);
+    if (reason != REASON_NONE)
+        return reason;
     answer->device = message_alloc(count * sizeof(*answer->device));
     if (!answer->device)
         return REASON_INTERNAL;
@@ -277,18 +289,25 @@ enum reason handle_ShowUser(struct service *service, struct call *call, const Pr
 
 /* -------------------------------------------------------------------------------- SetUserEnabled, UnlockPin */
 
+static enum reason enable_principal(struct access *access, const char *user, bool is_enabled)
+{
+    struct principal_row principal;
+    enum reason reason = principal_load(access, user, &principal);
+
+    if (reason != REASON_NONE)
+        return reason;
+    principal.enabled = is_enabled;
+    return principal_save(access, &principal);
+}
+
 static enum reason store_enabled(struct service *service, const char *user, bool is_enabled,
                                  int64_t *ret_token_id)
 {
     CLEANUP(change_clear) struct change change = { 0 };
-    struct store *store = service->access.store;
-    struct principal_row principal;
     enum reason reason = change_begin(service, user, &change);
 
     if (reason == REASON_NONE)
-        reason = refusal_of_store(store_principal_by_name(store, user, &principal));
-    if (reason == REASON_NONE)
-        reason = refusal_of_store(store_principal_set_enabled(store, principal.id, is_enabled));
+        reason = enable_principal(&service->access, user, is_enabled);
     if (reason != REASON_NONE)
         return reason;
     *ret_token_id = change.token.id;

@@ -22,7 +22,7 @@ static const char version_1[] =
     " sequence {number} NOT NULL, created_ms {number} NOT NULL, activation {blob} NOT NULL,"
     " activation_until_ms {number} NOT NULL, failures_total {number} NOT NULL,"
     " failures_version {number} NOT NULL, failed_ms {number} NOT NULL, attempts {blob} NOT NULL,"
-    " mac {blob} NOT NULL){strict};"
+    " grants {blob} NOT NULL, mac {blob} NOT NULL){strict};"
 
     "CREATE TABLE access_rows (id {id}, token_id {number} NOT NULL REFERENCES tokens (id),"
     " kind {number} NOT NULL, row_name {blob} NOT NULL, version {number} NOT NULL, kd_epoch {number} NOT "
@@ -37,11 +37,13 @@ static const char version_1[] =
     " UNIQUE (token_id, name)){strict};"
 
     "CREATE TABLE certificates (id {id}, token_id {number} NOT NULL, key_name {blob} NOT NULL,"
-    " label {text} NOT NULL, der {blob} NOT NULL, created_ms {number} NOT NULL, UNIQUE (token_id, key_name),"
+    " label {text} NOT NULL, der {blob} NOT NULL, created_ms {number} NOT NULL, mac {blob} NOT NULL,"
+    " UNIQUE (token_id, key_name),"
     " FOREIGN KEY (token_id, key_name) REFERENCES keys (token_id, name)){strict};"
 
     "CREATE TABLE principals (id {id}, name {text} NOT NULL UNIQUE, enabled {number} NOT NULL,"
-    " created_ms {number} NOT NULL){strict};"
+    " created_ms {number} NOT NULL, sequence {number} NOT NULL, certificates {blob} NOT NULL,"
+    " mac {blob} NOT NULL){strict};"
 
     "CREATE TABLE principal_certificates (hash {blob} NOT NULL PRIMARY KEY,"
     " principal_id {number} NOT NULL REFERENCES principals (id), role {number} NOT NULL,"
@@ -50,7 +52,8 @@ static const char version_1[] =
 
     "CREATE TABLE grants (id {id}, principal_id {number} NOT NULL REFERENCES principals (id),"
     " token_id {number} NOT NULL REFERENCES tokens (id), bits {number} NOT NULL,"
-    " UNIQUE (principal_id, token_id)){strict};"
+    " UNIQUE (token_id, principal_id)){strict};"
+    "CREATE INDEX grants_to ON grants (principal_id, id);"
 
     "CREATE TABLE attempts (id {id}, token_id {number} NOT NULL REFERENCES tokens (id),"
     " principal_id {number} NOT NULL REFERENCES principals (id), state {number} NOT NULL,"

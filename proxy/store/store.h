@@ -68,6 +68,7 @@ struct token_row {
     uint32_t failures_version;  /* the PIN version they were counted under */
     int64_t failed_ms;          /* the last of them */
     uint8_t attempts[HASH_LEN]; /* digest of this token's attempt rows; all zero: there are none */
+    uint8_t grants[HASH_LEN];   /* digest of the grants on this token; all zero: there are none */
     uint8_t mac[HASH_LEN];      /* by proxy/access under Krow, over all of the above but id */
 };
 
@@ -147,6 +148,7 @@ struct certificate_row {
     char label[LABEL_MAX_LEN + 1];
     struct buffer der;
     int64_t created_ms;
+    uint8_t mac[HASH_LEN]; /* under Krow */
 };
 
 void certificate_rows_free(struct certificate_row *rows, size_t count);
@@ -167,8 +169,12 @@ struct principal_row {
     char name[NAME_MAX_LEN + 1];
     bool enabled;
     int64_t created_ms;
+    uint64_t sequence;              /* grows with every change of this row: compare-and-set */
+    uint8_t certificates[HASH_LEN]; /* digest of its certificate rows; all zero: there are none */
+    uint8_t mac[HASH_LEN];          /* under Krow, over all of the above but id */
 };
 
+/* Carries no MAC of its own: principal_row.certificates binds all of a principal's, as one does a token's attempts. */
 struct principal_certificate_row {
     uint8_t hash[HASH_LEN]; /* SHA-256 of the DER form */
     int64_t principal_id;
@@ -181,26 +187,34 @@ struct principal_certificate_row {
 MUST_CHECK int store_principal_insert(struct store *store, struct principal_row *row);
 /* Errors: -ENOENT. */
 MUST_CHECK int store_principal_by_name(struct store *store, const char *name, struct principal_row *ret);
-/* Errors: -ENOENT. */
-MUST_CHECK int store_principal_set_enabled(struct store *store, int64_t id, bool enabled);
+/* Writes all but id, name, created. Errors: -ESTALE (the stored sequence is not @old_sequence). */
+MUST_CHECK int store_principal_update(struct store *store, const struct principal_row *row,
+                                      uint64_t old_sequence);
 /* Errors: -EEXIST (that certificate is registered). */
 MUST_CHECK int store_principal_add_certificate(struct store *store,
                                                const struct principal_certificate_row *row);
 /* Errors: -ENOENT (default deny starts here). */
 MUST_CHECK int store_principal_by_certificate(struct store *store, const uint8_t hash[HASH_LEN],
-                                              struct principal_row *ret_principal,
-                                              struct principal_certificate_row *ret_certificate);
+                                              struct principal_row *ret);
 /* By end of validity. */
 MUST_CHECK int store_principal_certificates(struct store *store, int64_t principal_id,
                                             struct principal_certificate_row **ret_rows, size_t *ret_count);
 
 enum grant_bits { GRANT_SEE = 1, GRANT_SIGN = 2, GRANT_MAKE_KEYS = 4 };
 
+/* Carries no MAC of its own: token_row.grants binds all of a token's. */
+struct grant_row {
+    int64_t id;
+    int64_t token_id;
+    int64_t principal_id;
+    unsigned bits; /* 0: taken back */
+};
+
 /* Replaces an earlier grant; 0 takes it back. */
 MUST_CHECK int store_grant_put(struct store *store, int64_t principal_id, int64_t token_id, unsigned bits);
-/* 0 bits when there is no grant: not an error. */
-MUST_CHECK int store_grant_get(struct store *store, int64_t principal_id, int64_t token_id,
-                               unsigned *ret_bits);
+/* All grants on a token, oldest first. */
+MUST_CHECK int store_grant_list(struct store *store, int64_t token_id, struct grant_row **ret_rows,
+                                size_t *ret_count);
 /* Names of the tokens a principal sees, oldest grant first, at most @limit. */
 MUST_CHECK int store_grant_tokens(struct store *store, int64_t principal_id, unsigned limit,
                                   char (**ret_names)[NAME_MAX_LEN + 1], size_t *ret_count);

@@ -23,6 +23,7 @@ static const struct field certificate_fields[] = {
     FIELD(struct certificate_row, id),       FIELD(struct certificate_row, token_id),
     FIELD(struct certificate_row, key_name), FIELD(struct certificate_row, label),
     FIELD(struct certificate_row, der),      FIELD(struct certificate_row, created_ms),
+    FIELD(struct certificate_row, mac),
 };
 static const struct row_type certificate_type =
     ROW_TYPE("certificate", struct certificate_row, certificate_fields);
@@ -69,9 +70,10 @@ int store_certificate_put(struct store *store, const struct certificate_row *row
     struct value room[ROW_FIELDS_MAX];
 
     return row_change(store,
-                      "INSERT INTO certificates (token_id, key_name, label, der, created_ms)"
-                      " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (token_id, key_name) DO UPDATE"
-                      " SET label = excluded.label, der = excluded.der, created_ms = excluded.created_ms",
+                      "INSERT INTO certificates (token_id, key_name, label, der, created_ms, mac)"
+                      " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (token_id, key_name) DO UPDATE"
+                      " SET label = excluded.label, der = excluded.der, created_ms = excluded.created_ms,"
+                      " mac = excluded.mac",
                       row_values(&certificate_type, row, 1, room), -EIO);
 }
 
@@ -79,7 +81,7 @@ int store_certificate_list(struct store *store, int64_t token_id, struct certifi
                            size_t *ret_count)
 {
     return row_list(store, &certificate_type,
-                    "SELECT id, token_id, key_name, label, der, created_ms FROM certificates"
+                    "SELECT id, token_id, key_name, label, der, created_ms, mac FROM certificates"
                     " WHERE token_id = $1 ORDER BY id",
                     VALUES(value_integer(token_id)), (void **)ret_rows, ret_count);
 }

@@ -6,14 +6,14 @@
 
 #include "proxy/store/row.h"
 
-#define PRINCIPAL_COLUMNS   "id, name, enabled, created_ms"
+#define PRINCIPAL_COLUMNS   "id, name, enabled, created_ms, sequence, certificates, mac"
 #define CERTIFICATE_COLUMNS "hash, principal_id, role, not_after_ms, revoked"
 
 static const struct field principal_fields[] = {
-    FIELD(struct principal_row, id),
-    FIELD(struct principal_row, name),
-    FIELD(struct principal_row, enabled),
-    FIELD(struct principal_row, created_ms),
+    FIELD(struct principal_row, id),       FIELD(struct principal_row, name),
+    FIELD(struct principal_row, enabled),  FIELD(struct principal_row, created_ms),
+    FIELD(struct principal_row, sequence), FIELD(struct principal_row, certificates),
+    FIELD(struct principal_row, mac),
 };
 static const struct row_type principal_type = ROW_TYPE("principal", struct principal_row, principal_fields);
 
@@ -25,12 +25,13 @@ static const struct field certificate_fields[] = {
 static const struct row_type certificate_type =
     ROW_TYPE("principal certificate", struct principal_certificate_row, certificate_fields);
 
-struct grant {
-    unsigned bits;
+static const struct field grant_fields[] = {
+    FIELD(struct grant_row, id),
+    FIELD(struct grant_row, token_id),
+    FIELD(struct grant_row, principal_id),
+    FIELD(struct grant_row, bits),
 };
-
-static const struct field grant_fields[] = { FIELD(struct grant, bits) };
-static const struct row_type grant_type = ROW_TYPE("grant", struct grant, grant_fields);
+static const struct row_type grant_type = ROW_TYPE("grant", struct grant_row, grant_fields);
 
 struct granted_name {
     char name[NAME_MAX_LEN + 1];
@@ -43,7 +44,8 @@ static const struct row_type granted_name_type =
 int store_principal_insert(struct store *store, struct principal_row *row)
 {
     return row_insert(store, &principal_type,
-                      "INSERT INTO principals (name, enabled, created_ms) VALUES ($1, $2, $3) RETURNING id",
+                      "INSERT INTO principals (name, enabled, created_ms, sequence, certificates, mac)"
+                      " VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
                       row);
 }
 
@@ -53,10 +55,17 @@ int store_principal_by_name(struct store *store, const char *name, struct princi
                    VALUES(value_text(name)), ret);
 }
 
-int store_principal_set_enabled(struct store *store, int64_t id, bool enabled)
+/* What a principal is born with (name, created) cannot change: a row that differs there is not found. */
+int store_principal_update(struct store *store, const struct principal_row *row, uint64_t old_sequence)
 {
-    return row_change(store, "UPDATE principals SET enabled = $2 WHERE id = $1",
-                      VALUES(value_integer(id), value_integer(enabled)), -ENOENT);
+    struct value room[ROW_FIELDS_MAX];
+    struct values values = row_values(&principal_type, row, 0, room);
+
+    room[values.count++] = value_integer((int64_t)old_sequence);
+    return row_change(store,
+                      "UPDATE principals SET enabled = $3, sequence = $5, certificates = $6, mac = $7"
+                      " WHERE id = $1 AND name = $2 AND created_ms = $4 AND sequence = $8",
+                      values, -ESTALE);
 }
 
 int store_principal_add_certificate(struct store *store, const struct principal_certificate_row *row)
@@ -69,22 +78,12 @@ int store_principal_add_certificate(struct store *store, const struct principal_
 }
 
 int store_principal_by_certificate(struct store *store, const uint8_t hash[HASH_LEN],
-                                   struct principal_row *ret_principal,
-                                   struct principal_certificate_row *ret_certificate)
+                                   struct principal_row *ret)
 {
-    struct principal_certificate_row certificate;
-    int r = row_get(store, &certificate_type,
-                    "SELECT " CERTIFICATE_COLUMNS " FROM principal_certificates WHERE hash = $1",
-                    VALUES(value_blob(BYTES(hash, HASH_LEN))), &certificate);
-
-    if (r < 0)
-        return r;
-    r = row_get(store, &principal_type, "SELECT " PRINCIPAL_COLUMNS " FROM principals WHERE id = $1",
-                VALUES(value_integer(certificate.principal_id)), ret_principal);
-    if (r < 0)
-        return r;
-    *ret_certificate = certificate;
-    return 0;
+    return row_get(store, &principal_type,
+                   "SELECT " PRINCIPAL_COLUMNS " FROM principals WHERE id ="
+                   " (SELECT principal_id FROM principal_certificates WHERE hash = $1)",
+                   VALUES(value_blob(BYTES(hash, HASH_LEN))), ret);
 }
 
 int store_principal_certificates(struct store *store, int64_t principal_id,
@@ -100,21 +99,16 @@ int store_grant_put(struct store *store, int64_t principal_id, int64_t token_id,
 {
     return row_change(store,
                       "INSERT INTO grants (principal_id, token_id, bits) VALUES ($1, $2, $3)"
-                      " ON CONFLICT (principal_id, token_id) DO UPDATE SET bits = excluded.bits",
+                      " ON CONFLICT (token_id, principal_id) DO UPDATE SET bits = excluded.bits",
                       VALUES(value_integer(principal_id), value_integer(token_id), value_integer(bits)),
                       -EIO);
 }
 
-int store_grant_get(struct store *store, int64_t principal_id, int64_t token_id, unsigned *ret_bits)
+int store_grant_list(struct store *store, int64_t token_id, struct grant_row **ret_rows, size_t *ret_count)
 {
-    struct grant grant = { 0 };
-    int r = row_get(store, &grant_type, "SELECT bits FROM grants WHERE principal_id = $1 AND token_id = $2",
-                    VALUES(value_integer(principal_id), value_integer(token_id)), &grant);
-
-    if (r < 0 && r != -ENOENT)
-        return r;
-    *ret_bits = grant.bits;
-    return 0;
+    return row_list(store, &grant_type,
+                    "SELECT id, token_id, principal_id, bits FROM grants WHERE token_id = $1 ORDER BY id",
+                    VALUES(value_integer(token_id)), (void **)ret_rows, ret_count);
 }
 
 int store_grant_tokens(struct store *store, int64_t principal_id, unsigned limit,

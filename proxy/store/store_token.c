@@ -9,7 +9,7 @@
 #define TOKEN_COLUMNS                                                                                        \
     "id, name, serial, custody, home, partition, enabled, locked, pin_version, version, sequence, "          \
     "created_ms, activation, activation_until_ms, failures_total, failures_version, failed_ms, attempts, "   \
-    "mac"
+    "grants, mac"
 
 static const struct field token_fields[] = {
     FIELD(struct token_row, id),
@@ -30,6 +30,7 @@ static const struct field token_fields[] = {
     FIELD(struct token_row, failures_version),
     FIELD(struct token_row, failed_ms),
     FIELD(struct token_row, attempts),
+    FIELD(struct token_row, grants),
     FIELD(struct token_row, mac),
 };
 static const struct row_type token_type = ROW_TYPE("token", struct token_row, token_fields);
@@ -40,9 +41,9 @@ int store_token_insert(struct store *store, struct token_row *row)
         store, &token_type,
         "INSERT INTO tokens (name, serial, custody, home, partition, enabled, locked,"
         " pin_version, version, sequence, created_ms, activation, activation_until_ms,"
-        " failures_total, failures_version, failed_ms, attempts, mac)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
-        " RETURNING id",
+        " failures_total, failures_version, failed_ms, attempts, grants, mac)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,"
+        " $19) RETURNING id",
         row);
 }
 
@@ -69,8 +70,8 @@ int store_token_update(struct store *store, const struct token_row *row, uint64_
                       "UPDATE tokens SET custody = $4, home = $5, partition = $6, enabled = $7, locked = $8,"
                       " pin_version = $9, version = $10, sequence = $11, activation = $13,"
                       " activation_until_ms = $14, failures_total = $15, failures_version = $16,"
-                      " failed_ms = $17, attempts = $18, mac = $19"
-                      " WHERE id = $1 AND name = $2 AND serial = $3 AND created_ms = $12 AND sequence = $20",
+                      " failed_ms = $17, attempts = $18, grants = $19, mac = $20"
+                      " WHERE id = $1 AND name = $2 AND serial = $3 AND created_ms = $12 AND sequence = $21",
                       values, -ESTALE);
 }
 

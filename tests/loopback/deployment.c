@@ -277,17 +277,18 @@ static void make_pki(void)
 /* As `init` leaves it: one operator, nobody else. */
 static void make_store(void)
 {
-    struct principal_row principal = { .name = "operator", .enabled = true };
+    static struct access access;
+    struct principal_row principal;
     struct principal_certificate_row certificate = { .role = ROLE_OPERATOR, .not_after_ms = INT64_MAX / 2 };
     char url[128];
 
     snprintf(url, sizeof(url), "sqlite:%s", path_of("store.db"));
     ck_assert_int_eq(store_migrate(url), 0);
     ck_assert_int_eq(store_open(url, &deployment.store), 0);
-    ck_assert_int_eq(store_principal_insert(deployment.store, &principal), 0);
-    certificate.principal_id = principal.id;
+    access = (struct access){ .realm = REALM, .store = deployment.store, .hsm = deployment.hsm };
     memcpy(certificate.hash, deployment.operator_.certificate_hash, HASH_LEN);
-    ck_assert_int_eq(store_principal_add_certificate(deployment.store, &certificate), 0);
+    ck_assert_int_eq(principal_find(&access, "operator", true, 0, &principal), REASON_NONE);
+    ck_assert_int_eq(principal_add_certificate(&access, &principal, &certificate), REASON_NONE);
 }
 
 static void make_signer(unsigned index)

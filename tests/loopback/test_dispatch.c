@@ -241,13 +241,15 @@ START_TEST(revoked_grant_ends_signing_within_seconds)
 {
     CLEANUP(buffer_clear) struct buffer request = { 0 };
     CLEANUP(secret_free) struct secret *answer = NULL;
+    struct access *access = &deployment.service[SIGNER_WRAPPED].access;
     struct principal_row principal;
     struct token_row token;
 
     raw_sign_request(&client, &request);
-    ck_assert_int_eq(store_principal_by_name(deployment.store, "alice", &principal), 0);
-    ck_assert_int_eq(store_token_by_name(deployment.store, "alice", &token), 0);
-    ck_assert_int_eq(store_grant_put(deployment.store, principal.id, token.id, GRANT_SEE), 0);
+    ck_assert_int_eq(principal_load(access, "alice", &principal), REASON_NONE);
+    ck_assert_int_eq(token_load(access, "alice", &token), REASON_NONE);
+    ck_assert_int_eq(grant_put(access, &token, principal.id, GRANT_SEE), REASON_NONE);
+    ck_assert_int_eq(token_save(access, &token), REASON_NONE);
     deployment_wait(6000);
     ck_assert_int_eq(raw_session(&client, METHOD_Sign, buffer_bytes(&request), &answer),
                      GRPC_PERMISSION_DENIED);

@@ -54,16 +54,14 @@ void fixture_close(struct access *access)
 
 struct caller fixture_caller(const char *name, enum role role, uint8_t number)
 {
-    struct principal_row principal = { .enabled = true, .created_ms = FIXTURE_NOW_MS };
+    struct principal_row principal;
     struct principal_certificate_row certificate = { .role = role,
                                                      .not_after_ms = FIXTURE_NOW_MS + 86400000 };
     struct caller caller;
 
-    snprintf(principal.name, sizeof(principal.name), "%s", name);
-    ck_assert_int_eq(store_principal_insert(fixture.access.store, &principal), 0);
-    certificate.principal_id = principal.id;
     memset(certificate.hash, number, HASH_LEN);
-    ck_assert_int_eq(store_principal_add_certificate(fixture.access.store, &certificate), 0);
+    ck_assert_int_eq(principal_find(&fixture.access, name, true, FIXTURE_NOW_MS, &principal), REASON_NONE);
+    ck_assert_int_eq(principal_add_certificate(&fixture.access, &principal, &certificate), REASON_NONE);
     ck_assert_int_eq(identity_find(&fixture.access, BYTES_OF_ARRAY(certificate.hash), &caller), REASON_NONE);
     return caller;
 }
@@ -80,9 +78,16 @@ struct token_row fixture_token(const char *name)
     return token;
 }
 
-void fixture_grant(const struct caller *caller, const struct token_row *token, unsigned bits)
+void fixture_grant(const struct caller *caller, struct token_row *token, unsigned bits)
 {
-    ck_assert_int_eq(store_grant_put(fixture.access.store, caller->principal.id, token->id, bits), 0);
+    ck_assert_int_eq(grant_put(&fixture.access, token, caller->principal.id, bits), REASON_NONE);
+    ck_assert_int_eq(token_save(&fixture.access, token), REASON_NONE);
+}
+
+void fixture_enable(struct caller *caller, bool is_enabled)
+{
+    caller->principal.enabled = is_enabled;
+    ck_assert_int_eq(principal_save(&fixture.access, &caller->principal), REASON_NONE);
 }
 
 void fixture_tamper(const char *sql)

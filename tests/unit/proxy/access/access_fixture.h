@@ -26,6 +26,7 @@ void fixture_close(struct access *access);
 struct caller fixture_caller(const char *name, enum role role, uint8_t number);
 /* A token with PIN version 1. */
 struct token_row fixture_token(const char *name);
-void fixture_grant(const struct caller *caller, const struct token_row *token, unsigned bits);
+void fixture_grant(const struct caller *caller, struct token_row *token, unsigned bits);
+void fixture_enable(struct caller *caller, bool is_enabled);
 /* Runs SQL behind everybody's back, as a thief with write access would. */
 void fixture_tamper(const char *sql);

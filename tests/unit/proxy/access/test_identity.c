@@ -2,6 +2,7 @@
 /* test_identity.c - who a certificate makes one, and who it no longer does. */
 #include <string.h>
 
+#include "include/table.h"
 #include "tests/support/suite.h"
 #include "tests/unit/proxy/access/access_fixture.h"
 
@@ -61,14 +62,25 @@ START_TEST(truncated_hash_is_unknown)
 }
 END_TEST
 
+/* A second certificate of @caller's principal, revoked: its hash is @number repeated. */
+static void add_revoked(struct caller *caller, uint8_t number)
+{
+    struct principal_certificate_row revoked = { .role = ROLE_DEVICE,
+                                                 .not_after_ms = FIXTURE_NOW_MS,
+                                                 .revoked = true };
+
+    memset(revoked.hash, number, HASH_LEN);
+    ck_assert_int_eq(principal_add_certificate(&fixture.access, &caller->principal, &revoked), REASON_NONE);
+}
+
 START_TEST(revoked_certificate_is_unknown)
 {
-    struct caller found;
+    struct caller alice = fixture_caller("alice", ROLE_DEVICE, 7), found;
 
-    fixture_caller("alice", ROLE_DEVICE, 7);
-    fixture_tamper("UPDATE principal_certificates SET revoked = 1");
-    found = find(7);
+    add_revoked(&alice, 8);
+    found = find(8);
     ck_assert_unknown(&found);
+    ck_assert(find(7).is_known);
 }
 END_TEST
 
@@ -76,7 +88,7 @@ START_TEST(certificate_of_disabled_principal_is_unknown)
 {
     struct caller found, alice = fixture_caller("alice", ROLE_DEVICE, 7);
 
-    ck_assert_int_eq(store_principal_set_enabled(fixture.access.store, alice.principal.id, false), 0);
+    fixture_enable(&alice, false);
     found = find(7);
     ck_assert_unknown(&found);
 }
@@ -90,7 +102,124 @@ START_TEST(certificate_without_role_is_unknown)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------------ who writes to the database */
+
+/* Both alice's certificates; they are people, not data. */
+static void ck_assert_not_believed(uint8_t number)
+{
+    uint8_t hash[HASH_LEN];
+    struct caller caller;
+
+    memset(hash, number, sizeof(hash));
+    ck_assert_int_eq(identity_find(&fixture.access, BYTES_OF_ARRAY(hash), &caller), REASON_INTEGRITY);
+    ck_assert_unknown(&caller);
+    ck_assert_mem_eq(caller.certificate_hash, hash, HASH_LEN);
+}
+
+static const char *const forgeries[] = {
+    "UPDATE principal_certificates SET role = 3 WHERE hash = x'0707070707070707070707070707070707070707"
+    "070707070707070707070707'", /* a device made an operator */
+    "UPDATE principal_certificates SET revoked = 0",
+    "UPDATE principal_certificates SET not_after_ms = not_after_ms + 1",
+    "UPDATE principal_certificates SET hash = zeroblob(32) WHERE revoked = 1",
+    "DELETE FROM principal_certificates WHERE revoked = 1",
+    "INSERT INTO principal_certificates VALUES (zeroblob(32), 1, 3, 0, 0)",
+    "UPDATE principals SET name = 'operator' WHERE id = 1",
+    "UPDATE principals SET enabled = 1 - enabled",
+    "UPDATE principals SET created_ms = 1",
+    "UPDATE principals SET sequence = sequence + 1",
+    "UPDATE principals SET certificates = zeroblob(32)",
+    "UPDATE principals SET mac = zeroblob(32)",
+};
+
+START_TEST(principal_whose_rows_were_altered_is_not_believed)
+{
+    const char *const *forgery;
+    struct caller alice = fixture_caller("alice", ROLE_DEVICE, 7);
+
+    add_revoked(&alice, 8);
+    fixture_tamper("CREATE TABLE p AS SELECT * FROM principals;"
+                   "CREATE TABLE c AS SELECT * FROM principal_certificates");
+    for (EACH_ROW(forgery, forgeries)) {
+        fixture_tamper(*forgery);
+        ck_assert_not_believed(7);
+        fixture_tamper(
+            "DELETE FROM principals; INSERT INTO principals SELECT * FROM p;"
+            "DELETE FROM principal_certificates; INSERT INTO principal_certificates SELECT * FROM c");
+        ck_assert(find(7).is_known);
+    }
+}
+END_TEST
+
+START_TEST(certificate_moved_to_another_principal_spoils_both)
+{
+    fixture_caller("alice", ROLE_DEVICE, 7);
+    fixture_caller("root", ROLE_OPERATOR, 8);
+    fixture_tamper("UPDATE principal_certificates SET principal_id = 2 WHERE principal_id = 1");
+    ck_assert_not_believed(7);
+    ck_assert_not_believed(8);
+}
+END_TEST
+
+START_TEST(principals_that_traded_places_are_not_believed)
+{
+    fixture_caller("alice", ROLE_DEVICE, 7);
+    fixture_caller("root", ROLE_OPERATOR, 8);
+    fixture_tamper("PRAGMA foreign_keys = OFF;"
+                   "UPDATE principals SET id = 3 - id + 100; UPDATE principals SET id = id - 100;"
+                   "UPDATE principal_certificates SET principal_id = 3 - principal_id");
+    ck_assert_not_believed(7);
+    ck_assert_not_believed(8);
+}
+END_TEST
+
+START_TEST(certificate_is_not_added_to_rows_that_were_altered)
+{
+    struct principal_certificate_row more = { .role = ROLE_DEVICE };
+    struct caller alice = fixture_caller("alice", ROLE_DEVICE, 7);
+
+    fixture_tamper("UPDATE principal_certificates SET role = 3");
+    ck_assert_int_eq(principal_add_certificate(&fixture.access, &alice.principal, &more), REASON_INTEGRITY);
+    ck_assert_not_believed(7);
+}
+END_TEST
+
+START_TEST(older_rows_put_back_are_refused_by_who_saw_the_newer)
+{
+    struct caller alice = fixture_caller("alice", ROLE_DEVICE, 7);
+    struct access *other = fixture_open();
+    struct caller found;
+
+    fixture_tamper("CREATE TABLE old AS SELECT * FROM principals");
+    fixture_enable(&alice, false);
+    found = find(7);
+    ck_assert_unknown(&found);
+    fixture_tamper(
+        "UPDATE principals SET (enabled, sequence, mac) = (SELECT enabled, sequence, mac FROM old)");
+    ck_assert_not_believed(7);
+    /* Who had not looked cannot know. */
+    ck_assert_int_eq(identity_find(other, BYTES_OF_ARRAY(alice.certificate_hash), &found), REASON_NONE);
+    ck_assert(found.is_known);
+    fixture_close(other);
+}
+END_TEST
+
+START_TEST(hsm_that_fails_is_not_a_forgery)
+{
+    struct caller alice = fixture_caller("alice", ROLE_DEVICE, 7), found;
+
+    fixture.hsm.failure = CKR_DEVICE_ERROR;
+    ck_assert_int_eq(identity_find(&fixture.access, BYTES_OF_ARRAY(alice.certificate_hash), &found),
+                     REASON_HSM);
+    ck_assert_unknown(&found);
+}
+END_TEST
+
 SUITE_WITH_FIXTURE("identity", fixture_setup, fixture_teardown, registered_certificate_is_known,
                    foreign_certificate_is_unknown, no_certificate_is_unknown, truncated_hash_is_unknown,
                    revoked_certificate_is_unknown, certificate_of_disabled_principal_is_unknown,
-                   certificate_without_role_is_unknown);
+                   certificate_without_role_is_unknown, principal_whose_rows_were_altered_is_not_believed,
+                   certificate_moved_to_another_principal_spoils_both,
+                   principals_that_traded_places_are_not_believed,
+                   certificate_is_not_added_to_rows_that_were_altered,
+                   older_rows_put_back_are_refused_by_who_saw_the_newer, hsm_that_fails_is_not_a_forgery);

@@ -271,7 +271,7 @@ static void change_grant_to_see_only(void)
 
 static void change_principal(void)
 {
-    ck_assert_int_eq(store_principal_set_enabled(fixture.access.store, alice.principal.id, false), 0);
+    fixture_enable(&alice, false);
 }
 
 static void change_certificate(void)

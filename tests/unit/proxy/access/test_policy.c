@@ -111,8 +111,58 @@ START_TEST(unknown_caller_is_refused_whatever_the_row_says)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------------ who writes to the database */
+
+START_TEST(grants_that_were_altered_are_nobodys)
+{
+    static const char *const forgeries[] = {
+        "UPDATE grants SET bits = 7",
+        "UPDATE grants SET principal_id = 2",
+        "INSERT INTO grants (principal_id, token_id, bits) VALUES (2, 1, 7)",
+        "DELETE FROM grants",
+        "UPDATE grants SET id = id + 1",
+        "UPDATE tokens SET grants = zeroblob(32)",
+    };
+    struct caller alice = fixture_caller("alice", ROLE_DEVICE, 1);
+    struct caller bob = fixture_caller("bob", ROLE_DEVICE, 2);
+    struct token_row token = fixture_token("alice"), row;
+    const char *const *forgery;
+
+    fixture_grant(&alice, &token, SEE);
+    fixture_tamper("CREATE TABLE g AS SELECT * FROM grants; CREATE TABLE t AS SELECT * FROM tokens");
+    for (EACH_ROW(forgery, forgeries)) {
+        enum reason reason;
+
+        fixture_tamper(*forgery);
+        reason = token_load(&fixture.access, "alice", &row);
+        for (int i = 0; reason == REASON_NONE && i < 2; i++)
+            reason = policy_check(&fixture.access, i ? &alice : &bob, PERM_SEE_TOKEN, &row);
+        ck_assert_msg(reason == REASON_INTEGRITY, "%s", *forgery);
+        fixture_tamper("DELETE FROM grants; INSERT INTO grants SELECT * FROM g;"
+                       "DELETE FROM tokens; INSERT INTO tokens SELECT * FROM t");
+        ck_assert_int_eq(policy_check(&fixture.access, &alice, PERM_SEE_TOKEN, &token), REASON_NONE);
+        ck_assert_int_eq(policy_check(&fixture.access, &bob, PERM_SEE_TOKEN, &token), REASON_NOT_PERMITTED);
+    }
+}
+END_TEST
+
+START_TEST(grant_that_was_taken_back_is_not_put_back)
+{
+    struct caller alice = fixture_caller("alice", ROLE_DEVICE, 1);
+    struct token_row token = fixture_token("alice");
+
+    fixture_grant(&alice, &token, SEE | SIGN);
+    fixture_grant(&alice, &token, 0);
+    ck_assert_int_eq(policy_check(&fixture.access, &alice, PERM_SEE_TOKEN, &token), REASON_NOT_PERMITTED);
+    fixture_tamper("UPDATE grants SET bits = 3");
+    ck_assert_int_eq(policy_check(&fixture.access, &alice, PERM_SEE_TOKEN, &token), REASON_INTEGRITY);
+    ck_assert_int_eq(grant_put(&fixture.access, &token, alice.principal.id, SEE), REASON_INTEGRITY);
+}
+END_TEST
+
 SUITE_WITH_FIXTURE("policy", fixture_setup, fixture_teardown, every_permission_role_and_grant_is_as_written,
                    permission_outside_the_table_is_refused, grant_lets_its_principal_use_its_token_only,
                    permission_about_a_token_without_one_is_refused, operator_with_a_grant_still_uses_no_token,
                    disabled_token_is_seen_but_not_used_and_only_by_who_holds_a_grant,
-                   unknown_caller_is_refused_whatever_the_row_says);
+                   unknown_caller_is_refused_whatever_the_row_says, grants_that_were_altered_are_nobodys,
+                   grant_that_was_taken_back_is_not_put_back);

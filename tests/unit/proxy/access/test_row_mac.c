@@ -36,6 +36,7 @@ static const struct field token_fields[] = {
     FIELD(token_row, failures_version),
     FIELD(token_row, failed_ms),
     FIELD(token_row, attempts),
+    FIELD(token_row, grants),
     FIELD(token_row, mac),
 };
 static const struct field access_fields[] = {
@@ -48,6 +49,15 @@ static const struct field key_fields[] = {
     FIELD(key_row, key_type),   FIELD(key_row, bits),  FIELD(key_row, kd_epoch),
     FIELD(key_row, kw_epoch),   FIELD(key_row, nonce), FIELD(key_row, created_ms),
     FIELD(key_row, expires_ms), FIELD(key_row, mac),
+};
+
+static const struct field certificate_fields[] = {
+    FIELD(certificate_row, token_id),   FIELD(certificate_row, key_name), FIELD(certificate_row, label),
+    FIELD(certificate_row, created_ms), FIELD(certificate_row, mac),
+};
+static const struct field principal_fields[] = {
+    FIELD(principal_row, name),     FIELD(principal_row, enabled), FIELD(principal_row, created_ms),
+    FIELD(principal_row, sequence), FIELD(principal_row, mac),     FIELD(principal_row, certificates),
 };
 
 static struct token_row token_example(void)
@@ -121,6 +131,40 @@ START_TEST(key_with_any_field_changed_is_refused)
 }
 END_TEST
 
+START_TEST(certificate_with_any_field_changed_is_refused)
+{
+    const struct field *field;
+    uint8_t der[] = { 1, 2, 3 };
+
+    for (EACH_ROW(field, certificate_fields)) {
+        struct certificate_row row = { .label = "one", .der = { .data = der, .len = sizeof(der) } };
+
+        ck_assert_int_eq(row_mac_certificate(&fixture.access, &row), REASON_NONE);
+        ck_assert_int_eq(row_check_certificate(&fixture.access, &row), REASON_NONE);
+        der[1] ^= 1; /* swapped for another */
+        ck_assert_int_eq(row_check_certificate(&fixture.access, &row), REASON_INTEGRITY);
+        der[1] ^= 1;
+        ((uint8_t *)&row)[field->offset] ^= 1;
+        ck_assert_msg(row_check_certificate(&fixture.access, &row) == REASON_INTEGRITY, "%s", field->name);
+    }
+}
+END_TEST
+
+START_TEST(principal_with_any_field_changed_is_refused)
+{
+    const struct field *field;
+
+    for (EACH_ROW(field, principal_fields)) {
+        struct principal_row row = { .name = "alice", .enabled = true };
+
+        ck_assert_int_eq(row_mac_principal(&fixture.access, &row), REASON_NONE);
+        ck_assert_int_eq(row_check_principal(&fixture.access, &row), REASON_NONE);
+        ((uint8_t *)&row)[field->offset] ^= 1;
+        ck_assert_msg(row_check_principal(&fixture.access, &row) == REASON_INTEGRITY, "%s", field->name);
+    }
+}
+END_TEST
+
 START_TEST(sealed_bytes_changed_are_refused)
 {
     uint8_t spki[] = { 1, 2, 3 }, sealed[] = { 4, 5 };
@@ -188,6 +232,7 @@ END_TEST
 
 SUITE_WITH_FIXTURE("row_mac", fixture_setup, fixture_teardown, token_with_any_field_changed_is_refused,
                    access_row_with_any_field_changed_is_refused, key_with_any_field_changed_is_refused,
+                   certificate_with_any_field_changed_is_refused, principal_with_any_field_changed_is_refused,
                    sealed_bytes_changed_are_refused, row_of_another_realm_is_refused,
                    row_of_an_older_epoch_is_good_until_that_epoch_is_destroyed,
                    hsm_that_fails_is_not_a_forgery, attempts_digest_depends_on_every_row_and_their_order);

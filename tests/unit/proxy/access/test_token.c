@@ -99,8 +99,10 @@ START_TEST(tokens_that_share_a_slot_are_both_believed)
 
     /* Every slot taken by a newer token of another serial number: as after very many tokens. */
     ck_assert_int_eq(token_save(&fixture.access, &alice), REASON_NONE);
-    for (size_t i = 0; i < TOKEN_MEMORY_SLOTS; i++)
-        fixture.access.seen.slots[i].serial = i + 1, fixture.access.seen.slots[i].sequence = 1000;
+    for (size_t i = 0; i < SEQUENCE_SLOTS; i++) {
+        strcpy(fixture.access.tokens_seen.slots[i].name, "another");
+        fixture.access.tokens_seen.slots[i].sequence = 1000;
+    }
     ck_assert_int_eq(token_load(&fixture.access, "alice", &row), REASON_NONE);
     ck_assert_int_eq(token_reload(&fixture.access, bob.id, &row), REASON_NONE);
 }

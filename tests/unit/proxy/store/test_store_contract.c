@@ -157,6 +157,7 @@ static void ck_assert_tokens_equal(const struct token_row *a, const struct token
     ck_assert_uint_eq(a->failures_version, b->failures_version);
     ck_assert_int_eq(a->failed_ms, b->failed_ms);
     ck_assert_mem_eq(a->attempts, b->attempts, HASH_LEN);
+    ck_assert_mem_eq(a->grants, b->grants, HASH_LEN);
     ck_assert_mem_eq(a->mac, b->mac, HASH_LEN);
 }
 
@@ -185,6 +186,7 @@ START_TEST(token_of_hostile_words_and_extreme_numbers_comes_back_unchanged)
     ck_assert_uint_eq(strlen(row.name), NAME_MAX_LEN);
     fill(row.activation, HASH_LEN, 0); /* begins with a zero byte */
     fill(row.attempts, HASH_LEN, 99);
+    fill(row.grants, HASH_LEN, 98);
     memset(row.mac, 0xff, HASH_LEN);
     ck_assert_int_eq(store_token_insert(store, &row), 0);
     ck_assert_int_gt(row.id, 0);
@@ -244,6 +246,7 @@ START_TEST(token_is_written_over_the_sequence_that_was_read)
     row.failed_ms = 11;
     fill(row.activation, HASH_LEN, 1);
     fill(row.attempts, HASH_LEN, 2);
+    fill(row.grants, HASH_LEN, 1);
     fill(row.mac, HASH_LEN, 3);
     ck_assert_int_eq(store_token_update(store, &row, 1), 0);
     ck_assert_int_eq(store_token_by_id(store, row.id, &read), 0);
@@ -450,6 +453,7 @@ START_TEST(newer_certificate_replaces_the_older_one_of_its_key)
         CLEANUP(buffer_clear) struct buffer der = filled_buffer(CERTIFICATE_MAX, (uint8_t)i);
 
         row.der = der;
+        fill(row.mac, HASH_LEN, (uint8_t)i);
         ck_assert_int_eq(store_certificate_put(store, &row), 0);
         strcpy(row.label, HOSTILE_LABEL);
         row.created_ms = 2;
@@ -460,6 +464,7 @@ START_TEST(newer_certificate_replaces_the_older_one_of_its_key)
     ck_assert_int_eq(rows[0].created_ms, 2);
     ck_assert_uint_eq(rows[0].der.len, CERTIFICATE_MAX);
     ck_assert_uint_eq(rows[0].der.data[0], 1);
+    ck_assert_mem_eq(rows[0].mac, row.mac, HASH_LEN);
     certificate_rows_free(rows, count);
 }
 END_TEST
@@ -483,20 +488,24 @@ START_TEST(principal_is_found_by_its_certificate)
     struct principal_certificate_row row = { .role = ROLE_AUDITOR,
                                              .not_after_ms = INT64_MAX,
                                              .revoked = true };
-    struct principal_certificate_row certificate;
+    struct principal_certificate_row *rows;
     struct principal_row principal;
+    size_t count;
 
     row.principal_id = add_principal(store, HOSTILE_NAME);
     fill(row.hash, HASH_LEN, 0);
     ck_assert_int_eq(store_principal_add_certificate(store, &row), 0);
-    ck_assert_int_eq(store_principal_by_certificate(store, row.hash, &principal, &certificate), 0);
+    ck_assert_int_eq(store_principal_by_certificate(store, row.hash, &principal), 0);
     ck_assert_str_eq(principal.name, HOSTILE_NAME);
     ck_assert_int_eq(principal.id, row.principal_id);
     ck_assert(principal.enabled);
-    ck_assert_mem_eq(certificate.hash, row.hash, HASH_LEN);
-    ck_assert_int_eq(certificate.role, ROLE_AUDITOR);
-    ck_assert_int_eq(certificate.not_after_ms, INT64_MAX);
-    ck_assert(certificate.revoked);
+    ck_assert_int_eq(store_principal_certificates(store, principal.id, &rows, &count), 0);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_mem_eq(rows[0].hash, row.hash, HASH_LEN);
+    ck_assert_int_eq(rows[0].role, ROLE_AUDITOR);
+    ck_assert_int_eq(rows[0].not_after_ms, INT64_MAX);
+    ck_assert(rows[0].revoked);
+    free(rows);
 }
 END_TEST
 
@@ -504,12 +513,11 @@ START_TEST(unknown_certificate_is_nobody)
 {
     CLEANUP(store_close) struct store *store = open_new(_i);
     struct principal_certificate_row row = { .principal_id = add_principal(store, "alice") };
-    struct principal_certificate_row certificate;
     struct principal_row principal;
 
     ck_assert_int_eq(store_principal_add_certificate(store, &row), 0);
     row.hash[HASH_LEN - 1] = 1;
-    ck_assert_int_eq(store_principal_by_certificate(store, row.hash, &principal, &certificate), -ENOENT);
+    ck_assert_int_eq(store_principal_by_certificate(store, row.hash, &principal), -ENOENT);
 }
 END_TEST
 
@@ -529,18 +537,28 @@ START_TEST(certificate_belongs_to_one_principal)
 }
 END_TEST
 
-START_TEST(principal_has_one_name_and_can_be_disabled)
+START_TEST(principal_has_one_name_and_changes_by_compare_and_set)
 {
     CLEANUP(store_close) struct store *store = open_new(_i);
-    struct principal_row row = { .name = "alice" };
+    struct principal_row row = { .name = "alice" }, read;
     int64_t id = add_principal(store, "alice");
 
     ck_assert_int_eq(store_principal_insert(store, &row), -EEXIST);
-    ck_assert_int_eq(store_principal_set_enabled(store, id, false), 0);
     ck_assert_int_eq(store_principal_by_name(store, "alice", &row), 0);
     ck_assert_int_eq(row.id, id);
-    ck_assert(!row.enabled);
-    ck_assert_int_eq(store_principal_set_enabled(store, id + 1, false), -ENOENT);
+    row.enabled = false;
+    row.sequence = UINT64_MAX;
+    fill(row.certificates, HASH_LEN, 1);
+    fill(row.mac, HASH_LEN, 2);
+    ck_assert_int_eq(store_principal_update(store, &row, 1), -ESTALE);
+    ck_assert_int_eq(store_principal_update(store, &row, 0), 0);
+    ck_assert_int_eq(store_principal_by_name(store, "alice", &read), 0);
+    ck_assert(!read.enabled);
+    ck_assert_uint_eq(read.sequence, UINT64_MAX);
+    ck_assert_mem_eq(read.certificates, row.certificates, HASH_LEN);
+    ck_assert_mem_eq(read.mac, row.mac, HASH_LEN);
+    row.id++;
+    ck_assert_int_eq(store_principal_update(store, &row, UINT64_MAX), -ESTALE);
     ck_assert_int_eq(store_principal_by_name(store, "bob", &row), -ENOENT);
 }
 END_TEST
@@ -549,16 +567,22 @@ START_TEST(nothing_is_granted_until_it_is)
 {
     CLEANUP(store_close) struct store *store = open_new(_i);
     int64_t principal = add_principal(store, "alice"), token = add_token(store, "alice");
-    unsigned bits = 99;
+    struct grant_row *rows;
+    size_t count;
 
-    ck_assert_int_eq(store_grant_get(store, principal, token, &bits), 0);
-    ck_assert_uint_eq(bits, 0);
+    ck_assert_int_eq(store_grant_list(store, token, &rows, &count), 0);
+    ck_assert_uint_eq(count, 0);
+    free(rows);
     ck_assert_int_eq(store_grant_put(store, principal, token, GRANT_SEE | GRANT_SIGN), 0);
-    ck_assert_int_eq(store_grant_put(store, principal, token, GRANT_SEE), 0);
-    ck_assert_int_eq(store_grant_get(store, principal, token, &bits), 0);
-    ck_assert_uint_eq(bits, GRANT_SEE);
-    ck_assert_int_eq(store_grant_get(store, token + 1, principal, &bits), 0);
-    ck_assert_uint_eq(bits, 0);
+    ck_assert_int_eq(store_grant_put(store, add_principal(store, "bob"), token, 0), 0);
+    ck_assert_int_eq(store_grant_put(store, principal, token, GRANT_SEE), 0); /* stays the oldest */
+    ck_assert_int_eq(store_grant_list(store, token, &rows, &count), 0);
+    ck_assert_uint_eq(count, 2);
+    ck_assert_int_eq(rows[0].principal_id, principal);
+    ck_assert_int_eq(rows[0].token_id, token);
+    ck_assert_uint_eq(rows[0].bits, GRANT_SEE);
+    ck_assert_uint_eq(rows[1].bits, 0);
+    free(rows);
 }
 END_TEST
 
@@ -992,7 +1016,7 @@ int main(void)
         principal_is_found_by_its_certificate,
         unknown_certificate_is_nobody,
         certificate_belongs_to_one_principal,
-        principal_has_one_name_and_can_be_disabled,
+        principal_has_one_name_and_changes_by_compare_and_set,
         nothing_is_granted_until_it_is,
         granted_tokens_are_named_oldest_grant_first,
         attempt_becomes_a_failure,

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* principal.c - a principal's row and its certificates read, believed and written. */
+#include "proxy/access/principal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "proxy/access/access.h"
+
+/* @r is how reading @row went. */
+static enum reason principal_believe(struct access *access, int r, const struct principal_row *row,
+                                     struct principal_row *ret)
+{
+    enum reason reason;
+
+    if (r == -ENOENT)
+        return REASON_NOT_FOUND;
+    if (r < 0)
+        return access_store_reason(r);
+    reason = row_check_principal(access, row);
+    if (reason != REASON_NONE)
+        return reason;
+    if (!sequences_remember(&access->principals_seen, row->name, row->sequence))
+        return REASON_INTEGRITY;
+    *ret = *row;
+    return REASON_NONE;
+}
+
+enum reason principal_load(struct access *access, const char *name, struct principal_row *ret)
+{
+    struct principal_row row;
+    int r = store_principal_by_name(access->store, name, &row);
+
+    return principal_believe(access, r, &row, ret);
+}
+
+enum reason principal_by_certificate(struct access *access, const uint8_t hash[HASH_LEN],
+                                     struct principal_row *ret)
+{
+    struct principal_row row;
+    int r = store_principal_by_certificate(access->store, hash, &row);
+
+    return principal_believe(access, r, &row, ret);
+}
+
+/* -------------------------------------------------------------------------------------------- certificates */
+
+static enum reason list_certificates(struct access *access, int64_t principal_id,
+                                     struct principal_certificate_row **ret_rows, size_t *ret_count,
+                                     uint8_t ret_digest[HASH_LEN])
+{
+    int r = store_principal_certificates(access->store, principal_id, ret_rows, ret_count);
+
+    return r < 0 ? access_store_reason(r) : row_digest_certificates(*ret_rows, *ret_count, ret_digest);
+}
+
+enum reason principal_certificates(struct access *access, const struct principal_row *row,
+                                   struct principal_certificate_row **ret_rows, size_t *ret_count)
+{
+    struct principal_certificate_row *rows = NULL;
+    CLEANUP(free) void *memory = NULL;
+    uint8_t digest[HASH_LEN];
+    size_t count = 0;
+    enum reason reason = list_certificates(access, row->id, &rows, &count, digest);
+
+    memory = rows;
+    if (reason != REASON_NONE)
+        return reason;
+    if (memcmp(digest, row->certificates, HASH_LEN) != 0)
+        return REASON_INTEGRITY;
+    *ret_rows = TAKE(memory);
+    *ret_count = count;
+    return REASON_NONE;
+}
+
+/* The digest of what is stored now. What is not true already does not become so: @row was believed before. */
+static enum reason digest_certificates(struct access *access, struct principal_row *row)
+{
+    struct principal_certificate_row *rows = NULL;
+    size_t count = 0;
+    enum reason reason = list_certificates(access, row->id, &rows, &count, row->certificates);
+
+    free(rows);
+    return reason;
+}
+
+/* ------------------------------------------------------------------------------------------------- writing */
+
+static enum reason principal_add(struct access *access, const char *name, int64_t now_ms,
+                                 struct principal_row *ret)
+{
+    struct principal_row row = { .enabled = true, .created_ms = now_ms, .sequence = 1 };
+    enum reason reason;
+
+    strcpy(row.name, name); /* a valid name: at most NAME_MAX_LEN */
+    reason = row_mac_principal(access, &row);
+    if (reason == REASON_NONE)
+        reason = access_store_reason(store_principal_insert(access->store, &row));
+    if (reason == REASON_NONE)
+        *ret = row;
+    return reason;
+}
+
+enum reason principal_find(struct access *access, const char *name, bool may_add, int64_t now_ms,
+                           struct principal_row *ret)
+{
+    enum reason reason = principal_load(access, name, ret);
+
+    return reason == REASON_NOT_FOUND && may_add ? principal_add(access, name, now_ms, ret) : reason;
+}
+
+enum reason principal_save(struct access *access, struct principal_row *row)
+{
+    struct principal_row next = *row;
+    enum reason reason;
+
+    next.sequence++;
+    reason = row_mac_principal(access, &next);
+    if (reason == REASON_NONE)
+        reason = access_store_reason(store_principal_update(access->store, &next, row->sequence));
+    if (reason == REASON_NONE)
+        *row = next;
+    return reason;
+}
+
+/* Errors: REASON_INTEGRITY (those that are there are not to be believed). */
+static enum reason check_certificates(struct access *access, const struct principal_row *row)
+{
+    struct principal_certificate_row *rows = NULL;
+    size_t count;
+    enum reason reason = principal_certificates(access, row, &rows, &count);
+
+    free(rows);
+    return reason;
+}
+
+enum reason principal_add_certificate(struct access *access, struct principal_row *row,
+                                      struct principal_certificate_row *certificate)
+{
+    enum reason reason = check_certificates(access, row);
+    int r;
+
+    if (reason != REASON_NONE)
+        return reason;
+    certificate->principal_id = row->id;
+    r = store_principal_add_certificate(access->store, certificate);
+    if (r < 0)
+        return r == -EEXIST ? REASON_ALREADY_EXISTS : access_store_reason(r);
+    reason = digest_certificates(access, row);
+    return reason == REASON_NONE ? principal_save(access, row) : reason;
+}
