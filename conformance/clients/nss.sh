@@ -44,8 +44,11 @@ if has_edwards certified; then
 fi
 check "pdfsig lists the certificates" pdf -list-nicks
 
-label_of() { # ID: the label of its certificate
-    tool_as_user -O --type cert --id "$1" 2>/dev/null | sed -n 's/^ *label: *//p' | head -n 1
+# label_of ID: the label of its certificate, as pkcs11-tool lists it before the ID
+label_of() {
+    tool_as_user -O --type cert 2>/dev/null |
+        awk -v id="$1" '/^ *label:/ { sub(/^ *label: */, ""); label = $0 } $1 == "ID:" && $2 == id { print label }' |
+        head -n 1
 }
 
 # pdfsig 22.12 wants two signatures of one length, so one by ECDSA, whose DER varies, fails by chance: try again.
@@ -70,4 +73,6 @@ for key in "${keys[@]}"; do
     check "pdfsig signs with the $type key $id" sign_pdf "$TOKEN:$(label_of "$id")" "$tries"
     check "pdfsig reads what it signed with $id" read_pdf
     expect "the signature by $id is valid" "Signature is Valid"
+    expect "it names the certificate of $id" "$(openssl x509 -in "$work/$id.pem" -noout -subject -nameopt multiline |
+        sed -n 's/^ *commonName *= //p')"
 done
