@@ -53,6 +53,11 @@ struct custody_ops {
      struct custody_token **ret);
     /* Born in the HSM, never extractable again. Fills all of @ret but id, token_id, label, mac. */
     CK_RV (*generate)(struct custody_token *token, CK_KEY_TYPE type, unsigned bits, struct key_row *ret);
+    /*
+     * Ends a key that has no row (any more), or takes back what generate() made when its row could not be stored:
+     * a partition's object is destroyed, of a wrapped one nothing is left but a handle.
+     */
+    CK_RV (*destroy)(struct custody_token *token, const struct key_row *key);
     /* @raw as in proto/mechanism.h, already checked against the key. Verified before release as configured. */
     CK_RV(*sign)
     (struct custody_token *token, const struct key_row *key, CK_MECHANISM_TYPE raw,

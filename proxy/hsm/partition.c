@@ -499,22 +499,47 @@ static CK_RV partition_generate(struct custody_token *token, CK_KEY_TYPE type, u
     return CKR_OK;
 }
 
-/* Once per login and key: SoftHSM walks all objects of the partition. */
-static CK_RV find_key(struct login *login, const struct key_row *row, struct key_handle **ret)
+/* SoftHSM walks all objects of the partition. Errors: CKR_DATA_INVALID (it does not have the key the row names). */
+static CK_RV find_object(const struct login *login, const struct key_row *row, CK_OBJECT_HANDLE *ret)
 {
     CK_ATTRIBUTE template[] = {
         ATTRIBUTE_NUMBER(CKA_CLASS, CKO_PRIVATE_KEY),
         ATTRIBUTE_BYTES(CKA_ID, row->name, KEY_ID_LEN),
     };
+    CK_ULONG count = 0;
+    CK_RV rv = hsm_session_find(&login->session, template, ARRAY_SIZE(template), ret, 1, &count);
+
+    return rv == CKR_OK && count == 0 ? CKR_DATA_INVALID : rv;
+}
+
+/* The backup too has had the key since it was made. */
+static CK_RV partition_destroy(struct custody_token *token, const struct key_row *row)
+{
+    struct login *login = token->login;
+    struct handle_cache *cache = login->custody->config.hsm->handles;
+    struct key_handle *key = handle_cache_peek(cache, &login->keys, row->name);
+    CK_OBJECT_HANDLE object;
+    CK_RV rv;
+
+    if (key)
+        handle_cache_drop(cache, key);
+    rv = find_object(login, row, &object);
+    if (rv == CKR_OK)
+        rv = login->session.p11->C_DestroyObject(login->session.handle, object);
+    if (rv == CKR_OK)
+        rv = errno_to_rv(token_directory_backup(login->custody->config.partition_dir, login->serial));
+    return rv;
+}
+
+/* Once per login and key. */
+static CK_RV find_key(struct login *login, const struct key_row *row, struct key_handle **ret)
+{
     CLEANUP(public_key_free) struct public_key *public_key = NULL;
     CK_OBJECT_HANDLE object;
-    CK_ULONG count = 0;
     CK_RV rv = key_pair_of_row(row, &public_key);
 
     if (rv == CKR_OK)
-        rv = hsm_session_find(&login->session, template, ARRAY_SIZE(template), &object, 1, &count);
-    if (rv == CKR_OK && count == 0)
-        rv = CKR_DATA_INVALID; /* the row names a key that this partition does not have */
+        rv = find_object(login, row, &object);
     if (rv != CKR_OK)
         return rv;
     return handle_cache_put(login->custody->config.hsm->handles, &login->keys, row->name, object,
@@ -556,6 +581,7 @@ const struct custody_ops custody_partition = {
     .undo = partition_undo,
     .authorise = partition_authorise,
     .generate = partition_generate,
+    .destroy = partition_destroy,
     .sign = partition_sign,
     .change_secret = partition_change_secret,
     .settle = partition_settle,

@@ -421,6 +421,16 @@ static CK_RV wrapped_generate(struct custody_token *token, CK_KEY_TYPE type, uns
     return CKR_OK;
 }
 
+static CK_RV wrapped_destroy(struct custody_token *token, const struct key_row *row)
+{
+    struct handle_cache *cache = token->custody->config.hsm->handles;
+    struct key_handle *key = handle_cache_peek(cache, &token->keys, row->name);
+
+    if (key)
+        handle_cache_drop(cache, key);
+    return CKR_OK;
+}
+
 static CK_RV sign_once(struct custody_token *token, const struct key_row *row, CK_MECHANISM_TYPE raw,
                        const Privyseal__V1__PssParameters *pss, struct bytes data, struct buffer *ret)
 {
@@ -457,6 +467,7 @@ const struct custody_ops custody_wrapped = {
     .undo = wrapped_undo,
     .authorise = wrapped_authorise,
     .generate = wrapped_generate,
+    .destroy = wrapped_destroy,
     .sign = wrapped_sign,
     .change_secret = wrapped_change_secret,
     .settle = wrapped_settle,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "include/log.h"
 #include "proto/digest.h"
 #include "proto/mechanism.h"
 #include "proto/name.h"
@@ -148,6 +149,20 @@ static enum reason store_key(struct service *service, const struct call *call, s
     return reason == REASON_NONE ? change_commit(service, &change) : reason;
 }
 
+/* A commit that failed may have gone through all the same: only what certainly has no row is destroyed. */
+static void undo_key(struct service *service, const struct call *call, const struct key_row *key)
+{
+    const struct lease *lease = call->lease;
+    CLEANUP(key_row_clear) struct key_row found = { 0 };
+    CK_RV rv = CKR_GENERAL_ERROR;
+
+    if (store_key_get(service->access.store, key->token_id, key->name, &found) == -ENOENT)
+        rv = lease->custody->destroy(lease->custody_token, key);
+    if (rv != CKR_OK)
+        log_event(LOG_LEVEL_ERROR, "key.remains", "token=\"%s\" key=%s rv=0x%lx", call->token.name,
+                  call->text.key, rv);
+}
+
 /* Whatever can be refused is refused before the HSM works for seconds. */
 static enum reason check_request(struct service *service, struct call *call,
                                  const Privyseal__V1__GenerateKeyRequest *ask,
@@ -184,5 +199,8 @@ enum reason handle_GenerateKey(struct service *service, struct call *call, const
     hex_encode(BYTES_OF_ARRAY(key.name), call->text.key);
     call->record.key = call->text.key;
     reason = store_key(service, call, &key);
-    return reason == REASON_NONE ? key_info(&key, &answer->key) : reason;
+    if (reason == REASON_NONE)
+        return key_info(&key, &answer->key);
+    undo_key(service, call, &key);
+    return reason;
 }

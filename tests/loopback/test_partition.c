@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A user whose keys live in an HSM partition of its own, at the one signer that holds it. */
+#include <ftw.h>
+#include <sqlite3.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/mechanism.h"
@@ -160,8 +163,61 @@ START_TEST(wrapped_token_refuses_a_key_its_custody_cannot_hold)
 }
 END_TEST
 
+static unsigned object_files;
+
+static int count_object_file(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    const char *suffix = strrchr(path, '.');
+
+    (void)status;
+    (void)type;
+    (void)walk;
+    object_files += suffix && strcmp(suffix, ".object") == 0;
+    return 0;
+}
+
+/* What SoftHSM holds: it keeps a file for each object. */
+static unsigned objects(void)
+{
+    char tokens[96];
+
+    snprintf(tokens, sizeof(tokens), "%s/tokens", deployment.directory);
+    object_files = 0;
+    ck_assert_int_eq(nftw(tokens, count_object_file, 8, FTW_PHYS), 0);
+    return object_files;
+}
+
+static void change_database(const char *sql)
+{
+    char path[96];
+    sqlite3 *db = NULL;
+
+    snprintf(path, sizeof(path), "%s/store.db", deployment.directory);
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+START_TEST(key_whose_row_cannot_be_stored_leaves_nothing_in_the_partition)
+{
+    uint8_t name[KEY_NAME_LEN];
+    unsigned before;
+
+    log_in(PIN);
+    ck_assert_uint_eq(remote_token_generate(token, CKK_EC, 256, "", name, &error), CKR_OK);
+    before = objects();
+    change_database("CREATE UNIQUE INDEX one_key_a_token ON keys (token_id)");
+    ck_assert_uint_ne(remote_token_generate(token, CKK_EC, 256, "", name, &error), CKR_OK);
+    ck_assert_uint_eq(objects(), before);
+    change_database("DROP INDEX one_key_a_token");
+    ck_assert_uint_eq(remote_token_generate(token, CKK_EC, 256, "", name, &error), CKR_OK);
+    ck_assert_uint_gt(objects(), before);
+}
+END_TEST
+
 SUITE_WITH_FIXTURE("loopback partition", setup, teardown, partition_signs_with_every_type_of_key,
                    partition_is_served_at_its_home_only,
                    changed_pin_opens_the_partition_and_the_old_one_does_not,
                    wrong_pin_does_not_ride_on_an_open_login,
-                   wrapped_token_refuses_a_key_its_custody_cannot_hold);
+                   wrapped_token_refuses_a_key_its_custody_cannot_hold,
+                   key_whose_row_cannot_be_stored_leaves_nothing_in_the_partition);

@@ -427,6 +427,26 @@ START_TEST(processes_killed_while_logging_in_lose_no_key)
 }
 END_TEST
 
+START_TEST(destroyed_key_is_gone_for_good_and_others_stay)
+{
+    struct custody_token *token = unlock_with(&alice, BYTES_OF_ARRAY(right));
+    CLEANUP(key_row_clear) struct key_row key = { 0 };
+    CLEANUP(key_row_clear) struct key_row other = { 0 };
+
+    ck_assert_uint_eq(partition->generate(token, CKK_EC, 256, &key), CKR_OK);
+    ck_assert_uint_eq(partition->generate(token, CKK_EC, 256, &other), CKR_OK);
+    ck_assert_uint_eq(partition->destroy(token, &key), CKR_OK);
+    ck_assert_uint_eq(sign(token, &key), CKR_DATA_INVALID);
+    ck_assert_uint_eq(partition->destroy(token, &key), CKR_DATA_INVALID);
+    partition->close(token);
+    reopen();
+    token = unlock_with(&alice, BYTES_OF_ARRAY(right));
+    ck_assert_uint_eq(sign(token, &key), CKR_DATA_INVALID);
+    ck_assert_uint_eq(sign(token, &other), CKR_OK);
+    partition->close(token);
+}
+END_TEST
+
 START_TEST(partition_that_cannot_be_kept_safe_makes_no_key)
 {
     struct custody_token *token = unlock_with(&alice, BYTES_OF_ARRAY(right));
@@ -456,4 +476,5 @@ SUITE_WITH_FIXTURE(
     death_before_the_transaction_ends_leaves_the_old_secret_usable,
     death_after_the_transaction_ends_leaves_the_new_secret_usable,
     token_emptied_by_a_killed_login_is_repaired_at_the_next_start,
-    processes_killed_while_logging_in_lose_no_key, partition_that_cannot_be_kept_safe_makes_no_key);
+    processes_killed_while_logging_in_lose_no_key, destroyed_key_is_gone_for_good_and_others_stay,
+    partition_that_cannot_be_kept_safe_makes_no_key);
