@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# GnuPG with gnupg-pkcs11-scd in the place of its smart card daemon: gpgsm signs with the token's certificates, gpg makes
-# an OpenPGP key of a key on the token and signs. That daemon takes RSA keys only.
+# GnuPG with gnupg-pkcs11-scd in the place of its smart card daemon: gpgsm signs with the token's certificates, gpg
+# makes an OpenPGP key of a key on the token and signs. That daemon takes RSA keys only.
 . "$(dirname "$0")/lib.sh"
 
 load_keys
@@ -41,13 +41,16 @@ keygrip() { # FINGERPRINT: GnuPG's name for the key itself
         awk -F: -v wanted="$1" '$1 == "fpr" { seen = $10 } $1 == "grp" && seen == wanted { print $10; exit }'
 }
 
-# gpgsm puts a zero before a signature that begins with a set bit, which openssl refuses: then another document is tried.
+# gpgsm puts a zero before a signature that begins with a set bit, which openssl refuses: then another document is
+# tried.
 sign_cms() {
     local try
     for try in {1..20}; do
         printf '%d\n' "$try" >>"$work/document"
-        "${sm[@]}" --local-user "$(fingerprint "$1")" --output "$work/cms.der" --detach-sign "$work/document" || return 1
-        openssl cms -verify -noverify -binary -inform DER -in "$work/cms.der" -content "$work/document" -out /dev/null && return
+        "${sm[@]}" --local-user "$(fingerprint "$1")" --output "$work/cms.der" --detach-sign "$work/document" ||
+            return 1
+        openssl cms -verify -noverify -binary -inform DER -in "$work/cms.der" -content "$work/document" \
+            -out /dev/null && return
     done
     return 1
 }

@@ -32,7 +32,8 @@ sign_jar() {
 }
 while IFS= read -r alias <&3; do
     check "keytool requests a certificate for $alias, openssl verifies it" request "$alias"
-    check "jarsigner signs with $alias and verifies" sign_jar "$alias" && expect "the JAR of $alias is verified" "jar verified."
+    check "jarsigner signs with $alias and verifies" sign_jar "$alias" &&
+        expect "the JAR of $alias is verified" "jar verified."
 done 3<"$work/aliases"
 
 relay "a program" java "$(dirname "$0")/java/TokenClient.java" "$work/java.cfg"

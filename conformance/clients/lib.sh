@@ -145,8 +145,8 @@ has_edwards() {
 uri_id() { sed 's/../%&/g' <<<"$1"; }
 uri() { printf 'pkcs11:token=%s;id=%s' "$(jq -rn --arg token "$TOKEN" '$token | @uri')" "$(uri_id "$1")"; }
 
-# write_engine_config [INIT]: $work/openssl.cnf for libp11's engine. It reads the module and the PIN from its own section;
-# other modules of the system stay out of it. INIT is 1 for programs that do not initialize an engine themselves.
+# write_engine_config [INIT]: $work/openssl.cnf for libp11's engine. It reads the module and the PIN from its own
+# section; other modules of the system stay out of it. INIT is 1 for programs that do not initialize an engine.
 write_engine_config() {
     cat >"$work/openssl.cnf" <<END
 openssl_conf = start

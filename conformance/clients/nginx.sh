@@ -6,6 +6,10 @@
 
 write_engine_config 1
 load_keys
+if has_edwards; then
+    skip "nginx serves and curl shows a certificate" "libp11 0.4.12 finds no key at all on a token with an Ed25519 key"
+    exit
+fi
 
 # A worker has only those variables that nginx is told of, and the module may need any.
 passed_through() { compgen -e | grep -E '^[A-Za-z_][A-Za-z0-9_]*$' | sed 's/.*/env &;/'; }
@@ -25,9 +29,11 @@ server() { # NAME CERTIFICATE KEY: one on a local socket, that says which worker
 END
 }
 
-openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/file.key" -out "$work/file.pem" -subj /CN=localhost -days 2 2>/dev/null
+openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/file.key" -out "$work/file.pem" -subj /CN=localhost -days 2 \
+    2>/dev/null
 {
-    printf 'user %s;\nworker_processes 2;\ndaemon off;\npid %s;\nerror_log %s info;\n' "$(id -un)" "$work/nginx.pid" "$work/error.log"
+    printf 'user %s;\nworker_processes 2;\ndaemon off;\n' "$(id -un)"
+    printf 'pid %s;\nerror_log %s info;\n' "$work/nginx.pid" "$work/error.log"
     passed_through
     printf 'events { worker_connections 64; }\nhttp {\n    access_log off;\n'
     for kind in client_body proxy fastcgi uwsgi scgi; do printf '    %s_temp_path %s;\n' $kind "$work/$kind"; done
@@ -45,7 +51,11 @@ get() { # SERVER CURL-OPTION...: trusts any certificate; it is the signature tha
     shift
     curl --silent --show-error --insecure --max-time 20 --unix-socket "$work/$name.socket" "$@" https://localhost/
 }
-answers() { for _ in {1..100}; do get "$1" >/dev/null 2>&1 && return; sleep 0.1; done; cat "$work/error.log"; return 1; }
+answers() {
+    for _ in {1..100}; do get "$1" >/dev/null 2>&1 && return; sleep 0.1; done
+    cat "$work/error.log"
+    return 1
+}
 
 check "nginx reads the keys" "${nginx[@]}" -t
 "${nginx[@]}" >"$work/nginx.log" 2>&1 &
@@ -55,7 +65,8 @@ check "it starts" answers file || exit
 handshakes() { # SERVER COUNT: eight at a time; all must be answered
     export -f get
     export work
-    seq "$2" | xargs -P 8 -I '{}' bash -c 'get "$1"' _ "$1" >"$work/answers" || { cat "$work/error.log"; return 1; }
+    seq "$2" | xargs -P 8 -I '{}' bash -c 'get "$1"' _ "$1" >"$work/answers" ||
+        { cat "$work/error.log"; return 1; }
     [[ $(wc -l <"$work/answers") == "$2" ]]
 }
 by_two_workers() { [[ $(sort -u "$work/answers" | wc -l) -ge 2 ]] || { sort "$work/answers" | uniq -c; return 1; }; }
@@ -84,7 +95,8 @@ done
 show_certificate() { # ID: the server must have seen its serial number
     OPENSSL_CONF=$work/openssl.cnf get file --engine pkcs11 --cert "$work/$1.pem" --key-type ENG \
         --key "$(uri "$1");type=private" >"$work/answers" || return 1
-    grep -qi "client $(openssl x509 -in "$work/$1.pem" -noout -serial | sed 's/serial=//')\$" "$work/answers" || { cat "$work/answers"; return 1; }
+    cat "$work/answers"
+    grep -qi "client $(openssl x509 -in "$work/$1.pem" -noout -serial | sed 's/serial=//')\$" "$work/answers"
 }
 for key in "${keys[@]}"; do
     id=${key% *} type=${key#* }

@@ -22,7 +22,11 @@ sign_through() {
 sign_with_all() { # LIBRARY HOW
     local key
     for key in "${keys[@]}"; do
-        check "the ${key#* } key ${key% *} signs through $2" sign_through "$1" "${key% *}" "${key#* }"
+        case ${key#* } in
+        rsa-* | prime* | secp*)
+            check "the ${key#* } key ${key% *} signs through $2" sign_through "$1" "${key% *}" "${key#* }"
+            ;;
+        esac
     done
 }
 

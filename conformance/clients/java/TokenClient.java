@@ -262,7 +262,8 @@ public final class TokenClient {
                 trial(key.alias() + " signs with " + scheme, () -> signAndVerify(key, scheme));
             for (Scheme scheme : key.schemes().stream().limit(1).toList()) {
                 trial(key.alias() + " signs in parts", () -> signInParts(key, scheme));
-                trial(key.alias() + " signs after signatures left half done", () -> signAfterHalfSignatures(key, scheme));
+                trial(key.alias() + " signs after signatures left half done",
+                        () -> signAfterHalfSignatures(key, scheme));
             }
         }
         trial(THREADS + " threads sign at once", this::signInThreads);
