@@ -42,6 +42,13 @@ START_TEST(guesses_are_recorded_and_routine_is_not)
 }
 END_TEST
 
+START_TEST(altered_row_is_recorded_whoever_meets_it)
+{
+    for (enum method_id id = 0; id < METHODS; id++)
+        ck_assert(service_is_recorded(id, REASON_INTEGRITY));
+}
+END_TEST
+
 START_TEST(roles_go_to_words_and_back)
 {
     for (enum role role = ROLE_NONE + 1; role < ROLES; role++)
@@ -56,4 +63,4 @@ END_TEST
 
 SUITE("handlers", every_method_has_a_handler_and_an_event_of_its_own,
       everything_proved_by_a_secret_is_recorded, guesses_are_recorded_and_routine_is_not,
-      roles_go_to_words_and_back);
+      altered_row_is_recorded_whoever_meets_it, roles_go_to_words_and_back);
