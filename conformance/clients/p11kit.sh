@@ -9,7 +9,7 @@ module_file() { printf '%s\n' "$@" 'critical: no' >"$registry/conformance-$$.mod
 
 # sign_through LIBRARY ID TYPE
 sign_through() {
-    local mechanism=SHA256-RSA-PKCS input=$work/document digest=()
+    local mechanism=SHA256-RSA-PKCS input=$work/document
     if [[ $3 != rsa-* ]]; then
         mechanism=ECDSA input=$work/digest
         openssl dgst -sha256 -binary "$work/document" >"$input"
