@@ -160,11 +160,12 @@ static void find_keys(struct host *host)
 
 /* ---------------------------------------------------------------------------------------------------------- a life */
 
-static void enter_pin(struct host *host)
+static CK_RV enter_pin(struct host *host)
 {
     unsigned char pin[64];
     FILE *file = fopen(host->pin_file, "r");
     size_t len;
+    CK_RV rv;
 
     EXPECT(file, "no file %s", host->pin_file);
     setbuf(file, NULL); /* no copy that nobody wipes */
@@ -172,16 +173,27 @@ static void enter_pin(struct host *host)
     fclose(file);
     while (len && pin[len - 1] == '\n')
         len--;
-    EXPECT_OK(host->p11->C_Login(host->session, CKU_USER, pin, len));
+    rv = host->p11->C_Login(host->session, CKU_USER, pin, len);
     OPENSSL_cleanse(pin, sizeof(pin));
+    return rv;
+}
+
+CK_RV host_try_login(struct host *host)
+{
+    CK_RV rv = host_find_slot(host) ? CKR_OK : CKR_TOKEN_NOT_PRESENT;
+
+    if (rv == CKR_OK)
+        rv = host->p11->C_OpenSession(host->slot, CKF_SERIAL_SESSION, NULL, NULL, &host->session);
+    if (rv == CKR_OK)
+        rv = enter_pin(host);
+    if (rv == CKR_OK)
+        find_keys(host);
+    return rv;
 }
 
 void host_login(struct host *host)
 {
-    EXPECT(host_find_slot(host), "no token %s is present", host->token);
-    EXPECT_OK(host->p11->C_OpenSession(host->slot, CKF_SERIAL_SESSION, NULL, NULL, &host->session));
-    enter_pin(host);
-    find_keys(host);
+    EXPECT_OK(host_try_login(host));
 }
 
 void host_start(struct host *host)

@@ -53,7 +53,9 @@ void host_load(struct host *host);
 void host_unload(struct host *host);
 /* The slot whose token has the host's name. False: none is present. */
 bool host_find_slot(struct host *host);
-/* Opens a session, logs in with what is in the file (and wipes it), finds the keys. */
+/* Opens a session, logs in with what is in the file (and wipes it), finds the keys. What the first call to fail says. */
+CK_RV host_try_login(struct host *host);
+/* The same, and it must succeed. */
 void host_login(struct host *host);
 /* Load, C_Initialize, host_login. */
 void host_start(struct host *host);
