@@ -36,8 +36,8 @@ free_port() {
     done
 }
 
-openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/server.key" -out "$work/server.pem" -subj /CN=localhost -days 2 \
-    2>/dev/null
+openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/server.key" -out "$work/server.pem" -subj /CN=localhost \
+    -days 2 2>/dev/null
 urls=()
 serve() { # NAME OPTION...: a page about each handshake, none of which resumes another
     local name=$1 port

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The conformance checks and clients against our module, behind a real daemon: two keys with the deployment's certificates
-# for documents, two with those of another issuer, which are good for logging in on the web, too.
+# The conformance checks and clients against our module, behind a real daemon: two keys with the deployment's
+# certificates for documents, two with those of another issuer, which are good for logging in on the web, too.
 . "$(dirname "$0")/../integration/lib.sh"
 
 deploy
 check "a user is enrolled" enroll ann
 for type in rsa-3072 p-384; do check "a $type key is made and certified" key ann "$type" "ann-$type" import; done
 
-openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/issuer.key" -out "$work/issuer.pem" -subj "/CN=another issuer" \
-    -days 30 2>/dev/null
+openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/issuer.key" -out "$work/issuer.pem" \
+    -subj "/CN=another issuer" -days 30 2>/dev/null
 printf '%s\n' 'keyUsage = critical, digitalSignature, nonRepudiation' 'extendedKeyUsage = clientAuth, emailProtection' \
     >"$work/web.cnf"
 web_key() {

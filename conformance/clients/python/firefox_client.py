@@ -58,7 +58,7 @@ class Marionette:
         return answer[3]
 
 
-# These take the place of the dialogs that Firefox shows on its own behalf: modal ones, which would stop Marionette, too.
+# These take the place of the dialogs that Firefox shows on its own behalf: modal ones, which stop Marionette, too.
 ANSWER_DIALOGS = """
 const [pin] = arguments;
 const register = (name, object) => Components.manager.QueryInterface(Ci.nsIComponentRegistrar).registerFactory(
@@ -98,9 +98,9 @@ class Browser:
 
     def privileged(self, script, *arguments):
         self.marionette.call("Marionette:SetContext", value="chrome")
-        value = self.marionette.call("WebDriver:ExecuteScript", script=script, args=arguments, sandbox="system")["value"]
+        result = self.marionette.call("WebDriver:ExecuteScript", script=script, args=arguments, sandbox="system")
         self.marionette.call("Marionette:SetContext", value="content")
-        return value
+        return result["value"]
 
     def show(self, url, certificate):
         """The server's page has the certificate that it was shown in it."""
