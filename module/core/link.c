@@ -44,9 +44,11 @@ static CK_RV make_remote(struct link *link, struct remote **ret, struct remote_e
     r = channel_curl_new(link->libctx, link->deployment, link->identity, &channel, &why);
     if (r < 0)
         return refuse(error, r, why);
-    /* remote_new() takes the channel, also when it fails. */
-    r = remote_new(link->libctx, link->deployment, TAKE(channel), ret);
-    return r < 0 ? refuse(error, r, NULL) : CKR_OK;
+    r = remote_new(link->libctx, link->deployment, channel, ret);
+    if (r < 0)
+        return refuse(error, r, NULL);
+    channel = NULL; /* the remote's now */
+    return CKR_OK;
 }
 
 CK_RV link_remote(struct link *link, struct remote **ret, struct remote_error *error)
