@@ -12,11 +12,11 @@
 
 /* The one static variable: PKCS#11 gives C_Initialize no handle to return. */
 static struct {
-    pthread_mutex_t lock;
-    struct module_ctx *ctx; /* guarded by lock; NULL: not initialized */
-    struct module_ctx
-        *inherited;    /* guarded by lock: the parent's, of no use but to let go of its connections */
-    bool watches_fork; /* guarded by lock */
+    pthread_mutex_t lock;         /* guards the rest */
+    struct module_ctx *ctx;       /* NULL: not initialized */
+    struct module_ctx *inherited; /* the parent's; never freed: its threads may have stood anywhere in it */
+    bool is_attached;             /* inherited still holds the parent's connections */
+    bool watches_fork;
 } module = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* --------------------------------------------------------------------------------------------------- fork */
@@ -38,8 +38,11 @@ static void fork_parent(void)
 
 static void fork_child(void)
 {
-    if (module.ctx)
+    if (module.ctx) {
+        module.ctx->forebear = module.inherited;
         module.inherited = TAKE(module.ctx);
+        module.is_attached = true;
+    }
     pthread_mutex_unlock(&module.lock);
 }
 
@@ -126,7 +129,8 @@ static CK_RV claim(struct module_ctx **ret_inherited)
             return CKR_HOST_MEMORY;
         module.watches_fork = true;
     }
-    *ret_inherited = TAKE(module.inherited);
+    *ret_inherited = module.is_attached ? module.inherited : NULL;
+    module.is_attached = false;
     return CKR_OK;
 }
 
@@ -150,14 +154,12 @@ CK_RV module_initialize(const CK_C_INITIALIZE_ARGS *args)
         rv = claim(&inherited);
     if (rv != CKR_OK)
         return rv;
-    /* Its memory stays: other threads of the parent may have stood in the middle of anything. */
     if (inherited)
         slot_table_abandon(&inherited->slots);
     /* Without the lock: OpenSSL may be starting in another thread, and loading us from there. */
     rv = new_ctx(&ctx);
     if (rv != CKR_OK)
         return rv;
-    ctx->forebear = inherited;
     debug_line(&ctx->debug, "C_Initialize of Privyseal " PRIVYSEAL_VERSION ": %zu slots", ctx->slots.count);
     rv = publish(ctx);
     if (rv == CKR_OK)

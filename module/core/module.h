@@ -31,7 +31,7 @@ struct module_ctx {
     struct debug debug;           /* fixed */
     struct slot_table slots;
     struct session_table sessions;
-    struct module_ctx *forebear; /* what this process inherited by fork(): reachable, unused, never freed */
+    struct module_ctx *forebear; /* of one inherited by fork(): the one its process had inherited */
 };
 
 /*
