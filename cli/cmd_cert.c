@@ -21,9 +21,9 @@ DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);
 
 static bool is_named(const Privyseal__V1__KeyInfo *key, const char *name)
 {
-    char id[2 * KEY_ID_LEN + 1] = "";
+    char id[2 * KEY_ID_MAX + 1] = "";
 
-    if (key->id.len <= KEY_ID_LEN)
+    if (key->id.len <= KEY_ID_MAX)
         hex_encode(BYTES(key->id.data, key->id.len), id);
     return strcmp(key->label, name) == 0 || strcasecmp(id, name) == 0;
 }

@@ -13,6 +13,7 @@ enum cli_exit cmd_key_generate(struct cli *cli)
 {
     const char *type = cli_option(cli, "type"), *label = cli_option(cli, "label");
     const struct key_kind *kind = names_key_kind(type ? type : "rsa-3072");
+    struct remote_new_key wish = { .label = label };
     CLEANUP(json_decref) json_t *object = NULL;
     struct remote_error error = { 0 };
     uint8_t name[KEY_NAME_LEN];
@@ -27,7 +28,9 @@ enum cli_exit cmd_key_generate(struct cli *cli)
     status = connect_login(cli);
     if (status != CLI_DONE)
         return status;
-    rv = remote_token_generate(cli->token, kind->type, kind->bits, label ? label : "", name, &error);
+    wish.type = kind->type;
+    wish.bits = kind->bits;
+    rv = remote_token_generate(cli->token, &wish, name, &error);
     if (rv != CKR_OK)
         return cli_fail_remote(cli, "making the key", rv, &error);
     object = json_pack("{s:o, s:s}", "id", output_hex(BYTES(name, KEY_ID_LEN)), "type", kind->name);

@@ -109,9 +109,57 @@ struct remote_sign {
 };
 MUST_CHECK CK_RV remote_token_sign(struct remote_token *token, const struct remote_sign *request,
                                    struct buffer *ret, struct remote_error *error);
+
+/* A PIN that was proved, kept in locked memory for one signature with a key that always authenticates. */
+struct login;
+void remote_consent_free(struct login *consent);
+DEFINE_CLEANUP(remote_consent_free, struct login *);
+/*
+ * Proves @pin anew, while logged in: here if it is the PIN of the login, else at the signer, where it counts.
+ * Errors: those of remote_token_login(), CKR_USER_NOT_LOGGED_IN.
+ */
+MUST_CHECK CK_RV remote_token_consent(struct remote_token *token, struct bytes pin, struct login **ret,
+                                      struct remote_error *error);
+/* As remote_token_sign(), S and the data in one sealed message. Errors: also CKR_PIN_LOCKED. */
+MUST_CHECK CK_RV remote_token_sign_once(struct remote_token *token, const struct login *consent,
+                                        const struct remote_sign *request, struct buffer *ret,
+                                        struct remote_error *error);
+
+/* @mechanism: CKM_RSA_PKCS, or CKM_RSA_PKCS_OAEP with @oaep. Errors: CKR_ENCRYPTED_DATA_INVALID, as above. */
+struct remote_decrypt {
+    struct bytes key_name;
+    CK_MECHANISM_TYPE mechanism;
+    const Privyseal__V1__OaepParameters *oaep;
+    struct bytes data;
+};
+MUST_CHECK CK_RV remote_token_decrypt(struct remote_token *token, const struct remote_decrypt *request,
+                                      struct secret **ret, struct remote_error *error);
+/* ECDH with @peer, an uncompressed point. Errors: CKR_MECHANISM_PARAM_INVALID, as above. */
+MUST_CHECK CK_RV remote_token_derive(struct remote_token *token, struct bytes key_name, struct bytes peer,
+                                     struct secret **ret, struct remote_error *error);
+
+/* A key to be made. */
+struct remote_new_key {
+    CK_KEY_TYPE type;
+    unsigned bits;
+    Privyseal__V1__KeyUsage usage;
+    bool always_authenticate;
+    const char *label; /* NULL or "": the server's choice */
+    struct bytes id;   /* empty: made of the key's name */
+};
 /* Makes a key; the snapshot is renewed. @ret_name: KEY_NAME_LEN bytes. */
-MUST_CHECK CK_RV remote_token_generate(struct remote_token *token, CK_KEY_TYPE type, unsigned bits,
-                                       const char *label, uint8_t ret_name[32], struct remote_error *error);
+MUST_CHECK CK_RV remote_token_generate(struct remote_token *token, const struct remote_new_key *key,
+                                       uint8_t ret_name[32], struct remote_error *error);
+/*
+ * Renames or deletes a key, or the certificate of the key of that name; the snapshot is renewed. @label "", @id empty:
+ * stay as they are. Errors: CKR_OBJECT_HANDLE_INVALID (no such object any more), CKR_ATTRIBUTE_VALUE_INVALID (the id is
+ * another key's), as above.
+ */
+MUST_CHECK CK_RV remote_token_update(struct remote_token *token, struct bytes key_name,
+                                     Privyseal__V1__ObjectKind kind, const char *label, struct bytes id,
+                                     struct remote_error *error);
+MUST_CHECK CK_RV remote_token_delete(struct remote_token *token, struct bytes key_name,
+                                     Privyseal__V1__ObjectKind kind, struct remote_error *error);
 MUST_CHECK CK_RV remote_token_put_certificate(struct remote_token *token, struct bytes der, const char *label,
                                               struct remote_error *error);
 /* Changes the PIN; a login goes on with the new one. */

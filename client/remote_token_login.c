@@ -406,6 +406,57 @@ CK_RV remote_token_login_get(struct remote_token *token, struct login **ret, str
     return rv;
 }
 
+/* --------------------------------------------------------------------------------------------------- once, with S */
+
+CK_RV remote_token_consent(struct remote_token *token, struct bytes pin, struct login **ret,
+                           struct remote_error *error)
+{
+    int64_t deadline_ms = clock_now_ms() + token->remote->deployment->login_timeout_ms;
+    CLEANUP(login_unref) struct login *held = NULL;
+    CK_RV rv = remote_token_login_get(token, &held, error);
+
+    if (rv == CKR_OK)
+        rv = check_pin_len(pin, error);
+    if (rv != CKR_OK)
+        return rv;
+    if (login_is_of_pin(token->remote->libctx, held, pin)) {
+        *ret = TAKE(held);
+        return CKR_OK;
+    }
+    /* Wrong, or changed elsewhere since: the signer knows, and counts. */
+    return authenticate(token, pin, deadline_ms, ret, error);
+}
+
+void remote_consent_free(struct login *consent)
+{
+    login_unref(consent);
+}
+
+CK_RV remote_token_sealed(struct remote_token *token, enum method_id id, const ProtobufCMessage *request,
+                          ProtobufCBinaryData *certificate_hash, int64_t deadline_ms, ProtobufCMessage **ret,
+                          struct remote_error *error)
+{
+    const struct method *method = method_by_id(id);
+    struct remote *remote = token->remote;
+    struct sealed_body body = { .request = request };
+    CLEANUP(secret_free) struct secret *reply = NULL;
+    uint8_t hash[HASH_LEN];
+    struct seal_target target;
+    CK_RV rv = remote_token_take_target(token, deadline_ms, &target, error);
+
+    if (rv != CKR_OK)
+        return rv;
+    remote->channel->ops->certificate_hash(remote->channel, hash);
+    *certificate_hash = pack_borrow(BYTES_OF_ARRAY(hash));
+    rv = remote_sealed(remote, method, &body, &target, deadline_ms, &reply, error);
+    if (rv == CKR_OK)
+        return remote_unpack(method, secret_bytes(reply), ret, error);
+    if (ends_login(error))
+        error->rv = rv = CKR_USER_NOT_LOGGED_IN;
+    /* To an application in the middle of its work the token is in trouble, not gone. */
+    return error->rv = rv == CKR_DEVICE_REMOVED ? CKR_DEVICE_ERROR : rv;
+}
+
 /* ------------------------------------------------------------------------------------------------- setting the PIN */
 
 /* After a change: a login that is held goes on with the new PIN, a parked one is over. */

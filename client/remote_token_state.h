@@ -74,6 +74,13 @@ bool remote_token_is_confirmed(struct remote_token *token);
 /* remote_token_login.c: Unlock with @login. Sets lease and confirmed hash. */
 MUST_CHECK CK_RV remote_token_unlock(struct remote_token *token, struct login *login, int64_t deadline_ms,
                                      struct remote_error *error);
+/*
+ * A sealed call of @token's that holds S. @certificate_hash, a field of @request, is filled in. Where the signer says
+ * that S opens nothing any more: CKR_USER_NOT_LOGGED_IN.
+ */
+MUST_CHECK CK_RV remote_token_sealed(struct remote_token *token, enum method_id id,
+                                     const ProtobufCMessage *request, ProtobufCBinaryData *certificate_hash,
+                                     int64_t deadline_ms, ProtobufCMessage **ret, struct remote_error *error);
 /* The login that is held, with a reference. Errors: CKR_USER_NOT_LOGGED_IN. */
 MUST_CHECK CK_RV remote_token_login_get(struct remote_token *token, struct login **ret,
                                         struct remote_error *error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * remote_token_use.c - the calls of a login: sign, generate, put a certificate.
+ * remote_token_use.c - the calls of a login: use keys, make them, rename and delete them, put certificates.
  *
  * Each goes out under a lease and a number of its own. A signer that does not know the lease has done nothing: we
  * unlock again and send the same request, request id included, so that every signature an application receives has
@@ -88,32 +88,118 @@ static CK_RV make_request_id(char ret[REQUEST_ID_LEN + 1], struct remote_error *
     return CKR_OK;
 }
 
-CK_RV remote_token_sign(struct remote_token *token, const struct remote_sign *request, struct buffer *ret,
-                        struct remote_error *error)
+static CK_RV take_signature(const ProtobufCBinaryData *signature, struct buffer *ret,
+                            struct remote_error *error)
 {
-    int64_t deadline_ms = clock_now_ms() + token->remote->deployment->sign_timeout_ms;
-    Privyseal__V1__SignRequest message = PRIVYSEAL__V1__SIGN_REQUEST__INIT;
-    CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
-    const Privyseal__V1__SignResponse *response;
-    char request_id[REQUEST_ID_LEN + 1];
-    CK_RV rv = make_request_id(request_id, error);
+    if (signature->len == 0)
+        return remote_error_set(error, CKR_DEVICE_ERROR, "the signer sent an empty signature");
+    buffer_append(ret, pack_lend(signature));
+    return ret->failed ? remote_error_set(error, CKR_HOST_MEMORY, "out of memory") : CKR_OK;
+}
 
-    if (rv != CKR_OK)
-        return rv;
+/* Borrows from @request and @request_id. */
+static Privyseal__V1__SignRequest sign_request(const struct remote_sign *request, char *request_id)
+{
+    Privyseal__V1__SignRequest message = PRIVYSEAL__V1__SIGN_REQUEST__INIT;
+
     message.key = pack_borrow(request->key_name);
     message.mechanism = request->raw;
     message.pss = (Privyseal__V1__PssParameters *)request->pss;
     message.data = pack_borrow(request->data);
     message.request_id = request_id;
     message.hash_mechanism = request->hash;
-    rv = call_in_login(token, METHOD_Sign, &message.base, deadline_ms, &reply, error);
+    return message;
+}
+
+CK_RV remote_token_sign(struct remote_token *token, const struct remote_sign *request, struct buffer *ret,
+                        struct remote_error *error)
+{
+    int64_t deadline_ms = clock_now_ms() + token->remote->deployment->sign_timeout_ms;
+    CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
+    Privyseal__V1__SignRequest message;
+    char request_id[REQUEST_ID_LEN + 1];
+    CK_RV rv = make_request_id(request_id, error);
+
     if (rv != CKR_OK)
         return rv;
-    response = (const Privyseal__V1__SignResponse *)reply;
-    if (response->signature.len == 0)
-        return remote_error_set(error, CKR_DEVICE_ERROR, "the signer sent an empty signature");
-    buffer_append(ret, pack_lend(&response->signature));
-    return ret->failed ? remote_error_set(error, CKR_HOST_MEMORY, "out of memory") : CKR_OK;
+    message = sign_request(request, request_id);
+    rv = call_in_login(token, METHOD_Sign, &message.base, deadline_ms, &reply, error);
+    return rv == CKR_OK ? take_signature(&((const Privyseal__V1__SignResponse *)reply)->signature, ret, error)
+                        : rv;
+}
+
+CK_RV remote_token_sign_once(struct remote_token *token, const struct login *consent,
+                             const struct remote_sign *request, struct buffer *ret,
+                             struct remote_error *error)
+{
+    int64_t deadline_ms = clock_now_ms() + token->remote->deployment->sign_timeout_ms;
+    Privyseal__V1__SignOnceRequest message = PRIVYSEAL__V1__SIGN_ONCE_REQUEST__INIT;
+    CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
+    Privyseal__V1__SignRequest sign;
+    char request_id[REQUEST_ID_LEN + 1];
+    CK_RV rv = make_request_id(request_id, error);
+
+    if (rv != CKR_OK)
+        return rv;
+    sign = sign_request(request, request_id);
+    message.sign = &sign;
+    message.token = token->name;
+    message.pin_version = consent->pin_version;
+    message.stretched_pin = pack_borrow(secret_bytes(consent->stretched));
+    rv = remote_token_sealed(token, METHOD_SignOnce, &message.base, &message.certificate_hash, deadline_ms,
+                             &reply, error);
+    return rv == CKR_OK
+               ? take_signature(&((const Privyseal__V1__SignOnceResponse *)reply)->signature, ret, error)
+               : rv;
+}
+
+/* Moves a secret out of a reply: protobuf-c's own copy is wiped before it is freed. */
+static CK_RV take_secret(ProtobufCBinaryData *field, struct secret **ret, struct remote_error *error)
+{
+    int r = secret_copy(pack_lend(field), ret);
+
+    if (field->len)
+        secret_wipe(field->data, field->len);
+    return r < 0 ? remote_error_errno(error, r, "keeping a secret") : CKR_OK;
+}
+
+CK_RV remote_token_decrypt(struct remote_token *token, const struct remote_decrypt *request,
+                           struct secret **ret, struct remote_error *error)
+{
+    int64_t deadline_ms = clock_now_ms() + token->remote->deployment->sign_timeout_ms;
+    Privyseal__V1__DecryptRequest message = PRIVYSEAL__V1__DECRYPT_REQUEST__INIT;
+    CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
+    char request_id[REQUEST_ID_LEN + 1];
+    CK_RV rv = make_request_id(request_id, error);
+
+    if (rv != CKR_OK)
+        return rv;
+    message.key = pack_borrow(request->key_name);
+    message.mechanism = request->mechanism;
+    message.oaep = (Privyseal__V1__OaepParameters *)request->oaep;
+    message.data = pack_borrow(request->data);
+    message.request_id = request_id;
+    rv = call_in_login(token, METHOD_Decrypt, &message.base, deadline_ms, &reply, error);
+    return rv == CKR_OK ? take_secret(&((Privyseal__V1__DecryptResponse *)reply)->plaintext, ret, error) : rv;
+}
+
+CK_RV remote_token_derive(struct remote_token *token, struct bytes key_name, struct bytes peer,
+                          struct secret **ret, struct remote_error *error)
+{
+    int64_t deadline_ms = clock_now_ms() + token->remote->deployment->sign_timeout_ms;
+    Privyseal__V1__DeriveRequest message = PRIVYSEAL__V1__DERIVE_REQUEST__INIT;
+    CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
+    char request_id[REQUEST_ID_LEN + 1];
+    CK_RV rv = make_request_id(request_id, error);
+
+    if (rv != CKR_OK)
+        return rv;
+    message.key = pack_borrow(key_name);
+    message.mechanism = CKM_ECDH1_DERIVE;
+    message.peer = pack_borrow(peer);
+    message.request_id = request_id;
+    rv = call_in_login(token, METHOD_Derive, &message.base, deadline_ms, &reply, error);
+    return rv == CKR_OK ? take_secret(&((Privyseal__V1__DeriveResponse *)reply)->secret, ret, error) : rv;
 }
 
 /* What we changed ourselves shows at once. The change stands whether or not the listing can be had just now. */
@@ -127,7 +213,7 @@ static void renew_snapshot(struct remote_token *token, int64_t deadline_ms)
         (void)!remote_token_confirm(token, login, deadline_ms, &ignored);
 }
 
-CK_RV remote_token_generate(struct remote_token *token, CK_KEY_TYPE type, unsigned bits, const char *label,
+CK_RV remote_token_generate(struct remote_token *token, const struct remote_new_key *new_key,
                             uint8_t ret_name[32], struct remote_error *error)
 {
     int64_t deadline_ms = clock_now_ms() + method_by_id(METHOD_GenerateKey)->deadline_ms;
@@ -139,9 +225,12 @@ CK_RV remote_token_generate(struct remote_token *token, CK_KEY_TYPE type, unsign
 
     if (rv != CKR_OK)
         return rv;
-    message.key_type = type;
-    message.bits = bits;
-    message.label = label ? (char *)label : message.label;
+    message.key_type = new_key->type;
+    message.bits = new_key->bits;
+    message.usage = new_key->usage;
+    message.always_authenticate = new_key->always_authenticate;
+    message.label = new_key->label ? (char *)new_key->label : message.label;
+    message.id = pack_borrow(new_key->id);
     message.request_id = request_id;
     rv = call_in_login(token, METHOD_GenerateKey, &message.base, deadline_ms, &reply, error);
     if (rv != CKR_OK)
@@ -165,6 +254,40 @@ CK_RV remote_token_put_certificate(struct remote_token *token, struct bytes der,
     message.der = pack_borrow(der);
     message.label = label ? (char *)label : message.label;
     rv = call_in_login(token, METHOD_PutCertificate, &message.base, deadline_ms, &reply, error);
+    if (rv == CKR_OK)
+        renew_snapshot(token, deadline_ms);
+    return rv;
+}
+
+CK_RV remote_token_update(struct remote_token *token, struct bytes key_name, Privyseal__V1__ObjectKind kind,
+                          const char *label, struct bytes id, struct remote_error *error)
+{
+    int64_t deadline_ms = clock_now_ms() + method_by_id(METHOD_UpdateObject)->deadline_ms;
+    Privyseal__V1__UpdateObjectRequest message = PRIVYSEAL__V1__UPDATE_OBJECT_REQUEST__INIT;
+    CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
+    CK_RV rv;
+
+    message.key = pack_borrow(key_name);
+    message.kind = kind;
+    message.label = (char *)label;
+    message.id = pack_borrow(id);
+    rv = call_in_login(token, METHOD_UpdateObject, &message.base, deadline_ms, &reply, error);
+    if (rv == CKR_OK)
+        renew_snapshot(token, deadline_ms);
+    return rv;
+}
+
+CK_RV remote_token_delete(struct remote_token *token, struct bytes key_name, Privyseal__V1__ObjectKind kind,
+                          struct remote_error *error)
+{
+    int64_t deadline_ms = clock_now_ms() + method_by_id(METHOD_DeleteObject)->deadline_ms;
+    Privyseal__V1__DeleteObjectRequest message = PRIVYSEAL__V1__DELETE_OBJECT_REQUEST__INIT;
+    CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
+    CK_RV rv;
+
+    message.key = pack_borrow(key_name);
+    message.kind = kind;
+    rv = call_in_login(token, METHOD_DeleteObject, &message.base, deadline_ms, &reply, error);
     if (rv == CKR_OK)
         renew_snapshot(token, deadline_ms);
     return rv;

@@ -26,14 +26,13 @@ static bool key_is_sound(OSSL_LIB_CTX *libctx, const Privyseal__V1__KeyInfo *key
 
     return key->public_key.len && key->public_key.len <= CERTIFICATE_MAX &&
            digest_sha256(libctx, pack_lend(&key->public_key), name) == 0 &&
-           bytes_equal(pack_lend(&key->name), BYTES_OF_ARRAY(name)) &&
-           bytes_equal(pack_lend(&key->id), BYTES(name, KEY_ID_LEN)) &&
-           label_is_valid(bytes_of_text(key->label));
+           bytes_equal(pack_lend(&key->name), BYTES_OF_ARRAY(name)) && key->id.len >= 1 &&
+           key->id.len <= KEY_ID_MAX && label_is_valid(bytes_of_text(key->label));
 }
 
 static bool certificate_is_sound(const Privyseal__V1__CertificateInfo *certificate)
 {
-    return certificate->id.len == KEY_ID_LEN && certificate->der.len &&
+    return certificate->id.len >= 1 && certificate->id.len <= KEY_ID_MAX && certificate->der.len &&
            certificate->der.len <= CERTIFICATE_MAX && label_is_valid(bytes_of_text(certificate->label));
 }
 

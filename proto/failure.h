@@ -42,34 +42,40 @@ enum grpc_status {
 /* Every reason there is. The table in failure.c gives each its word, CK_RV, gRPC status and sentence. */
 enum reason {
     REASON_NONE = 0,
-    REASON_MALFORMED,       /* CKR_ARGUMENTS_BAD */
-    REASON_NOT_PERMITTED,   /* CKR_ACTION_PROHIBITED; also for what does not exist: the two look the same */
-    REASON_UNLOCK_REQUIRED, /* CKR_USER_NOT_LOGGED_IN: no such lease here; unlock and repeat */
-    REASON_CHALLENGE_STALE, /* CKR_USER_NOT_LOGGED_IN: take the fresh one and repeat, uncounted */
-    REASON_PIN_INCORRECT,   /* CKR_PIN_INCORRECT */
-    REASON_PIN_LOCKED,      /* CKR_PIN_LOCKED */
-    REASON_PIN_DELAYED,     /* CKR_PIN_LOCKED, with retry_after_ms */
-    REASON_PIN_CHANGED,     /* CKR_PIN_INCORRECT, uncounted: the version was an old one */
-    REASON_PIN_NOT_SET,     /* CKR_USER_PIN_NOT_INITIALIZED */
-    REASON_PIN_ALREADY_SET, /* CKR_PIN_INVALID: activation only */
-    REASON_CODE_INCORRECT,  /* CKR_PIN_INCORRECT: activation code wrong, used or expired */
-    REASON_DISABLED,        /* CKR_PIN_LOCKED: the user is disabled */
-    REASON_KEY_UNKNOWN,     /* CKR_KEY_HANDLE_INVALID */
-    REASON_KEY_EXPIRED,     /* CKR_KEY_FUNCTION_NOT_PERMITTED */
-    REASON_MECHANISM,       /* CKR_MECHANISM_INVALID */
-    REASON_MECHANISM_PARAM, /* CKR_MECHANISM_PARAM_INVALID */
-    REASON_KEY_TYPE,        /* CKR_KEY_TYPE_INCONSISTENT */
-    REASON_DATA_LEN,        /* CKR_DATA_LEN_RANGE */
-    REASON_KEY_SIZE,        /* CKR_KEY_SIZE_RANGE */
-    REASON_ALREADY_EXISTS,  /* CKR_FUNCTION_FAILED */
-    REASON_NOT_FOUND,       /* CKR_FUNCTION_FAILED: to operators only */
-    REASON_CERT_MISMATCH,   /* CKR_ATTRIBUTE_VALUE_INVALID: a certificate without a key here */
-    REASON_LIMIT,           /* CKR_DEVICE_MEMORY: a count or size limit of the deployment */
-    REASON_REPLAY,          /* CKR_FUNCTION_FAILED: sequence used with other bytes, or too old */
-    REASON_BUSY,            /* CKR_DEVICE_ERROR; retry_after_ms */
-    REASON_STORE,           /* CKR_DEVICE_ERROR */
-    REASON_HSM,             /* CKR_DEVICE_ERROR */
-    REASON_AUDIT,           /* CKR_DEVICE_ERROR: no record, no signature */
+    REASON_MALFORMED,        /* CKR_ARGUMENTS_BAD */
+    REASON_NOT_PERMITTED,    /* CKR_ACTION_PROHIBITED; also for what does not exist: the two look the same */
+    REASON_UNLOCK_REQUIRED,  /* CKR_USER_NOT_LOGGED_IN: no such lease here; unlock and repeat */
+    REASON_CHALLENGE_STALE,  /* CKR_USER_NOT_LOGGED_IN: take the fresh one and repeat, uncounted */
+    REASON_PIN_INCORRECT,    /* CKR_PIN_INCORRECT */
+    REASON_PIN_LOCKED,       /* CKR_PIN_LOCKED */
+    REASON_PIN_DELAYED,      /* CKR_PIN_LOCKED, with retry_after_ms */
+    REASON_PIN_CHANGED,      /* CKR_PIN_INCORRECT, uncounted: the version was an old one */
+    REASON_PIN_NOT_SET,      /* CKR_USER_PIN_NOT_INITIALIZED */
+    REASON_PIN_ALREADY_SET,  /* CKR_PIN_INVALID: activation only */
+    REASON_CODE_INCORRECT,   /* CKR_PIN_INCORRECT: activation code wrong, used or expired */
+    REASON_DISABLED,         /* CKR_PIN_LOCKED: the user is disabled */
+    REASON_KEY_UNKNOWN,      /* CKR_KEY_HANDLE_INVALID */
+    REASON_KEY_EXPIRED,      /* CKR_KEY_FUNCTION_NOT_PERMITTED */
+    REASON_MECHANISM,        /* CKR_MECHANISM_INVALID */
+    REASON_MECHANISM_PARAM,  /* CKR_MECHANISM_PARAM_INVALID */
+    REASON_KEY_TYPE,         /* CKR_KEY_TYPE_INCONSISTENT */
+    REASON_DATA_LEN,         /* CKR_DATA_LEN_RANGE */
+    REASON_KEY_SIZE,         /* CKR_KEY_SIZE_RANGE */
+    REASON_KEY_USAGE,        /* CKR_KEY_FUNCTION_NOT_PERMITTED: keys sign, or decrypt, or derive */
+    REASON_CONSENT_REQUIRED, /* CKR_USER_NOT_LOGGED_IN: the key signs by SignOnce alone */
+    REASON_CIPHERTEXT,       /* CKR_ENCRYPTED_DATA_INVALID */
+    REASON_CIPHERTEXT_LEN,   /* CKR_ENCRYPTED_DATA_LEN_RANGE */
+    REASON_OBJECT_UNKNOWN,   /* CKR_OBJECT_HANDLE_INVALID */
+    REASON_ID_TAKEN,         /* CKR_ATTRIBUTE_VALUE_INVALID: another key of the token has that CKA_ID */
+    REASON_ALREADY_EXISTS,   /* CKR_FUNCTION_FAILED */
+    REASON_NOT_FOUND,        /* CKR_FUNCTION_FAILED: to operators only */
+    REASON_CERT_MISMATCH,    /* CKR_ATTRIBUTE_VALUE_INVALID: a certificate without a key here */
+    REASON_LIMIT,            /* CKR_DEVICE_MEMORY: a count or size limit of the deployment */
+    REASON_REPLAY,           /* CKR_FUNCTION_FAILED: sequence used with other bytes, or too old */
+    REASON_BUSY,             /* CKR_DEVICE_ERROR; retry_after_ms */
+    REASON_STORE,            /* CKR_DEVICE_ERROR */
+    REASON_HSM,              /* CKR_DEVICE_ERROR */
+    REASON_AUDIT,            /* CKR_DEVICE_ERROR: no record, no signature */
     REASON_INTEGRITY,   /* CKR_DEVICE_ERROR: a row's MAC, a swapped key, a signature that does not verify */
     REASON_UNAVAILABLE, /* CKR_DEVICE_ERROR: made by front or client, nothing was done */
     REASON_DEADLINE,    /* CKR_DEVICE_ERROR */

@@ -5,7 +5,9 @@
 #define NAME_MAX_LEN             32  /* realm, token, user: CK_TOKEN_INFO.label has 32 bytes */
 #define LABEL_MAX_LEN            128 /* CKA_LABEL of a key or certificate: OpenSSH's buffer has 255 */
 #define KEY_NAME_LEN             32  /* SHA-256 of the SubjectPublicKeyInfo */
-#define KEY_ID_LEN               20  /* CKA_ID: libp11 takes at most 100 bytes */
+#define KEY_ID_LEN               20  /* CKA_ID that nobody chose: the beginning of the key's name */
+#define KEY_ID_MAX               64  /* CKA_ID that somebody chose: libp11 takes at most 100 bytes */
+#define CIPHERTEXT_MAX           512 /* RSA-4096: the largest key there is */
 #define HASH_LEN                 32  /* SHA-256 */
 #define SERIAL_LEN               16  /* CK_TOKEN_INFO.serialNumber */
 #define REQUEST_ID_LEN           16  /* hexadecimal digits */

@@ -7,6 +7,7 @@
 
 #define NO_KEY       CK_UNAVAILABLE_INFORMATION
 #define SIGN_VERIFY  (USE_SIGN | USE_VERIFY)
+#define RECOVER      (USE_SIGN_RECOVER | USE_VERIFY_RECOVER)
 #define RSA_BITS     2048, 4096
 #define EC_BITS      256, 521
 #define ED25519_BITS 255, 255
@@ -30,13 +31,15 @@ static const struct mechanism mechanisms[] = {
     ROW(CKM_SHA256_RSA_PKCS_PSS,     PSS(SIGN_VERIFY,  CKM_SHA256, CKM_RSA_PKCS_PSS)),
     ROW(CKM_SHA384_RSA_PKCS_PSS,     PSS(SIGN_VERIFY,  CKM_SHA384, CKM_RSA_PKCS_PSS)),
     ROW(CKM_SHA512_RSA_PKCS_PSS,     PSS(SIGN_VERIFY,  CKM_SHA512, CKM_RSA_PKCS_PSS)),
-    ROW(CKM_RSA_PKCS,                RSA(SIGN_VERIFY,  0,          CKM_RSA_PKCS)),
+    ROW(CKM_RSA_PKCS,                RSA(SIGN_VERIFY | RECOVER | USE_DECRYPT, 0, CKM_RSA_PKCS)),
     ROW(CKM_RSA_PKCS_PSS,            PSS(SIGN_VERIFY,  0,          CKM_RSA_PKCS_PSS)),
     ROW(CKM_ECDSA_SHA256,            EC(SIGN_VERIFY,   CKM_SHA256, CKM_ECDSA)),
     ROW(CKM_ECDSA_SHA384,            EC(SIGN_VERIFY,   CKM_SHA384, CKM_ECDSA)),
     ROW(CKM_ECDSA_SHA512,            EC(SIGN_VERIFY,   CKM_SHA512, CKM_ECDSA)),
     ROW(CKM_ECDSA,                   EC(SIGN_VERIFY,   0,          CKM_ECDSA)),
     ROW(CKM_EDDSA,                   ED25519(SIGN_VERIFY, 0,       CKM_EDDSA)),
+    ROW(CKM_RSA_PKCS_OAEP,           RSA(USE_DECRYPT,  0,          CKM_RSA_PKCS_OAEP)),
+    ROW(CKM_ECDH1_DERIVE,            EC(USE_DERIVE,    0,          CKM_ECDH1_DERIVE)),
     ROW(CKM_SHA256,                  DIGEST),
     ROW(CKM_SHA384,                  DIGEST),
     ROW(CKM_SHA512,                  DIGEST),
@@ -210,6 +213,60 @@ CK_RV mechanism_check_raw(CK_MECHANISM_TYPE raw, CK_KEY_TYPE key_type, unsigned 
     }
     return CKR_MECHANISM_INVALID;
 }
+
+/* ------------------------------------------------------------------------------------ what may be decrypted */
+
+/* SHA-1 too: in OAEP nobody needs a collision, and many HSMs know no other. RFC 8017 7.1 (RSAES-OAEP). */
+static const struct oaep_hash {
+    CK_MECHANISM_TYPE type;
+    const char *name;
+    CK_RSA_PKCS_MGF_TYPE mgf;
+} oaep_hashes[] = {
+    { CKM_SHA_1, "SHA1", CKG_MGF1_SHA1 },
+    { CKM_SHA256, "SHA256", CKG_MGF1_SHA256 },
+    { CKM_SHA384, "SHA384", CKG_MGF1_SHA384 },
+    { CKM_SHA512, "SHA512", CKG_MGF1_SHA512 },
+};
+
+static const struct oaep_hash *oaep_hash_find(CK_MECHANISM_TYPE type)
+{
+    const struct oaep_hash *row;
+
+    for (EACH_ROW(row, oaep_hashes))
+        if (row->type == type)
+            return row;
+    return NULL;
+}
+
+const char *mechanism_oaep_hash_name(CK_MECHANISM_TYPE hash)
+{
+    const struct oaep_hash *row = oaep_hash_find(hash);
+
+    return row ? row->name : NULL;
+}
+
+static bool oaep_is_good(const Privyseal__V1__OaepParameters *oaep)
+{
+    const struct oaep_hash *hash = oaep ? oaep_hash_find(oaep->hash) : NULL;
+
+    return hash && hash->mgf == oaep->mgf;
+}
+
+CK_RV mechanism_check_decrypt(CK_MECHANISM_TYPE type, CK_KEY_TYPE key_type, unsigned bits,
+                              const Privyseal__V1__OaepParameters *oaep, struct bytes data)
+{
+    const struct mechanism *mechanism = mechanism_find(type);
+
+    if (!mechanism || !(mechanism->use & USE_DECRYPT))
+        return CKR_MECHANISM_INVALID;
+    if (mechanism->key_type != key_type)
+        return CKR_KEY_TYPE_INCONSISTENT;
+    if (type == CKM_RSA_PKCS_OAEP ? !oaep_is_good(oaep) : oaep != NULL)
+        return CKR_MECHANISM_PARAM_INVALID;
+    return data.len == (bits + 7) / 8 ? CKR_OK : CKR_ENCRYPTED_DATA_LEN_RANGE;
+}
+
+/* ------------------------------------------------------------------------------------------------- lengths */
 
 size_t mechanism_signature_len(CK_KEY_TYPE key_type, unsigned bits)
 {

@@ -3,6 +3,7 @@
  * mechanism.h - the mechanisms of a remote signing token: one table for module, policy and signer.
  *
  * The module turns a hash-and-sign mechanism into its raw one (the hash is computed locally); only raw ones travel.
+ * Decryption and derivation are what they are: nothing is done to their data here.
  * Source: PKCS#11 v3.1 6.1 (RSA), 6.3 (Elliptic Curve), 5.5.6 (C_GetMechanismInfo).
  */
 #pragma once
@@ -18,6 +19,10 @@ enum mechanism_use {
     USE_VERIFY = 2,
     USE_DIGEST = 4,
     USE_GENERATE = 8,
+    USE_DECRYPT = 16,
+    USE_DERIVE = 32,
+    USE_SIGN_RECOVER = 64,
+    USE_VERIFY_RECOVER = 128,
 };
 
 struct mechanism {
@@ -27,7 +32,7 @@ struct mechanism {
     unsigned use;           /* enum mechanism_use */
     CK_MECHANISM_TYPE hash; /* CKM_SHA256 ...: hashed locally first; 0: none */
     CK_MECHANISM_TYPE
-    raw; /* what travels: CKM_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_ECDSA, CKM_EDDSA; 0: local only */
+    raw; /* what travels: CKM_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_ECDSA, CKM_EDDSA ...; 0: local only */
     CK_ULONG min_bits, max_bits;
     bool has_pss; /* takes CK_RSA_PKCS_PSS_PARAMS */
 };
@@ -53,5 +58,13 @@ CK_MECHANISM_TYPE mechanism_hash_of_digest_info(struct bytes data);
  */
 MUST_CHECK CK_RV mechanism_check_raw(CK_MECHANISM_TYPE raw, CK_KEY_TYPE key_type, unsigned bits,
                                      const Privyseal__V1__PssParameters *pss, struct bytes data);
+/*
+ * Whether @data may be decrypted by @mechanism with a key of @bits. The label of OAEP is empty, mask and hash agree.
+ * Errors: CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID, CKR_KEY_TYPE_INCONSISTENT, CKR_ENCRYPTED_DATA_LEN_RANGE.
+ */
+MUST_CHECK CK_RV mechanism_check_decrypt(CK_MECHANISM_TYPE mechanism, CK_KEY_TYPE key_type, unsigned bits,
+                                         const Privyseal__V1__OaepParameters *oaep, struct bytes data);
+/* OpenSSL's name of a hash that OAEP may use; NULL: none of them. */
+const char *mechanism_oaep_hash_name(CK_MECHANISM_TYPE hash);
 /* Bytes of a signature by a key: modulus length, 2 * order length, 64. */
 size_t mechanism_signature_len(CK_KEY_TYPE key_type, unsigned bits);

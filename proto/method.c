@@ -18,6 +18,11 @@
 #define SNAKE_Sign           sign
 #define SNAKE_GenerateKey    generate_key
 #define SNAKE_PutCertificate put_certificate
+#define SNAKE_SignOnce       sign_once
+#define SNAKE_Decrypt        decrypt
+#define SNAKE_Derive         derive
+#define SNAKE_UpdateObject   update_object
+#define SNAKE_DeleteObject   delete_object
 #define SNAKE_GetDeployment  get_deployment
 #define SNAKE_AddUser        add_user
 #define SNAKE_ListUsers      list_users

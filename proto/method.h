@@ -25,7 +25,7 @@ enum permission {
     PERM_SEE_TOKEN,  /* a grant for the token */
     PERM_USE_TOKEN,  /* a grant, and the proof in the sealed message or the lease */
     PERM_USE_KEY,    /* as PERM_USE_TOKEN, and the grant lets it sign */
-    PERM_MAKE_KEY,   /* as PERM_USE_TOKEN, and the grant lets it make keys */
+    PERM_MAKE_KEY,   /* as PERM_USE_TOKEN, and the grant lets it make keys, and unmake them */
     PERM_WATCH,      /* role operator or auditor, proved by signature */
     PERM_OPERATE,    /* role operator, proved by signature */
 };

@@ -324,7 +324,9 @@ CK_RV create_key_pair(struct session *session, const CK_MECHANISM *mechanism, st
         rv = slot_token(session->slot, &token, error);
     if (rv != CKR_OK)
         return rv;
-    rv = remote_token_generate(token, row->key_type, bits, wish.label, name, error);
+    rv = remote_token_generate(
+        token, &(struct remote_new_key){ .type = row->key_type, .bits = bits, .label = wish.label }, name,
+        error);
     if (rv != CKR_OK)
         return slot_session_rv(session->slot, rv);
     return find_pair(session->slot, name, ret_public, ret_private, error);

@@ -94,11 +94,11 @@ static bool filter_has(const char *filter, const char *word)
 
 static bool is_wanted(const char *filter, struct bytes id, const char *label)
 {
-    char hex[2 * KEY_ID_LEN + 1];
+    char hex[2 * KEY_ID_MAX + 1];
 
     if (!filter || filter_has(filter, label))
         return true;
-    if (id.len > KEY_ID_LEN)
+    if (id.len > KEY_ID_MAX)
         return false;
     hex_encode(id, hex);
     return filter_has(filter, hex);

@@ -119,6 +119,9 @@ static struct context key_context(const struct access *access, const struct key_
     context_number(&context, (uint64_t)row->token_id);
     context_bytes(&context, BYTES_OF_ARRAY(row->name));
     context_text(&context, row->label);
+    context_bytes(&context, buffer_bytes(&row->cka_id));
+    context_number(&context, row->usage);
+    context_number(&context, row->always_authenticate);
     context_number(&context, row->key_type);
     context_number(&context, row->bits);
     context_bytes(&context, buffer_bytes(&row->spki));

@@ -51,17 +51,29 @@ struct custody_ops {
     CK_RV(*authorise)
     (struct custody *custody, const struct token_row *token, const struct access_row *row, struct bytes s,
      struct custody_token **ret);
-    /* Born in the HSM, never extractable again. Fills all of @ret but id, token_id, label, mac. */
-    CK_RV (*generate)(struct custody_token *token, CK_KEY_TYPE type, unsigned bits, struct key_row *ret);
+    /*
+     * Born in the HSM, never extractable again, and good for @usage alone. Fills all of @ret but id, token_id, label,
+     * cka_id, always_authenticate, mac.
+     */
+    CK_RV(*generate)
+    (struct custody_token *token, CK_KEY_TYPE type, unsigned bits, enum key_usage usage, struct key_row *ret);
     /*
      * Ends a key that has no row (any more), or takes back what generate() made when its row could not be stored:
-     * a partition's object is destroyed, of a wrapped one nothing is left but a handle.
+     * a partition's object is destroyed, of a wrapped one nothing is left but a handle. Errors: CKR_DATA_INVALID (the
+     * partition has no such key).
      */
     CK_RV (*destroy)(struct custody_token *token, const struct key_row *key);
     /* @raw as in proto/mechanism.h, already checked against the key. Verified before release as configured. */
     CK_RV(*sign)
     (struct custody_token *token, const struct key_row *key, CK_MECHANISM_TYPE raw,
      const Privyseal__V1__PssParameters *pss, struct bytes data, struct buffer *ret);
+    /* As mechanism_check_decrypt() has it. Errors: also CKR_ENCRYPTED_DATA_INVALID, CKR_MECHANISM_PARAM_INVALID. */
+    CK_RV(*decrypt)
+    (struct custody_token *token, const struct key_row *key, CK_MECHANISM_TYPE mechanism,
+     const Privyseal__V1__OaepParameters *oaep, struct bytes data, struct secret **ret);
+    /* ECDH with an uncompressed point. Errors: also CKR_MECHANISM_PARAM_INVALID (no point of that curve). */
+    CK_RV(*derive)
+    (struct custody_token *token, const struct key_row *key, struct bytes peer, struct secret **ret);
     /*
      * The same token under a new S: fills @new_row's sealed and nonce (wrapped), or changes the partition's PIN.
      * settle() is called when the caller's transaction is through (is_done) or was lost (then it is put back).

@@ -5,11 +5,12 @@
  * One per process, one thread. Logs in exactly once (SoftHSM's C_Login rewrites its token file, so signers may only
  * read it). Handles live in our own structs: no C_FindObjects and no C_CloseSession while serving.
  *
- * Master keys (CKA_LABEL "privyseal NAME epoch N", Kw's with " until YYYY-MM-DD" behind it; CKA_ID = N as 4 bytes), all
+ * Master keys (CKA_LABEL "privyseal NAME epoch N", Kw's and Kx's with " until YYYY-MM-DD" behind it; CKA_ID = N as 4 bytes), all
  * CKA_TOKEN, PRIVATE, SENSITIVE, not EXTRACTABLE, MODIFIABLE or COPYABLE, one entry in CKA_ALLOWED_MECHANISMS, no usage
  * but the one named:
  *   Kd     AES-256  DERIVE        CKM_AES_CBC_ENCRYPT_DATA
- *   Kw     AES-256  WRAP, UNWRAP  CKM_AES_KEY_WRAP_PAD, with an unwrap template (master_keys.h)
+ *   Kw     AES-256  WRAP, UNWRAP  CKM_AES_KEY_WRAP_PAD, with an unwrap template (master_keys.h): keys that sign
+ *   Kx     AES-256  WRAP, UNWRAP  the same, with another template: keys that decrypt or derive
  *   Ksalt, Kcheck, Krow, Kseal  generic 32 bytes  SIGN  CKM_SHA256_HMAC
  *   Kaudit EC P-256 SIGN          CKM_ECDSA: checkpoints of the audit logs
  */
@@ -49,7 +50,7 @@ MUST_CHECK CK_RV hsm_mac(struct hsm *hsm, enum hsm_mac_key key, uint32_t epoch, 
 /* The newest epoch of each kind; seals and MACs name theirs. */
 uint32_t hsm_epoch_mac(const struct hsm *hsm, enum hsm_mac_key key);
 uint32_t hsm_epoch_derive(const struct hsm *hsm);
-uint32_t hsm_epoch_wrap(const struct hsm *hsm);
+uint32_t hsm_epoch_wrap(const struct hsm *hsm); /* Kw */
 /* Signs a checkpoint (32-byte digest) with Kaudit; r || s. */
 MUST_CHECK CK_RV hsm_sign_checkpoint(struct hsm *hsm, const uint8_t digest[HASH_LEN], uint8_t ret[64]);
 /* DER SubjectPublicKeyInfo of Kaudit's newest epoch, appended: with it an auditor checks checkpoints without an HSM. */

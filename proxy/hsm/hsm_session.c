@@ -80,29 +80,45 @@ CK_RV hsm_session_encrypt(const struct hsm_session *session, CK_OBJECT_HANDLE ke
     return ret->failed ? CKR_HOST_MEMORY : CKR_OK;
 }
 
-CK_RV hsm_session_decrypt(const struct hsm_session *session, CK_OBJECT_HANDLE key, struct bytes nonce,
-                          struct bytes aad, struct bytes ciphertext, struct secret **ret)
+CK_RV hsm_session_decrypt_by(const struct hsm_session *session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key,
+                             struct bytes ciphertext, size_t room, struct secret **ret)
 {
-    CK_GCM_PARAMS params = gcm_params(nonce, aad);
-    CK_MECHANISM mechanism = { CKM_AES_GCM, &params, sizeof(params) };
     CLEANUP(secret_free) struct secret *plaintext = NULL;
-    CK_ULONG len = ciphertext.len;
+    CK_ULONG len = room;
     CK_RV rv;
 
-    if (ciphertext.len <= GCM_TAG_LEN)
-        return CKR_ENCRYPTED_DATA_LEN_RANGE;
-    if (secret_new(len, &plaintext) < 0) /* SoftHSM asks for as much room as the ciphertext has */
+    if (secret_new(room, &plaintext) < 0)
         return CKR_HOST_MEMORY;
-    rv = session->p11->C_DecryptInit(session->handle, &mechanism, key);
+    rv = session->p11->C_DecryptInit(session->handle, mechanism, key);
     if (rv != CKR_OK)
         return rv;
     rv = session->p11->C_Decrypt(session->handle, (CK_BYTE *)ciphertext.data, ciphertext.len, plaintext->data,
                                  &len);
     if (rv != CKR_OK)
         return rv;
-    if (len != ciphertext.len - GCM_TAG_LEN)
+    if (len > room)
         return CKR_DEVICE_ERROR;
     plaintext->len = len;
+    *ret = TAKE(plaintext);
+    return CKR_OK;
+}
+
+CK_RV hsm_session_decrypt(const struct hsm_session *session, CK_OBJECT_HANDLE key, struct bytes nonce,
+                          struct bytes aad, struct bytes ciphertext, struct secret **ret)
+{
+    CK_GCM_PARAMS params = gcm_params(nonce, aad);
+    CK_MECHANISM mechanism = { CKM_AES_GCM, &params, sizeof(params) };
+    CLEANUP(secret_free) struct secret *plaintext = NULL;
+    CK_RV rv;
+
+    if (ciphertext.len <= GCM_TAG_LEN)
+        return CKR_ENCRYPTED_DATA_LEN_RANGE;
+    /* SoftHSM asks for as much room as the ciphertext has. */
+    rv = hsm_session_decrypt_by(session, &mechanism, key, ciphertext, ciphertext.len, &plaintext);
+    if (rv != CKR_OK)
+        return rv;
+    if (plaintext->len != ciphertext.len - GCM_TAG_LEN)
+        return CKR_DEVICE_ERROR;
     *ret = TAKE(plaintext);
     return CKR_OK;
 }
@@ -151,6 +167,25 @@ CK_RV hsm_session_attribute(const struct hsm_session *session, CK_OBJECT_HANDLE 
         return CKR_DEVICE_ERROR;
     buffer_append(ret, BYTES(value, attribute.ulValueLen));
     return ret->failed ? CKR_HOST_MEMORY : CKR_OK;
+}
+
+CK_RV hsm_session_value(const struct hsm_session *session, CK_OBJECT_HANDLE object, size_t len,
+                        struct secret **ret)
+{
+    CLEANUP(secret_free) struct secret *value = NULL;
+    CK_ATTRIBUTE attribute;
+    CK_RV rv;
+
+    if (secret_new(len, &value) < 0)
+        return CKR_HOST_MEMORY;
+    attribute = (CK_ATTRIBUTE){ CKA_VALUE, value->data, len };
+    rv = session->p11->C_GetAttributeValue(session->handle, object, &attribute, 1);
+    if (rv != CKR_OK)
+        return rv;
+    if (attribute.ulValueLen != len)
+        return CKR_DEVICE_ERROR;
+    *ret = TAKE(value);
+    return CKR_OK;
 }
 
 CK_RV hsm_session_matches(const struct hsm_session *session, CK_OBJECT_HANDLE object,

@@ -35,12 +35,19 @@ MUST_CHECK CK_RV hsm_session_encrypt(const struct hsm_session *session, CK_OBJEC
 MUST_CHECK CK_RV hsm_session_decrypt(const struct hsm_session *session, CK_OBJECT_HANDLE key,
                                      struct bytes nonce, struct bytes aad, struct bytes ciphertext,
                                      struct secret **ret);
+/* One-shot decryption by any mechanism. @room: the most bytes there may be of plaintext. */
+MUST_CHECK CK_RV hsm_session_decrypt_by(const struct hsm_session *session, CK_MECHANISM *mechanism,
+                                        CK_OBJECT_HANDLE key, struct bytes ciphertext, size_t room,
+                                        struct secret **ret);
 MUST_CHECK CK_RV hsm_session_wrap(const struct hsm_session *session, CK_OBJECT_HANDLE wrapping_key,
                                   CK_OBJECT_HANDLE key, struct secret **ret);
 
 /* The value of one attribute, appended. */
 MUST_CHECK CK_RV hsm_session_attribute(const struct hsm_session *session, CK_OBJECT_HANDLE object,
                                        CK_ATTRIBUTE_TYPE type, struct buffer *ret);
+/* CKA_VALUE of a secret key of @len bytes that may be read. */
+MUST_CHECK CK_RV hsm_session_value(const struct hsm_session *session, CK_OBJECT_HANDLE object, size_t len,
+                                   struct secret **ret);
 /* CKR_OK when the object has every attribute of @template with that value, else CKR_TEMPLATE_INCONSISTENT. */
 MUST_CHECK CK_RV hsm_session_matches(const struct hsm_session *session, CK_OBJECT_HANDLE object,
                                      const CK_ATTRIBUTE *template, size_t count);

@@ -37,25 +37,33 @@ struct master_row {
     CK_KEY_TYPE type;
     unsigned usage;
     CK_MECHANISM_TYPE allowed; /* the one entry of CKA_ALLOWED_MECHANISMS */
-    bool has_unwrap_template;
+    const CK_ATTRIBUTE *unwrap_template;
+    size_t unwrap_count;
     bool has_end;
 };
 
+static const CK_ATTRIBUTE wrap_template[] = { MASTER_UNWRAP_TEMPLATE };
+static const CK_ATTRIBUTE exchange_template[] = { MASTER_EXCHANGE_TEMPLATE };
+
+#define NO_TEMPLATE NULL, 0, false
+
 static const struct master_row rows[MASTER_KINDS] = {
     [MASTER_DERIVE] = { "Kd", CKM_AES_KEY_GEN, CKO_SECRET_KEY, CKK_AES, MAY_DERIVE, CKM_AES_CBC_ENCRYPT_DATA,
-                        false, false },
+                        NO_TEMPLATE },
     [MASTER_WRAP] = { "Kw", CKM_AES_KEY_GEN, CKO_SECRET_KEY, CKK_AES, MAY_WRAP | MAY_UNWRAP,
-                      CKM_AES_KEY_WRAP_PAD, true, true },
+                      CKM_AES_KEY_WRAP_PAD, wrap_template, ARRAY_SIZE(wrap_template), true },
+    [MASTER_EXCHANGE] = { "Kx", CKM_AES_KEY_GEN, CKO_SECRET_KEY, CKK_AES, MAY_WRAP | MAY_UNWRAP,
+                          CKM_AES_KEY_WRAP_PAD, exchange_template, ARRAY_SIZE(exchange_template), true },
     [MASTER_SALT] = { "Ksalt", CKM_GENERIC_SECRET_KEY_GEN, CKO_SECRET_KEY, CKK_GENERIC_SECRET, MAY_SIGN,
-                      CKM_SHA256_HMAC, false, false },
+                      CKM_SHA256_HMAC, NO_TEMPLATE },
     [MASTER_CHECK] = { "Kcheck", CKM_GENERIC_SECRET_KEY_GEN, CKO_SECRET_KEY, CKK_GENERIC_SECRET, MAY_SIGN,
-                       CKM_SHA256_HMAC, false, false },
+                       CKM_SHA256_HMAC, NO_TEMPLATE },
     [MASTER_ROW] = { "Krow", CKM_GENERIC_SECRET_KEY_GEN, CKO_SECRET_KEY, CKK_GENERIC_SECRET, MAY_SIGN,
-                     CKM_SHA256_HMAC, false, false },
+                     CKM_SHA256_HMAC, NO_TEMPLATE },
     [MASTER_SEAL] = { "Kseal", CKM_GENERIC_SECRET_KEY_GEN, CKO_SECRET_KEY, CKK_GENERIC_SECRET, MAY_SIGN,
-                      CKM_SHA256_HMAC, false, false },
-    [MASTER_AUDIT] = { "Kaudit", CKM_EC_KEY_PAIR_GEN, CKO_PRIVATE_KEY, CKK_EC, MAY_SIGN, CKM_ECDSA, false,
-                       false },
+                      CKM_SHA256_HMAC, NO_TEMPLATE },
+    [MASTER_AUDIT] = { "Kaudit", CKM_EC_KEY_PAIR_GEN, CKO_PRIVATE_KEY, CKK_EC, MAY_SIGN, CKM_ECDSA,
+                       NO_TEMPLATE },
 };
 
 /* Every usage a key can have is said, true or false: what a template leaves out, each library decides its own way. */
@@ -283,14 +291,14 @@ const char *master_keys_name(enum master_kind kind)
 static CK_RV generate_secret(const struct hsm_session *session, const struct master_row *row,
                              struct master_template *template)
 {
-    CK_ATTRIBUTE unwrap[] = { MASTER_UNWRAP_TEMPLATE };
     CK_MECHANISM mechanism = { row->generate, NULL, 0 };
     CK_ULONG len = MASTER_KEY_LEN;
     CK_OBJECT_HANDLE key;
 
     add(template, CKA_VALUE_LEN, &len, sizeof(len));
-    if (row->has_unwrap_template)
-        add(template, CKA_UNWRAP_TEMPLATE, unwrap, sizeof(unwrap));
+    if (row->unwrap_template)
+        add(template, CKA_UNWRAP_TEMPLATE, row->unwrap_template,
+            row->unwrap_count * sizeof(*row->unwrap_template));
     return session->p11->C_GenerateKey(session->handle, &mechanism, template->attributes, template->count,
                                        &key);
 }

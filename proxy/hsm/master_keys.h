@@ -16,6 +16,7 @@
 enum master_kind {
     MASTER_DERIVE,
     MASTER_WRAP,
+    MASTER_EXCHANGE,
     MASTER_SALT,
     MASTER_CHECK,
     MASTER_ROW,
@@ -55,10 +56,18 @@ const struct master_key *master_keys_newest(const struct master_keys *keys, enum
 const char *master_keys_name(enum master_kind kind);
 
 /*
- * What Kw's CKA_UNWRAP_TEMPLATE demands of every key it unwraps. With fewer, a wrapped key unwraps as an HMAC or AES
- * key, or as one that may leave. SoftHSM matches this template instead of applying it, so a caller repeats it.
+ * What the CKA_UNWRAP_TEMPLATE of Kw (keys that sign) and of Kx (keys that decrypt or derive) demands of every key they
+ * unwrap. With fewer, a wrapped key unwraps as an HMAC or AES key, as one that may leave, for a use that it was not
+ * made for, or as one that is copied or changed into such a key. SoftHSM matches these templates instead of applying
+ * them, so a caller repeats them; and it sets one attribute after the other, so MASTER_UNWRAP_FIXED stands last.
  */
-#define MASTER_UNWRAP_TEMPLATE                                                                               \
+#define MASTER_UNWRAP_COMMON                                                                                 \
     ATTRIBUTE_NUMBER(CKA_CLASS, CKO_PRIVATE_KEY), ATTRIBUTE_FALSE(CKA_TOKEN), ATTRIBUTE_TRUE(CKA_SENSITIVE), \
-        ATTRIBUTE_FALSE(CKA_EXTRACTABLE), ATTRIBUTE_FALSE(CKA_DERIVE), ATTRIBUTE_FALSE(CKA_DECRYPT),         \
-        ATTRIBUTE_FALSE(CKA_UNWRAP)
+        ATTRIBUTE_FALSE(CKA_EXTRACTABLE)
+#define MASTER_UNWRAP_FIXED ATTRIBUTE_FALSE(CKA_COPYABLE), ATTRIBUTE_FALSE(CKA_MODIFIABLE)
+#define MASTER_UNWRAP_TEMPLATE                                                                               \
+    MASTER_UNWRAP_COMMON, ATTRIBUTE_FALSE(CKA_DERIVE), ATTRIBUTE_FALSE(CKA_DECRYPT),                         \
+        ATTRIBUTE_FALSE(CKA_UNWRAP), MASTER_UNWRAP_FIXED
+#define MASTER_EXCHANGE_TEMPLATE                                                                             \
+    MASTER_UNWRAP_COMMON, ATTRIBUTE_FALSE(CKA_SIGN), ATTRIBUTE_FALSE(CKA_SIGN_RECOVER),                      \
+        ATTRIBUTE_FALSE(CKA_UNWRAP), MASTER_UNWRAP_FIXED

@@ -413,27 +413,19 @@ static CK_RV name_key(const struct login *login, CK_OBJECT_HANDLE key, const str
                                                    ARRAY_SIZE(template));
 }
 
-static CK_RV give_birth(const struct login *login, const struct key_kind *kind, CK_OBJECT_HANDLE *ret,
-                        struct public_key **ret_public)
+static CK_RV give_birth(const struct login *login, const struct key_kind *kind, const struct key_use *use,
+                        CK_OBJECT_HANDLE *ret, struct public_key **ret_public)
 {
     CK_ATTRIBUTE template[] = {
-        ATTRIBUTE_TRUE(CKA_TOKEN),
-        ATTRIBUTE_TRUE(CKA_PRIVATE),
-        ATTRIBUTE_TRUE(CKA_SENSITIVE),
-        ATTRIBUTE_FALSE(CKA_EXTRACTABLE),
-        ATTRIBUTE_FALSE(CKA_COPYABLE),
-        ATTRIBUTE_TRUE(CKA_SIGN),
-        ATTRIBUTE_FALSE(CKA_SIGN_RECOVER),
-        ATTRIBUTE_FALSE(CKA_DECRYPT),
-        ATTRIBUTE_FALSE(CKA_DERIVE),
-        ATTRIBUTE_FALSE(CKA_UNWRAP),
-        ATTRIBUTE_BYTES(CKA_ALLOWED_MECHANISMS, kind->mechanisms,
-                        kind->mechanisms_count * sizeof(CK_MECHANISM_TYPE)),
+        ATTRIBUTE_TRUE(CKA_TOKEN),        ATTRIBUTE_TRUE(CKA_PRIVATE),   ATTRIBUTE_TRUE(CKA_SENSITIVE),
+        ATTRIBUTE_FALSE(CKA_EXTRACTABLE), ATTRIBUTE_FALSE(CKA_COPYABLE), KEY_USE_ATTRIBUTES(use),
+        KEY_USE_MECHANISMS(use),
     };
     const CK_ATTRIBUTE never_left[] = { ATTRIBUTE_TRUE(CKA_LOCAL), ATTRIBUTE_TRUE(CKA_ALWAYS_SENSITIVE),
                                         ATTRIBUTE_TRUE(CKA_NEVER_EXTRACTABLE) };
     CK_OBJECT_HANDLE key;
-    CK_RV rv = key_pair_generate(&login->session, kind, template, ARRAY_SIZE(template), &key, ret_public);
+    CK_RV rv =
+        key_pair_generate(&login->session, kind, use, template, ARRAY_SIZE(template), &key, ret_public);
 
     if (rv != CKR_OK)
         return rv;
@@ -456,7 +448,7 @@ static CK_RV settle_in(struct login *login, CK_OBJECT_HANDLE object, struct publ
     if (rv == CKR_OK)
         rv = name_key(login, object, row);
     if (rv == CKR_OK)
-        rv = key_pair_prove(key);
+        rv = key_pair_prove(key, row->usage);
     if (rv == CKR_OK)
         rv = errno_to_rv(token_directory_backup(login->custody->config.partition_dir, login->serial));
     if (rv == CKR_OK)
@@ -468,13 +460,15 @@ static CK_RV settle_in(struct login *login, CK_OBJECT_HANDLE object, struct publ
 }
 
 static CK_RV partition_generate(struct custody_token *token, CK_KEY_TYPE type, unsigned bits,
-                                struct key_row *ret)
+                                enum key_usage usage, struct key_row *ret)
 {
     struct login *login = token->login;
     const struct key_kind *kind = key_kind_find(type, bits);
+    const struct key_use *use = key_use_find(type, usage);
     int64_t now_ms = (int64_t)time(NULL) * 1000;
     CLEANUP(key_row_clear)
     struct key_row row = {
+        .usage = usage,
         .created_ms = now_ms,
         .expires_ms = now_ms + login->custody->config.key_life_days * DAY_MS,
     };
@@ -482,9 +476,9 @@ static CK_RV partition_generate(struct custody_token *token, CK_KEY_TYPE type, u
     CK_OBJECT_HANDLE object;
     CK_RV rv;
 
-    if (!kind)
+    if (!kind || !use)
         return CKR_KEY_SIZE_RANGE;
-    rv = give_birth(login, kind, &object, &public_key);
+    rv = give_birth(login, kind, use, &object, &public_key);
     if (rv != CKR_OK)
         return rv;
     rv = key_pair_describe(public_key, &row);
@@ -546,21 +540,28 @@ static CK_RV find_key(struct login *login, const struct key_row *row, struct key
                             TAKE(public_key), ret);
 }
 
+/* The key of @row, ready; and away with it when @rv of its use says that it is not what the row says, or lost. */
+static CK_RV key_get(struct login *login, const struct key_row *row, struct key_handle **ret)
+{
+    *ret = handle_cache_peek(login->custody->config.hsm->handles, &login->keys, row->name);
+    return *ret ? CKR_OK : find_key(login, row, ret);
+}
+
+static CK_RV key_done(struct login *login, struct key_handle *key, CK_RV rv)
+{
+    if (rv == CKR_DATA_INVALID || key_pair_is_lost(rv))
+        handle_cache_drop(login->custody->config.hsm->handles, key);
+    return rv;
+}
+
 static CK_RV sign_once(struct login *login, const struct key_row *row, CK_MECHANISM_TYPE raw,
                        const Privyseal__V1__PssParameters *pss, struct bytes data, struct buffer *ret)
 {
-    const struct custody_config *config = &login->custody->config;
-    struct key_handle *key = handle_cache_peek(config->hsm->handles, &login->keys, row->name);
-    CK_RV rv = CKR_OK;
+    bool verify = login->custody->config.verify_every_ec;
+    struct key_handle *key;
+    CK_RV rv = key_get(login, row, &key);
 
-    if (!key)
-        rv = find_key(login, row, &key);
-    if (rv != CKR_OK)
-        return rv;
-    rv = key_pair_sign(key, raw, pss, data, config->verify_every_ec, ret);
-    if (rv == CKR_DATA_INVALID || key_pair_is_lost(rv))
-        handle_cache_drop(config->hsm->handles, key);
-    return rv;
+    return rv == CKR_OK ? key_done(login, key, key_pair_sign(key, raw, pss, data, verify, ret)) : rv;
 }
 
 static CK_RV partition_sign(struct custody_token *token, const struct key_row *row, CK_MECHANISM_TYPE raw,
@@ -569,6 +570,44 @@ static CK_RV partition_sign(struct custody_token *token, const struct key_row *r
     CK_RV rv = sign_once(token->login, row, raw, pss, data, ret);
 
     return key_pair_is_lost(rv) ? sign_once(token->login, row, raw, pss, data, ret) : rv;
+}
+
+static CK_RV decrypt_once(struct login *login, const struct key_row *row, CK_MECHANISM_TYPE mechanism,
+                          const Privyseal__V1__OaepParameters *oaep, struct bytes data, struct secret **ret)
+{
+    struct key_handle *key;
+    CK_RV rv = key_get(login, row, &key);
+
+    return rv == CKR_OK ? key_done(login, key, key_pair_decrypt(key, mechanism, oaep, data, ret)) : rv;
+}
+
+static CK_RV partition_decrypt(struct custody_token *token, const struct key_row *row,
+                               CK_MECHANISM_TYPE mechanism, const Privyseal__V1__OaepParameters *oaep,
+                               struct bytes data, struct secret **ret)
+{
+    CK_RV rv = decrypt_once(token->login, row, mechanism, oaep, data, ret);
+
+    return key_pair_is_lost(rv) ? decrypt_once(token->login, row, mechanism, oaep, data, ret) : rv;
+}
+
+static CK_RV derive_once(struct login *login, const struct key_row *row, struct bytes peer,
+                         struct secret **ret)
+{
+    struct key_handle *key;
+    CK_RV rv = key_get(login, row, &key);
+
+    if (rv != CKR_OK)
+        return rv;
+    login->custody->config.hsm->objects_made += 2; /* the secret; in the beginning also that of the proof */
+    return key_done(login, key, key_pair_derive(key, peer, ret));
+}
+
+static CK_RV partition_derive(struct custody_token *token, const struct key_row *row, struct bytes peer,
+                              struct secret **ret)
+{
+    CK_RV rv = derive_once(token->login, row, peer, ret);
+
+    return key_pair_is_lost(rv) ? derive_once(token->login, row, peer, ret) : rv;
 }
 
 const struct custody_ops custody_partition = {
@@ -581,8 +620,10 @@ const struct custody_ops custody_partition = {
     .undo = partition_undo,
     .authorise = partition_authorise,
     .generate = partition_generate,
-    .destroy = partition_destroy,
     .sign = partition_sign,
+    .decrypt = partition_decrypt,
+    .derive = partition_derive,
+    .destroy = partition_destroy,
     .change_secret = partition_change_secret,
     .settle = partition_settle,
     .close = partition_close,

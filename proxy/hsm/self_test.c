@@ -24,12 +24,14 @@ struct bench {
     struct hsm *hsm;
     struct hsm_session
         session; /* read and write: an attempt must fail for its own reason, not for the session's */
-    const struct master_key *kw; /* the epoch under test */
+    const struct master_key *kw; /* the epoch under test, of Kw or Kx */
+    const struct key_use *use;   /* what keys under it are for */
     struct secret *wrapped;      /* a P-256 private key under it */
-    CK_OBJECT_HANDLE unwrapped;  /* the same, as users' keys are */
-    CK_OBJECT_HANDLE foreign;    /* an AES key of the intruder's own, which wraps */
-    CK_OBJECT_HANDLE row_key;    /* derived from Kd, as the key of a row */
-    struct buffer sealed;        /* under it, for sealed_aad */
+    struct public_key *public_key;
+    CK_OBJECT_HANDLE unwrapped; /* the same, as users' keys are */
+    CK_OBJECT_HANDLE foreign;   /* an AES key of the intruder's own, which wraps */
+    CK_OBJECT_HANDLE row_key;   /* derived from Kd, as the key of a row */
+    struct buffer sealed;       /* under it, for sealed_aad */
 };
 
 /* An attempt: CKR_OK means that it succeeded, which is what must not be. */
@@ -171,12 +173,12 @@ static CK_RV unwrap_as(const struct bench *bench, CK_ATTRIBUTE *template, CK_ULO
     return made(bench, rv, key);
 }
 
-/* Kw's template with one attribute told otherwise. */
+/* What users' keys are unwrapped with, with one attribute told otherwise. */
 static CK_RV unwrap_otherwise(const struct bench *bench, CK_ATTRIBUTE_TYPE type, bool value)
 {
     CK_BBOOL flag = value;
-    CK_ATTRIBUTE template[] = { MASTER_UNWRAP_TEMPLATE, ATTRIBUTE_NUMBER(CKA_KEY_TYPE, CKK_EC),
-                                ATTRIBUTE_TRUE(CKA_SIGN) };
+    CK_ATTRIBUTE template[] = { MASTER_UNWRAP_COMMON, KEY_USE_ATTRIBUTES(bench->use),
+                                ATTRIBUTE_NUMBER(CKA_KEY_TYPE, CKK_EC), MASTER_UNWRAP_FIXED };
     CK_ATTRIBUTE *attribute;
 
     for (EACH_ROW(attribute, template))
@@ -270,6 +272,7 @@ static const struct flag flags[] = {
     { MASTER_DERIVE, CKA_EXTRACTABLE, true }, { MASTER_DERIVE, CKA_MODIFIABLE, true },
     { MASTER_WRAP, CKA_DECRYPT, true },       { MASTER_WRAP, CKA_DERIVE, true },
     { MASTER_WRAP, CKA_SENSITIVE, false },    { MASTER_CHECK, CKA_DERIVE, true },
+    { MASTER_EXCHANGE, CKA_DECRYPT, true },   { MASTER_EXCHANGE, CKA_SENSITIVE, false },
     { MASTER_ROW, CKA_EXTRACTABLE, true },    { MASTER_SEAL, CKA_SENSITIVE, false },
 };
 
@@ -327,6 +330,22 @@ static CK_RV unwrap_to_decrypt(const struct bench *bench)
     return unwrap_otherwise(bench, CKA_DECRYPT, true);
 }
 
+static CK_RV unwrap_to_sign(const struct bench *bench)
+{
+    return unwrap_otherwise(bench, CKA_SIGN, true);
+}
+
+/* As a copy, or after a change, it could do whatever else was refused. */
+static CK_RV unwrap_to_copy(const struct bench *bench)
+{
+    return unwrap_otherwise(bench, CKA_COPYABLE, true);
+}
+
+static CK_RV unwrap_to_change(const struct bench *bench)
+{
+    return unwrap_otherwise(bench, CKA_MODIFIABLE, true);
+}
+
 static CK_RV unwrap_to_unwrap(const struct bench *bench)
 {
     return unwrap_otherwise(bench, CKA_UNWRAP, true);
@@ -334,9 +353,13 @@ static CK_RV unwrap_to_unwrap(const struct bench *bench)
 
 static CK_RV unwrap_for_more(const struct bench *bench)
 {
-    static attempt_fn *const attempts[] = { unwrap_to_derive, unwrap_to_decrypt, unwrap_to_unwrap };
+    static attempt_fn *const of_signing[] = { unwrap_to_derive, unwrap_to_decrypt, unwrap_to_unwrap,
+                                              unwrap_to_copy, unwrap_to_change };
+    static attempt_fn *const of_others[] = { unwrap_to_sign, unwrap_to_unwrap, unwrap_to_copy,
+                                             unwrap_to_change };
 
-    return any_of(bench, attempts, ARRAY_SIZE(attempts));
+    return bench->use->usage == KEY_SIGNS ? any_of(bench, of_signing, ARRAY_SIZE(of_signing))
+                                          : any_of(bench, of_others, ARRAY_SIZE(of_others));
 }
 
 /* As an AES or HMAC key the bytes of a private key answer questions about themselves. */
@@ -348,10 +371,11 @@ static CK_RV unwrap_as_secret(const struct bench *bench)
         ATTRIBUTE_FALSE(CKA_TOKEN),
         ATTRIBUTE_TRUE(CKA_SENSITIVE),
         ATTRIBUTE_FALSE(CKA_EXTRACTABLE),
-        ATTRIBUTE_FALSE(CKA_DERIVE),
-        ATTRIBUTE_FALSE(CKA_DECRYPT),
+        ATTRIBUTE_BYTES(CKA_SIGN, &bench->use->signs, sizeof(CK_BBOOL)),
+        ATTRIBUTE_BYTES(CKA_DECRYPT, &bench->use->decrypts, sizeof(CK_BBOOL)),
+        ATTRIBUTE_BYTES(CKA_DERIVE, &bench->use->derives, sizeof(CK_BBOOL)),
         ATTRIBUTE_FALSE(CKA_UNWRAP),
-        ATTRIBUTE_TRUE(CKA_SIGN),
+        MASTER_UNWRAP_FIXED,
     };
     CK_ATTRIBUTE loose[] = {
         ATTRIBUTE_NUMBER(CKA_CLASS, CKO_SECRET_KEY),
@@ -413,9 +437,9 @@ static CK_RV take_unwrapped(const struct bench *bench)
 /* A key that may sign by one mechanism and signs by another: the list keeps raw RSA away from users' keys. */
 static CK_RV sign_by_another(const struct bench *bench)
 {
-    CK_ATTRIBUTE template[] = { MASTER_UNWRAP_TEMPLATE, ATTRIBUTE_NUMBER(CKA_KEY_TYPE, CKK_EC),
-                                ATTRIBUTE_TRUE(CKA_SIGN),
-                                ATTRIBUTE_NUMBER(CKA_ALLOWED_MECHANISMS, CKM_ECDSA_SHA1) };
+    CK_ATTRIBUTE template[] = { ATTRIBUTE_NUMBER(CKA_KEY_TYPE, CKK_EC), ATTRIBUTE_TRUE(CKA_SIGN),
+                                ATTRIBUTE_NUMBER(CKA_ALLOWED_MECHANISMS, CKM_ECDSA_SHA1),
+                                MASTER_UNWRAP_TEMPLATE };
     CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
     CK_RV rv = unwrap(bench, template, ARRAY_SIZE(template), &key);
 
@@ -477,8 +501,8 @@ static CK_RV steal_at_birth(const struct bench *bench)
 
     if (!bench->kw->is_trusted)
         return CKR_OK; /* users' keys cannot ask for a trusted key that is not there */
-    rv = key_pair_generate(&bench->session, key_kind_find(CKK_EC, 256), template, ARRAY_SIZE(template), &key,
-                           &public_key);
+    rv = key_pair_generate(&bench->session, key_kind_find(CKK_EC, 256), bench->use, template,
+                           ARRAY_SIZE(template), &key, &public_key);
     if (rv == CKR_OK)
         rv = wrap_with(bench, bench->foreign, key);
     hsm_session_destroy(&bench->session, key);
@@ -520,7 +544,7 @@ static const struct trial trials[] = {
     { "unwrap-to-stay", unwrap_to_stay, true,
       "a user's key can be unwrapped for good and outlive its unlocking" },
     { "unwrap-for-more", unwrap_for_more, true,
-      "a user's key can be unwrapped to derive, decrypt or unwrap" },
+      "a user's key can be unwrapped for a use that it was not made for" },
     { "unwrap-as-secret", unwrap_as_secret, true, "a user's key can be unwrapped as an HMAC or AES key" },
     { "unwrap-in-silence", unwrap_in_silence, true,
       "who leaves attributes out when unwrapping gets weaker ones" },
@@ -548,13 +572,12 @@ _Static_assert(ARRAY_SIZE(trials) <= HSM_FINDINGS_MAX, "room for every finding")
 static CK_RV make_wrapped(struct bench *bench)
 {
     CK_ATTRIBUTE template[] = {
-        ATTRIBUTE_FALSE(CKA_TOKEN),      ATTRIBUTE_TRUE(CKA_PRIVATE), ATTRIBUTE_TRUE(CKA_SENSITIVE),
-        ATTRIBUTE_TRUE(CKA_EXTRACTABLE), ATTRIBUTE_TRUE(CKA_SIGN),    ATTRIBUTE_FALSE(CKA_DERIVE),
+        ATTRIBUTE_FALSE(CKA_TOKEN),      ATTRIBUTE_TRUE(CKA_PRIVATE),    ATTRIBUTE_TRUE(CKA_SENSITIVE),
+        ATTRIBUTE_TRUE(CKA_EXTRACTABLE), KEY_USE_ATTRIBUTES(bench->use),
     };
-    CLEANUP(public_key_free) struct public_key *public_key = NULL;
     CK_OBJECT_HANDLE born;
-    CK_RV rv = key_pair_generate(&bench->session, key_kind_find(CKK_EC, 256), template, ARRAY_SIZE(template),
-                                 &born, &public_key);
+    CK_RV rv = key_pair_generate(&bench->session, key_kind_find(CKK_EC, 256), bench->use, template,
+                                 ARRAY_SIZE(template), &born, &bench->public_key);
 
     if (rv != CKR_OK)
         return rv;
@@ -582,12 +605,14 @@ static CK_RV make_foreign(struct bench *bench)
 /* These are the ways that must work: else every refusal below might have another reason. */
 static CK_RV make_unwrapped(struct bench *bench)
 {
-    CK_ATTRIBUTE template[] = { MASTER_UNWRAP_TEMPLATE, ATTRIBUTE_NUMBER(CKA_KEY_TYPE, CKK_EC),
-                                ATTRIBUTE_TRUE(CKA_SIGN), ATTRIBUTE_FALSE(CKA_COPYABLE),
-                                ATTRIBUTE_FALSE(CKA_MODIFIABLE) };
+    CK_ATTRIBUTE template[] = { MASTER_UNWRAP_COMMON, KEY_USE_ATTRIBUTES(bench->use),
+                                ATTRIBUTE_NUMBER(CKA_KEY_TYPE, CKK_EC), MASTER_UNWRAP_FIXED };
+    struct handle_owner owner = { .session = &bench->session };
+    struct key_handle key = { .public_key = bench->public_key, .owner = &owner };
     CK_RV rv = unwrap(bench, template, ARRAY_SIZE(template), &bench->unwrapped);
 
-    return rv == CKR_OK ? sign_with(bench, bench->unwrapped, CKM_ECDSA) : rv;
+    key.object = bench->unwrapped;
+    return rv == CKR_OK ? key_pair_prove(&key, bench->use->usage) : rv;
 }
 
 static CK_RV make_sealed(struct bench *bench)
@@ -611,15 +636,16 @@ static void bench_clear(struct bench *bench)
     }
     hsm_session_close(&bench->session);
     secret_free(bench->wrapped);
+    public_key_free(bench->public_key);
     buffer_clear(&bench->sealed);
 }
 DEFINE_CLEAR(bench_clear, struct bench);
 
-static CK_RV bench_init(struct hsm *hsm, const struct master_key *kw, struct bench *ret)
+static CK_RV bench_init(struct hsm *hsm, const struct master_key *kw, enum key_usage usage, struct bench *ret)
 {
     CK_RV rv;
 
-    *ret = (struct bench){ .hsm = hsm, .kw = kw };
+    *ret = (struct bench){ .hsm = hsm, .kw = kw, .use = key_use_find(CKK_EC, usage) };
     rv = hsm_session_open(hsm->library->p11, hsm->token.slot, CKF_RW_SESSION, &ret->session);
     if (rv == CKR_OK)
         rv = make_wrapped(ret);
@@ -656,11 +682,12 @@ static bool is_no_answer(CK_RV rv)
     return false;
 }
 
-/* All attempts against one epoch of Kw; what succeeds is taken off @findings. */
-static CK_RV try_all(struct hsm *hsm, const struct master_key *kw, struct hsm_finding *findings)
+/* All attempts against one epoch of Kw or Kx; what succeeds is taken off @findings. */
+static CK_RV try_all(struct hsm *hsm, const struct master_key *kw, enum key_usage usage,
+                     struct hsm_finding *findings)
 {
     CLEANUP(bench_clear) struct bench bench = { 0 };
-    CK_RV rv = bench_init(hsm, kw, &bench);
+    CK_RV rv = bench_init(hsm, kw, usage, &bench);
 
     if (rv != CKR_OK)
         return rv;
@@ -674,18 +701,29 @@ static CK_RV try_all(struct hsm *hsm, const struct master_key *kw, struct hsm_fi
     return CKR_OK;
 }
 
-CK_RV hsm_self_test(struct hsm *hsm, struct hsm_finding ret[HSM_FINDINGS_MAX], size_t *ret_count)
+/* The unwrap template of a key is the one attribute that its table entry does not show: every epoch is tried. */
+static CK_RV try_epochs(struct hsm *hsm, enum master_kind kind, enum key_usage usage,
+                        struct hsm_finding *findings)
 {
     CK_RV rv = CKR_OK;
+
+    for (size_t i = 0; i < hsm->keys.count[kind] && rv == CKR_OK; i++)
+        rv = try_all(hsm, &hsm->keys.keys[kind][i], usage, findings);
+    return rv;
+}
+
+CK_RV hsm_self_test(struct hsm *hsm, struct hsm_finding ret[HSM_FINDINGS_MAX], size_t *ret_count)
+{
+    CK_RV rv;
 
     for (size_t i = 0; i < ARRAY_SIZE(trials); i++)
         ret[i] = (struct hsm_finding){ .name = trials[i].name,
                                        .is_enforced = true,
                                        .is_required = trials[i].is_required,
                                        .sentence = trials[i].sentence };
-    /* The unwrap template of a key is the one attribute that its table entry does not show: every epoch is tried. */
-    for (size_t i = 0; i < hsm->keys.count[MASTER_WRAP] && rv == CKR_OK; i++)
-        rv = try_all(hsm, &hsm->keys.keys[MASTER_WRAP][i], ret);
+    rv = try_epochs(hsm, MASTER_WRAP, KEY_SIGNS, ret);
+    if (rv == CKR_OK)
+        rv = try_epochs(hsm, MASTER_EXCHANGE, KEY_DERIVES, ret);
     if (rv == CKR_OK)
         *ret_count = ARRAY_SIZE(trials);
     return rv;

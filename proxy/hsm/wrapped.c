@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * wrapped.c - keys in rows. S opens the access row and gives U; U opens the key row and gives W1; Kw turns W1 into a
- * session object that signs and cannot leave.
+ * session object that signs and cannot leave. (Kx does, if the key decrypts or derives; below, both are Kw.)
  *
  *   access row   AES-GCM(HSM.derive(Kd, HKDF(S, "pin row" ...)), U)
  *   key row      AES-GCM(HSM.derive(Kd, HKDF(U, "key" ...)), W1)        W1 = AES-KEY-WRAP-PAD(Kw, private key)
@@ -65,6 +65,7 @@ static struct context key_context(const char *label, const struct custody_token 
     context_text(&context, token->custody->config.realm);
     context_text(&context, token->name);
     context_bytes(&context, BYTES_OF_ARRAY(row->name));
+    context_number(&context, row->usage);
     context_number(&context, row->kd_epoch);
     context_number(&context, row->kw_epoch);
     return context;
@@ -278,25 +279,25 @@ static void wrapped_settle(struct custody_token *token, struct bytes old_s, stru
 
 /* ----------------------------------------------------------------------------------------------------- keys */
 
-/*
- * Kw's template, repeated because SoftHSM compares instead of applying it, and what it leaves open said strictly.
- * CKA_MODIFIABLE stands last: SoftHSM sets one after the other, and refuses what comes behind it.
- */
-static CK_RV unwrap_key(struct hsm *hsm, const struct key_kind *kind, uint32_t kw_epoch, struct bytes wrapped,
+/* Which of the two wraps a key of that usage. */
+static enum master_kind wrapping_kind(enum key_usage usage)
+{
+    return usage == KEY_SIGNS ? MASTER_WRAP : MASTER_EXCHANGE;
+}
+
+/* Kw's template, repeated because SoftHSM compares instead of applying it, and what it leaves open said strictly. */
+static CK_RV unwrap_key(struct hsm *hsm, const struct key_use *use, uint32_t kw_epoch, struct bytes wrapped,
                         CK_OBJECT_HANDLE *ret)
 {
-    const struct master_key *kw = master_keys_peek(&hsm->keys, MASTER_WRAP, kw_epoch);
+    const struct master_key *kw = master_keys_peek(&hsm->keys, wrapping_kind(use->usage), kw_epoch);
     CK_MECHANISM mechanism = { CKM_AES_KEY_WRAP_PAD, NULL, 0 };
     CK_ATTRIBUTE template[] = {
-        MASTER_UNWRAP_TEMPLATE,
-        ATTRIBUTE_NUMBER(CKA_KEY_TYPE, kind->type),
+        MASTER_UNWRAP_COMMON, /* and KEY_USE_ATTRIBUTES say all that either template demands */
+        ATTRIBUTE_NUMBER(CKA_KEY_TYPE, use->type),
         ATTRIBUTE_TRUE(CKA_PRIVATE),
-        ATTRIBUTE_TRUE(CKA_SIGN),
-        ATTRIBUTE_FALSE(CKA_SIGN_RECOVER),
-        ATTRIBUTE_FALSE(CKA_COPYABLE),
-        ATTRIBUTE_BYTES(CKA_ALLOWED_MECHANISMS, kind->mechanisms,
-                        kind->mechanisms_count * sizeof(CK_MECHANISM_TYPE)),
-        ATTRIBUTE_FALSE(CKA_MODIFIABLE),
+        KEY_USE_ATTRIBUTES(use),
+        KEY_USE_MECHANISMS(use),
+        MASTER_UNWRAP_FIXED,
     };
     CK_RV rv;
 
@@ -319,16 +320,17 @@ static CK_RV load_key(struct custody_token *token, const struct key_row *row, st
     struct seal seal = { row->kd_epoch, secret_bytes(token->u), &purpose, &aad, (uint8_t *)row->nonce };
     struct hsm *hsm = token->custody->config.hsm;
     const struct key_kind *kind = key_kind_find(row->key_type, row->bits);
+    const struct key_use *use = key_use_find(row->key_type, row->usage);
     CK_OBJECT_HANDLE object;
     CK_RV rv;
 
-    if (!kind || !kind->can_wrap || row->sealed.len > SEALED_KEY_MAX)
+    if (!kind || !kind->can_wrap || !use || row->sealed.len > SEALED_KEY_MAX)
         return CKR_DATA_INVALID;
     rv = key_pair_of_row(row, &public_key);
     if (rv == CKR_OK)
         rv = open_row(hsm, &seal, buffer_bytes(&row->sealed), &wrapped);
     if (rv == CKR_OK)
-        rv = unwrap_key(hsm, kind, row->kw_epoch, secret_bytes(wrapped), &object);
+        rv = unwrap_key(hsm, use, row->kw_epoch, secret_bytes(wrapped), &object);
     if (rv == CKR_ENCRYPTED_DATA_INVALID || rv == CKR_ENCRYPTED_DATA_LEN_RANGE)
         return CKR_DATA_INVALID;
     if (rv != CKR_OK)
@@ -340,8 +342,8 @@ static CK_RV load_key(struct custody_token *token, const struct key_row *row, st
  * Born in the HSM as the one extractable form it ever has, wrapped, destroyed; named by its public half. Where Kw is a
  * trusted key, no other can wrap this one; SoftHSM cannot make a trusted private key (the self-test says so).
  */
-static CK_RV give_birth(struct hsm *hsm, const struct key_kind *kind, const struct master_key *kw,
-                        struct key_row *row, struct secret **ret)
+static CK_RV give_birth(struct hsm *hsm, const struct key_kind *kind, const struct key_use *use,
+                        const struct master_key *kw, struct key_row *row, struct secret **ret)
 {
     CK_BBOOL wrap_with_trusted = kw->is_trusted;
     CK_ATTRIBUTE template[] = {
@@ -350,16 +352,13 @@ static CK_RV give_birth(struct hsm *hsm, const struct key_kind *kind, const stru
         ATTRIBUTE_TRUE(CKA_SENSITIVE),
         ATTRIBUTE_TRUE(CKA_EXTRACTABLE),
         { CKA_WRAP_WITH_TRUSTED, &wrap_with_trusted, sizeof(wrap_with_trusted) },
-        ATTRIBUTE_TRUE(CKA_SIGN),
-        ATTRIBUTE_FALSE(CKA_DECRYPT),
-        ATTRIBUTE_FALSE(CKA_DERIVE),
-        ATTRIBUTE_FALSE(CKA_UNWRAP),
+        KEY_USE_ATTRIBUTES(use),
     };
     CLEANUP(public_key_free) struct public_key *public_key = NULL;
     CK_OBJECT_HANDLE born;
     CK_RV rv;
 
-    rv = key_pair_generate(&hsm->session, kind, template, ARRAY_SIZE(template), &born, &public_key);
+    rv = key_pair_generate(&hsm->session, kind, use, template, ARRAY_SIZE(template), &born, &public_key);
     if (rv != CKR_OK)
         return rv;
     hsm->objects_made += 2;
@@ -377,7 +376,7 @@ static CK_RV seal_key(struct custody_token *token, struct bytes wrapped, struct 
     return seal_row(token->custody->config.hsm, &seal, wrapped, &row->sealed);
 }
 
-/* The new row is opened again as every later signature will, and has to sign: what cannot be used is not handed out. */
+/* The new row is opened again as every later signature will, and has to work: what cannot be used is not handed out. */
 static CK_RV prove_row(struct custody_token *token, const struct key_row *row)
 {
     struct key_handle *key;
@@ -385,31 +384,33 @@ static CK_RV prove_row(struct custody_token *token, const struct key_row *row)
 
     if (rv != CKR_OK)
         return rv;
-    rv = key_pair_prove(key);
+    rv = key_pair_prove(key, row->usage);
     if (rv != CKR_OK)
         handle_cache_drop(token->custody->config.hsm->handles, key);
     return rv;
 }
 
 static CK_RV wrapped_generate(struct custody_token *token, CK_KEY_TYPE type, unsigned bits,
-                              struct key_row *ret)
+                              enum key_usage usage, struct key_row *ret)
 {
     const struct custody_config *config = &token->custody->config;
     const struct key_kind *kind = key_kind_find(type, bits);
-    const struct master_key *kw = master_keys_newest(&config->hsm->keys, MASTER_WRAP);
+    const struct key_use *use = key_use_find(type, usage);
+    const struct master_key *kw = master_keys_newest(&config->hsm->keys, wrapping_kind(usage));
     int64_t now_ms = (int64_t)time(NULL) * 1000;
     int64_t expires_ms = now_ms + config->key_life_days * DAY_MS;
     CLEANUP(key_row_clear)
-    struct key_row row = { .kd_epoch = hsm_epoch_derive(config->hsm),
+    struct key_row row = { .usage = usage,
+                           .kd_epoch = hsm_epoch_derive(config->hsm),
                            .kw_epoch = kw->epoch,
                            .created_ms = now_ms,
                            .expires_ms = expires_ms < kw->ends_ms ? expires_ms : kw->ends_ms };
     CLEANUP(secret_free) struct secret *wrapped = NULL;
     CK_RV rv;
 
-    if (!kind || !kind->can_wrap)
+    if (!kind || !kind->can_wrap || !use)
         return CKR_KEY_SIZE_RANGE;
-    rv = give_birth(config->hsm, kind, kw, &row, &wrapped);
+    rv = give_birth(config->hsm, kind, use, kw, &row, &wrapped);
     if (rv == CKR_OK)
         rv = seal_key(token, secret_bytes(wrapped), &row);
     if (rv == CKR_OK)
@@ -431,21 +432,28 @@ static CK_RV wrapped_destroy(struct custody_token *token, const struct key_row *
     return CKR_OK;
 }
 
+/* The key of @row, ready; and away with it when @rv of its use says that it is not what the row says, or lost. */
+static CK_RV key_get(struct custody_token *token, const struct key_row *row, struct key_handle **ret)
+{
+    *ret = handle_cache_peek(token->custody->config.hsm->handles, &token->keys, row->name);
+    return *ret ? CKR_OK : load_key(token, row, ret);
+}
+
+static CK_RV key_done(struct custody_token *token, struct key_handle *key, CK_RV rv)
+{
+    if (rv == CKR_DATA_INVALID || key_pair_is_lost(rv))
+        handle_cache_drop(token->custody->config.hsm->handles, key);
+    return rv;
+}
+
 static CK_RV sign_once(struct custody_token *token, const struct key_row *row, CK_MECHANISM_TYPE raw,
                        const Privyseal__V1__PssParameters *pss, struct bytes data, struct buffer *ret)
 {
-    const struct custody_config *config = &token->custody->config;
-    struct key_handle *key = handle_cache_peek(config->hsm->handles, &token->keys, row->name);
-    CK_RV rv = CKR_OK;
+    bool verify = token->custody->config.verify_every_ec;
+    struct key_handle *key;
+    CK_RV rv = key_get(token, row, &key);
 
-    if (!key)
-        rv = load_key(token, row, &key);
-    if (rv != CKR_OK)
-        return rv;
-    rv = key_pair_sign(key, raw, pss, data, config->verify_every_ec, ret);
-    if (rv == CKR_DATA_INVALID || key_pair_is_lost(rv))
-        handle_cache_drop(config->hsm->handles, key);
-    return rv;
+    return rv == CKR_OK ? key_done(token, key, key_pair_sign(key, raw, pss, data, verify, ret)) : rv;
 }
 
 static CK_RV wrapped_sign(struct custody_token *token, const struct key_row *row, CK_MECHANISM_TYPE raw,
@@ -455,6 +463,44 @@ static CK_RV wrapped_sign(struct custody_token *token, const struct key_row *row
 
     /* Handles die with the HSM's session; the row does not. */
     return key_pair_is_lost(rv) ? sign_once(token, row, raw, pss, data, ret) : rv;
+}
+
+static CK_RV decrypt_once(struct custody_token *token, const struct key_row *row, CK_MECHANISM_TYPE mechanism,
+                          const Privyseal__V1__OaepParameters *oaep, struct bytes data, struct secret **ret)
+{
+    struct key_handle *key;
+    CK_RV rv = key_get(token, row, &key);
+
+    return rv == CKR_OK ? key_done(token, key, key_pair_decrypt(key, mechanism, oaep, data, ret)) : rv;
+}
+
+static CK_RV wrapped_decrypt(struct custody_token *token, const struct key_row *row,
+                             CK_MECHANISM_TYPE mechanism, const Privyseal__V1__OaepParameters *oaep,
+                             struct bytes data, struct secret **ret)
+{
+    CK_RV rv = decrypt_once(token, row, mechanism, oaep, data, ret);
+
+    return key_pair_is_lost(rv) ? decrypt_once(token, row, mechanism, oaep, data, ret) : rv;
+}
+
+static CK_RV derive_once(struct custody_token *token, const struct key_row *row, struct bytes peer,
+                         struct secret **ret)
+{
+    struct key_handle *key;
+    CK_RV rv = key_get(token, row, &key);
+
+    if (rv != CKR_OK)
+        return rv;
+    token->custody->config.hsm->objects_made += 2; /* the secret; in the beginning also that of the proof */
+    return key_done(token, key, key_pair_derive(key, peer, ret));
+}
+
+static CK_RV wrapped_derive(struct custody_token *token, const struct key_row *row, struct bytes peer,
+                            struct secret **ret)
+{
+    CK_RV rv = derive_once(token, row, peer, ret);
+
+    return key_pair_is_lost(rv) ? derive_once(token, row, peer, ret) : rv;
 }
 
 const struct custody_ops custody_wrapped = {
@@ -467,8 +513,10 @@ const struct custody_ops custody_wrapped = {
     .undo = wrapped_undo,
     .authorise = wrapped_authorise,
     .generate = wrapped_generate,
-    .destroy = wrapped_destroy,
     .sign = wrapped_sign,
+    .decrypt = wrapped_decrypt,
+    .derive = wrapped_derive,
+    .destroy = wrapped_destroy,
     .change_secret = wrapped_change_secret,
     .settle = wrapped_settle,
     .close = wrapped_close,

@@ -79,7 +79,7 @@ static enum reason put(struct service *service, struct call *call, const struct 
     if (reason == REASON_NONE)
         reason = store_certificate(service, call, &row);
     if (reason == REASON_NONE)
-        reason = certificate_info(&row, &answer->certificate);
+        reason = certificate_info(&row, key, &answer->certificate);
     buffer_clear(&row.der);
     return reason;
 }

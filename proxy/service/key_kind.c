@@ -13,11 +13,21 @@
 struct key_kind {
     CK_KEY_TYPE type;
     unsigned bits;
+    unsigned uses;
 };
 
+#define USE(usage) (1U << (usage))
+#define RSA_USES   (USE(KEY_SIGNS) | USE(KEY_DECRYPTS))
+#define EC_USES    (USE(KEY_SIGNS) | USE(KEY_DERIVES))
+
 static const struct key_kind key_kinds[] = {
-    { CKK_RSA, 2048 }, { CKK_RSA, 3072 }, { CKK_RSA, 4096 },       { CKK_EC, 256 },
-    { CKK_EC, 384 },   { CKK_EC, 521 },   { CKK_EC_EDWARDS, 255 },
+    { CKK_RSA, 2048, RSA_USES },
+    { CKK_RSA, 3072, RSA_USES },
+    { CKK_RSA, 4096, RSA_USES },
+    { CKK_EC, 256, EC_USES },
+    { CKK_EC, 384, EC_USES },
+    { CKK_EC, 521, EC_USES },
+    { CKK_EC_EDWARDS, 255, USE(KEY_SIGNS) },
 };
 
 static bool can_hold(const struct service *service, enum token_custody custody, const struct key_kind *kind)
@@ -27,7 +37,7 @@ static bool can_hold(const struct service *service, enum token_custody custody, 
 }
 
 enum reason key_kind_check(const struct service *service, enum token_custody custody, CK_KEY_TYPE type,
-                           unsigned bits)
+                           unsigned bits, Privyseal__V1__KeyUsage usage)
 {
     enum reason reason = REASON_KEY_TYPE;
     const struct key_kind *kind;
@@ -35,6 +45,8 @@ enum reason key_kind_check(const struct service *service, enum token_custody cus
     for (EACH_ROW(kind, key_kinds)) {
         if (kind->type != type)
             continue;
+        if ((unsigned)usage > KEY_DERIVES || !(kind->uses & USE(usage)))
+            return REASON_KEY_USAGE;
         if (kind->bits == bits)
             return can_hold(service, custody, kind) ? REASON_NONE : REASON_KEY_TYPE;
         reason = REASON_KEY_SIZE;

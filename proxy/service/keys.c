@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keys.c - what an unlocked token does: sign, and make keys.
+ * keys.c - what keys are made for and how: signing, with an open token or with the PIN in the same message; making.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,8 +12,10 @@
 #include "proto/name.h"
 #include "proxy/service/change.h"
 #include "proxy/service/handlers.h"
+#include "proxy/service/key_access.h"
 #include "proxy/service/key_kind.h"
 #include "proxy/service/message.h"
+#include "proxy/service/pin_proof.h"
 #include "proxy/service/refusal.h"
 #include "proxy/service/snapshot.h"
 
@@ -44,14 +46,13 @@ static enum reason record_request(struct call *call, const Privyseal__V1__SignRe
 {
     const struct mechanism *raw = mechanism_find(ask->mechanism);
     const char *hash = mechanism_hash_name(ask->hash_mechanism);
+    enum reason reason = key_record(call, &ask->key, ask->request_id);
 
-    if (ask->key.len != KEY_NAME_LEN || ask->data.len > SIGN_DATA_MAX ||
-        strlen(ask->request_id) > CLIENT_REQUEST_ID_MAX)
+    if (reason != REASON_NONE)
+        return reason;
+    if (ask->data.len > SIGN_DATA_MAX)
         return REASON_MALFORMED;
-    hex_encode(pack_lend(&ask->key), call->text.key);
-    call->record.key = call->text.key;
     call->record.mechanism = raw ? raw->name : "";
-    call->record.client_request_id = ask->request_id;
     if (hash) {
         snprintf(call->text.note, sizeof(call->text.note), "hash=%s", hash);
         call->record.note = call->text.note;
@@ -59,39 +60,33 @@ static enum reason record_request(struct call *call, const Privyseal__V1__SignRe
     return record_digest(call, pack_lend(&ask->data));
 }
 
-/* The key by its name, its row believed, its time not over. */
-static enum reason find_key(struct service *service, const struct call *call, const uint8_t *name,
-                            struct key_row *ret)
+/* Everything that can be refused before the HSM, or a PIN, is asked. */
+static enum reason prepare(struct service *service, struct call *call, const Privyseal__V1__SignRequest *ask,
+                           struct key_row *ret)
 {
-    int r = store_key_get(service->access.store, call->token.id, name, ret);
-    enum reason reason;
+    enum reason reason = record_request(call, ask);
 
-    if (r == -ENOENT)
-        return REASON_KEY_UNKNOWN;
-    if (r < 0)
-        return refusal_of_store(r);
-    reason = row_check_key(&service->access, ret);
+    if (reason == REASON_NONE)
+        reason = key_find(service, call, &ask->key, KEY_SIGNS, ret);
     if (reason != REASON_NONE)
         return reason;
-    return ret->expires_ms != 0 && call->now_ms >= ret->expires_ms ? REASON_KEY_EXPIRED : REASON_NONE;
+    return refusal_of_rv(
+        mechanism_check_raw(ask->mechanism, ret->key_type, ret->bits, ask->pss, pack_lend(&ask->data)));
 }
 
-static enum reason sign(struct service *service, struct call *call, const struct key_row *key,
-                        const Privyseal__V1__SignRequest *ask, Privyseal__V1__SignResponse *answer)
+static enum reason sign(struct service *service, struct call *call, const struct opened *opened,
+                        const struct key_row *key, const Privyseal__V1__SignRequest *ask,
+                        ProtobufCBinaryData *ret)
 {
     CLEANUP(buffer_clear) struct buffer signature = { 0 };
-    struct bytes data = pack_lend(&ask->data);
-    CK_RV rv = mechanism_check_raw(ask->mechanism, key->key_type, key->bits, ask->pss, data);
+    CK_RV rv = opened->custody->sign(opened->token, key, ask->mechanism, ask->pss, pack_lend(&ask->data),
+                                     &signature);
 
-    if (rv == CKR_OK)
-        rv = call->lease->custody->sign(call->lease->custody_token, key, ask->mechanism, ask->pss, data,
-                                        &signature);
     if (rv != CKR_OK)
         return refusal_of_rv(rv);
     if (audit_next_count(service->audit, key->name, &call->record.key_count) < 0)
         return REASON_AUDIT;
-    return message_set_bytes(&answer->signature, buffer_bytes(&signature)) < 0 ? REASON_INTERNAL
-                                                                               : REASON_NONE;
+    return message_set_bytes(ret, buffer_bytes(&signature)) < 0 ? REASON_INTERNAL : REASON_NONE;
 }
 
 enum reason handle_Sign(struct service *service, struct call *call, const ProtobufCMessage *request,
@@ -99,27 +94,55 @@ enum reason handle_Sign(struct service *service, struct call *call, const Protob
 {
     const Privyseal__V1__SignRequest *ask = (const Privyseal__V1__SignRequest *)request;
     Privyseal__V1__SignResponse *answer = (Privyseal__V1__SignResponse *)reply;
+    const struct opened opened = { call->lease->custody, call->lease->custody_token };
     CLEANUP(key_row_clear) struct key_row key = { 0 };
-    enum reason reason = record_request(call, ask);
+    enum reason reason = prepare(service, call, ask, &key);
+
+    if (reason == REASON_NONE && key.always_authenticate)
+        reason = REASON_CONSENT_REQUIRED;
+    return reason == REASON_NONE ? sign(service, call, &opened, &key, ask, &answer->signature) : reason;
+}
+
+/* ----------------------------------------------------------------------------------------------- SignOnce */
+
+/* A mistake in the request costs no attempt; what the PIN opened is closed before the answer leaves. */
+enum reason handle_SignOnce(struct service *service, struct call *call, const ProtobufCMessage *request,
+                            ProtobufCMessage *reply)
+{
+    const Privyseal__V1__SignOnceRequest *ask = (const Privyseal__V1__SignOnceRequest *)request;
+    Privyseal__V1__SignOnceResponse *answer = (Privyseal__V1__SignOnceResponse *)reply;
+    const struct pin_proof proof = {
+        .pin_version = ask->pin_version,
+        .s = pack_lend(&ask->stretched_pin),
+        .certificate_hash = pack_lend(&ask->certificate_hash),
+    };
+    CLEANUP(key_row_clear) struct key_row key = { 0 };
+    CLEANUP(opened_clear) struct opened opened = { 0 };
+    enum reason reason = ask->sign ? prepare(service, call, ask->sign, &key) : REASON_MALFORMED;
 
     if (reason == REASON_NONE)
-        reason = find_key(service, call, ask->key.data, &key);
-    return reason == REASON_NONE ? sign(service, call, &key, ask, answer) : reason;
+        reason = pin_proof_open(service, call, &proof, &opened);
+    return reason == REASON_NONE ? sign(service, call, &opened, &key, ask->sign, &answer->signature) : reason;
 }
 
 /* -------------------------------------------------------------------------------------------- GenerateKey */
 
-static enum reason count_keys(struct service *service, int64_t token_id, size_t *ret)
+/* The token has room for one more, and none of its keys has the id that is wanted. */
+static enum reason check_others(struct service *service, int64_t token_id, struct bytes id, size_t *ret_count)
 {
     struct key_row *rows = NULL;
+    enum reason reason = REASON_NONE;
     size_t count = 0;
     int r = store_key_list(service->access.store, token_id, &rows, &count);
 
     if (r < 0)
         return refusal_of_store(r);
+    for (size_t i = 0; i < count; i++)
+        if (bytes_equal(buffer_bytes(&rows[i].cka_id), id))
+            reason = REASON_ID_TAKEN;
     key_rows_free(rows, count);
-    *ret = count;
-    return count < KEYS_PER_TOKEN_MAX ? REASON_NONE : REASON_LIMIT;
+    *ret_count = count;
+    return count < KEYS_PER_TOKEN_MAX ? reason : REASON_LIMIT;
 }
 
 static enum reason choose_label(const char *wanted, size_t count, char ret[LABEL_MAX_LEN + 1])
@@ -140,8 +163,8 @@ static enum reason store_key(struct service *service, const struct call *call, s
     enum reason reason = change_begin(service, call->token.name, &change);
     size_t count;
 
-    if (reason == REASON_NONE)
-        reason = count_keys(service, change.token.id, &count); /* again: others make keys too */
+    if (reason == REASON_NONE) /* again: others make keys too */
+        reason = check_others(service, change.token.id, buffer_bytes(&key->cka_id), &count);
     if (reason == REASON_NONE)
         reason = row_mac_key(&service->access, key);
     if (reason == REASON_NONE)
@@ -171,13 +194,27 @@ static enum reason check_request(struct service *service, struct call *call,
     size_t count = 0;
     enum reason reason;
 
-    if (strlen(ask->request_id) > CLIENT_REQUEST_ID_MAX)
+    if (strlen(ask->request_id) > CLIENT_REQUEST_ID_MAX || ask->id.len > KEY_ID_MAX)
         return REASON_MALFORMED;
     call->record.client_request_id = ask->request_id;
-    reason = key_kind_check(service, call->token.custody, ask->key_type, ask->bits);
+    reason = key_kind_check(service, call->token.custody, ask->key_type, ask->bits, ask->usage);
+    if (reason == REASON_NONE && ask->always_authenticate &&
+        ask->usage != PRIVYSEAL__V1__KEY_USAGE__KEY_USAGE_SIGN)
+        reason = REASON_KEY_USAGE; /* there is no Decrypt with the PIN in the message */
     if (reason == REASON_NONE)
-        reason = count_keys(service, call->token.id, &count);
+        reason = check_others(service, call->token.id, pack_lend(&ask->id), &count);
     return reason == REASON_NONE ? choose_label(ask->label, count, ret_label) : reason;
+}
+
+/* What its user chose of a key, besides what custody made. */
+static enum reason complete(const struct call *call, const Privyseal__V1__GenerateKeyRequest *ask,
+                            const char *label, struct key_row *key)
+{
+    key->token_id = call->token.id;
+    key->always_authenticate = ask->always_authenticate;
+    strcpy(key->label, label);
+    buffer_append(&key->cka_id, ask->id.len ? pack_lend(&ask->id) : BYTES(key->name, KEY_ID_LEN));
+    return key->cka_id.failed ? REASON_INTERNAL : REASON_NONE;
 }
 
 enum reason handle_GenerateKey(struct service *service, struct call *call, const ProtobufCMessage *request,
@@ -185,20 +222,21 @@ enum reason handle_GenerateKey(struct service *service, struct call *call, const
 {
     const Privyseal__V1__GenerateKeyRequest *ask = (const Privyseal__V1__GenerateKeyRequest *)request;
     Privyseal__V1__GenerateKeyResponse *answer = (Privyseal__V1__GenerateKeyResponse *)reply;
+    const struct opened opened = { call->lease->custody, call->lease->custody_token };
     CLEANUP(key_row_clear) struct key_row key = { 0 };
     char label[LABEL_MAX_LEN + 1];
     enum reason reason = check_request(service, call, ask, label);
 
     if (reason == REASON_NONE)
-        reason = refusal_of_rv(
-            call->lease->custody->generate(call->lease->custody_token, ask->key_type, ask->bits, &key));
+        reason = refusal_of_rv(opened.custody->generate(opened.token, ask->key_type, ask->bits,
+                                                        (enum key_usage)ask->usage, &key));
     if (reason != REASON_NONE)
         return reason;
-    key.token_id = call->token.id;
-    strcpy(key.label, label);
     hex_encode(BYTES_OF_ARRAY(key.name), call->text.key);
     call->record.key = call->text.key;
-    reason = store_key(service, call, &key);
+    reason = complete(call, ask, label, &key);
+    if (reason == REASON_NONE)
+        reason = store_key(service, call, &key);
     if (reason == REASON_NONE)
         return key_info(&key, &answer->key);
     undo_key(service, call, &key);

@@ -71,7 +71,9 @@ enum reason key_info(const struct key_row *key, Privyseal__V1__KeyInfo **ret)
     info->bits = key->bits;
     info->created_unix = (uint64_t)key->created_ms / 1000;
     info->expires_unix = (uint64_t)key->expires_ms / 1000;
-    if (message_set_bytes(&info->id, BYTES(key->name, KEY_ID_LEN)) < 0 ||
+    info->usage = (Privyseal__V1__KeyUsage)key->usage;
+    info->always_authenticate = key->always_authenticate;
+    if (message_set_bytes(&info->id, buffer_bytes(&key->cka_id)) < 0 ||
         message_set_bytes(&info->name, BYTES_OF_ARRAY(key->name)) < 0 ||
         message_set_text(&info->label, key->label) < 0 ||
         message_set_bytes(&info->public_key, buffer_bytes(&key->spki)) < 0)
@@ -81,7 +83,8 @@ enum reason key_info(const struct key_row *key, Privyseal__V1__KeyInfo **ret)
     return REASON_NONE;
 }
 
-enum reason certificate_info(const struct certificate_row *certificate, Privyseal__V1__CertificateInfo **ret)
+enum reason certificate_info(const struct certificate_row *certificate, const struct key_row *key,
+                             Privyseal__V1__CertificateInfo **ret)
 {
     CLEANUP(message_free) ProtobufCMessage *message = NULL;
     Privyseal__V1__CertificateInfo *info;
@@ -89,7 +92,7 @@ enum reason certificate_info(const struct certificate_row *certificate, Privysea
     if (message_new(&privyseal__v1__certificate_info__descriptor, &message) < 0)
         return REASON_INTERNAL;
     info = (Privyseal__V1__CertificateInfo *)message;
-    if (message_set_bytes(&info->id, BYTES(certificate->key_name, KEY_ID_LEN)) < 0 ||
+    if (message_set_bytes(&info->id, buffer_bytes(&key->cka_id)) < 0 ||
         message_set_text(&info->label, certificate->label) < 0 ||
         message_set_bytes(&info->der, buffer_bytes(&certificate->der)) < 0)
         return REASON_INTERNAL;
@@ -132,7 +135,8 @@ enum reason contents_certificates(const struct contents *contents, size_t *ret_c
         return REASON_INTERNAL;
     for (size_t i = 0; i < contents->key_count; i++) {
         const struct certificate_row *row = certificate_of(contents, contents->keys[i].name);
-        enum reason reason = row ? certificate_info(row, &(*ret)[*ret_count]) : REASON_NONE;
+        enum reason reason =
+            row ? certificate_info(row, &contents->keys[i], &(*ret)[*ret_count]) : REASON_NONE;
 
         if (reason != REASON_NONE)
             return reason;

@@ -31,5 +31,6 @@ MUST_CHECK enum reason contents_keys(const struct contents *contents, size_t *re
 MUST_CHECK enum reason contents_certificates(const struct contents *contents, size_t *ret_count,
                                              Privyseal__V1__CertificateInfo ***ret);
 MUST_CHECK enum reason key_info(const struct key_row *key, Privyseal__V1__KeyInfo **ret);
-MUST_CHECK enum reason certificate_info(const struct certificate_row *certificate,
+/* @key: the one it is for; the two have one CKA_ID. */
+MUST_CHECK enum reason certificate_info(const struct certificate_row *certificate, const struct key_row *key,
                                         Privyseal__V1__CertificateInfo **ret);

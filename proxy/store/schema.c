@@ -31,10 +31,12 @@ static const char version_1[] =
     " UNIQUE (token_id, kind)){strict};"
 
     "CREATE TABLE keys (id {id}, token_id {number} NOT NULL REFERENCES tokens (id), name {blob} NOT NULL,"
-    " label {text} NOT NULL, key_type {number} NOT NULL, bits {number} NOT NULL, spki {blob} NOT NULL,"
+    " label {text} NOT NULL, cka_id {blob} NOT NULL, usage {number} NOT NULL,"
+    " always_authenticate {number} NOT NULL, key_type {number} NOT NULL, bits {number} NOT NULL,"
+    " spki {blob} NOT NULL,"
     " kd_epoch {number} NOT NULL, kw_epoch {number} NOT NULL, nonce {blob} NOT NULL, sealed {blob} NOT NULL,"
     " created_ms {number} NOT NULL, expires_ms {number} NOT NULL, mac {blob} NOT NULL,"
-    " UNIQUE (token_id, name)){strict};"
+    " UNIQUE (token_id, name), UNIQUE (token_id, cka_id)){strict};"
 
     "CREATE TABLE certificates (id {id}, token_id {number} NOT NULL, key_name {blob} NOT NULL,"
     " label {text} NOT NULL, der {blob} NOT NULL, created_ms {number} NOT NULL, mac {blob} NOT NULL,"

@@ -114,15 +114,21 @@ MUST_CHECK int store_access_delete(struct store *store, int64_t token_id, enum a
 
 /* --------------------------------------------------------------------------------- keys and certificates */
 
+/* One key, one use. */
+enum key_usage { KEY_SIGNS = 0, KEY_DECRYPTS = 1, KEY_DERIVES = 2 };
+
 struct key_row {
     int64_t id;
     int64_t token_id;
     uint8_t name[KEY_NAME_LEN]; /* SHA-256 of spki */
     char label[LABEL_MAX_LEN + 1];
-    uint64_t key_type; /* CKK_* */
+    struct buffer cka_id; /* CKA_ID: 1 to KEY_ID_MAX bytes, no two alike in a token */
+    enum key_usage usage;
+    bool always_authenticate; /* signs with the PIN in the same message only */
+    uint64_t key_type;        /* CKK_* */
     uint32_t bits;
     struct buffer spki;
-    uint32_t kd_epoch, kw_epoch; /* wrapped custody */
+    uint32_t kd_epoch, kw_epoch; /* wrapped custody; Kw is the one for this usage */
     uint8_t nonce[12];
     struct buffer sealed; /* wrapped: AES-GCM of W1 under HSM.derive(Kd, HKDF(U, key)); partition: empty */
     int64_t created_ms, expires_ms;
@@ -132,7 +138,7 @@ struct key_row {
 void key_row_clear(struct key_row *row);
 DEFINE_CLEAR(key_row_clear, struct key_row);
 void key_rows_free(struct key_row *rows, size_t count);
-/* Errors: -EEXIST. @row->id is set. */
+/* Errors: -EEXIST (that name, or that cka_id). @row->id is set. */
 MUST_CHECK int store_key_insert(struct store *store, struct key_row *row);
 /* All keys of a token, oldest first. */
 MUST_CHECK int store_key_list(struct store *store, int64_t token_id, struct key_row **ret_rows,
@@ -140,6 +146,10 @@ MUST_CHECK int store_key_list(struct store *store, int64_t token_id, struct key_
 /* Errors: -ENOENT (no such key of this token). */
 MUST_CHECK int store_key_get(struct store *store, int64_t token_id, const uint8_t name[KEY_NAME_LEN],
                              struct key_row *ret);
+/* Writes label, cka_id and mac of the row with @row->id. Errors: -ENOENT, -EEXIST (the token has that cka_id). */
+MUST_CHECK int store_key_update(struct store *store, const struct key_row *row);
+/* With its certificate, if it has one. Errors: -ENOENT. */
+MUST_CHECK int store_key_delete(struct store *store, int64_t token_id, const uint8_t name[KEY_NAME_LEN]);
 
 struct certificate_row {
     int64_t id;
@@ -151,6 +161,8 @@ struct certificate_row {
     uint8_t mac[HASH_LEN]; /* under Krow */
 };
 
+void certificate_row_clear(struct certificate_row *row);
+DEFINE_CLEAR(certificate_row_clear, struct certificate_row);
 void certificate_rows_free(struct certificate_row *rows, size_t count);
 /*
  * One certificate per key of a token: a newer one replaces the older (Java refuses two with one CKA_ID).
@@ -159,6 +171,11 @@ void certificate_rows_free(struct certificate_row *rows, size_t count);
 MUST_CHECK int store_certificate_put(struct store *store, const struct certificate_row *row);
 MUST_CHECK int store_certificate_list(struct store *store, int64_t token_id,
                                       struct certificate_row **ret_rows, size_t *ret_count);
+/* Of one key; so the next. Errors: -ENOENT. */
+MUST_CHECK int store_certificate_get(struct store *store, int64_t token_id,
+                                     const uint8_t key_name[KEY_NAME_LEN], struct certificate_row *ret);
+MUST_CHECK int store_certificate_delete(struct store *store, int64_t token_id,
+                                        const uint8_t key_name[KEY_NAME_LEN]);
 
 /* -------------------------------------------------------------------------------------------- principals */
 

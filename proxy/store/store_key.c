@@ -7,15 +7,28 @@
 #include "proxy/store/row.h"
 
 #define KEY_COLUMNS                                                                                          \
-    "id, token_id, name, label, key_type, bits, spki, kd_epoch, kw_epoch, nonce, sealed, created_ms, "       \
-    "expires_ms, mac"
+    "id, token_id, name, label, cka_id, usage, always_authenticate, key_type, bits, spki, kd_epoch, "        \
+    "kw_epoch, nonce, sealed, created_ms, expires_ms, mac"
+#define CERTIFICATE_COLUMNS "id, token_id, key_name, label, der, created_ms, mac"
 
 static const struct field key_fields[] = {
-    FIELD(struct key_row, id),         FIELD(struct key_row, token_id), FIELD(struct key_row, name),
-    FIELD(struct key_row, label),      FIELD(struct key_row, key_type), FIELD(struct key_row, bits),
-    FIELD(struct key_row, spki),       FIELD(struct key_row, kd_epoch), FIELD(struct key_row, kw_epoch),
-    FIELD(struct key_row, nonce),      FIELD(struct key_row, sealed),   FIELD(struct key_row, created_ms),
-    FIELD(struct key_row, expires_ms), FIELD(struct key_row, mac),
+    FIELD(struct key_row, id),
+    FIELD(struct key_row, token_id),
+    FIELD(struct key_row, name),
+    FIELD(struct key_row, label),
+    FIELD(struct key_row, cka_id),
+    FIELD(struct key_row, usage),
+    FIELD(struct key_row, always_authenticate),
+    FIELD(struct key_row, key_type),
+    FIELD(struct key_row, bits),
+    FIELD(struct key_row, spki),
+    FIELD(struct key_row, kd_epoch),
+    FIELD(struct key_row, kw_epoch),
+    FIELD(struct key_row, nonce),
+    FIELD(struct key_row, sealed),
+    FIELD(struct key_row, created_ms),
+    FIELD(struct key_row, expires_ms),
+    FIELD(struct key_row, mac),
 };
 static const struct row_type key_type = ROW_TYPE("key", struct key_row, key_fields);
 
@@ -41,9 +54,10 @@ void key_rows_free(struct key_row *rows, size_t count)
 int store_key_insert(struct store *store, struct key_row *row)
 {
     return row_insert(store, &key_type,
-                      "INSERT INTO keys (token_id, name, label, key_type, bits, spki, kd_epoch, kw_epoch,"
-                      " nonce, sealed, created_ms, expires_ms, mac)"
-                      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id",
+                      "INSERT INTO keys (token_id, name, label, cka_id, usage, always_authenticate,"
+                      " key_type, bits, spki, kd_epoch, kw_epoch, nonce, sealed, created_ms, expires_ms, mac)"
+                      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+                      " RETURNING id",
                       row);
 }
 
@@ -58,6 +72,29 @@ int store_key_get(struct store *store, int64_t token_id, const uint8_t name[KEY_
 {
     return row_get(store, &key_type, "SELECT " KEY_COLUMNS " FROM keys WHERE token_id = $1 AND name = $2",
                    VALUES(value_integer(token_id), value_blob(BYTES(name, KEY_NAME_LEN))), ret);
+}
+
+int store_key_update(struct store *store, const struct key_row *row)
+{
+    return row_change(store, "UPDATE keys SET label = $1, cka_id = $2, mac = $3 WHERE id = $4",
+                      VALUES(value_text(row->label), value_blob(buffer_bytes(&row->cka_id)),
+                             value_blob(BYTES_OF_ARRAY(row->mac)), value_integer(row->id)),
+                      -ENOENT);
+}
+
+int store_key_delete(struct store *store, int64_t token_id, const uint8_t name[KEY_NAME_LEN])
+{
+    int r = store_certificate_delete(store, token_id, name); /* it refers to the key's row */
+
+    if (r < 0 && r != -ENOENT)
+        return r;
+    return row_change(store, "DELETE FROM keys WHERE token_id = $1 AND name = $2",
+                      VALUES(value_integer(token_id), value_blob(BYTES(name, KEY_NAME_LEN))), -ENOENT);
+}
+
+void certificate_row_clear(struct certificate_row *row)
+{
+    row_clear(&certificate_type, row);
 }
 
 void certificate_rows_free(struct certificate_row *rows, size_t count)
@@ -81,7 +118,20 @@ int store_certificate_list(struct store *store, int64_t token_id, struct certifi
                            size_t *ret_count)
 {
     return row_list(store, &certificate_type,
-                    "SELECT id, token_id, key_name, label, der, created_ms, mac FROM certificates"
-                    " WHERE token_id = $1 ORDER BY id",
+                    "SELECT " CERTIFICATE_COLUMNS " FROM certificates WHERE token_id = $1 ORDER BY id",
                     VALUES(value_integer(token_id)), (void **)ret_rows, ret_count);
+}
+
+int store_certificate_get(struct store *store, int64_t token_id, const uint8_t key_name[KEY_NAME_LEN],
+                          struct certificate_row *ret)
+{
+    return row_get(store, &certificate_type,
+                   "SELECT " CERTIFICATE_COLUMNS " FROM certificates WHERE token_id = $1 AND key_name = $2",
+                   VALUES(value_integer(token_id), value_blob(BYTES(key_name, KEY_NAME_LEN))), ret);
+}
+
+int store_certificate_delete(struct store *store, int64_t token_id, const uint8_t key_name[KEY_NAME_LEN])
+{
+    return row_change(store, "DELETE FROM certificates WHERE token_id = $1 AND key_name = $2",
+                      VALUES(value_integer(token_id), value_blob(BYTES(key_name, KEY_NAME_LEN))), -ENOENT);
 }

@@ -22,7 +22,10 @@ static void setup(void)
     remote = deployment_remote(&deployment.alice);
     token = deployment_token(remote, PRIVYSEAL__V1__CUSTODY__CUSTODY_WRAPPED);
     ck_assert_uint_eq(remote_token_login(token, PIN, &error), CKR_OK);
-    ck_assert_uint_eq(remote_token_generate(token, CKK_EC, 256, "", key_name, &error), CKR_OK);
+    ck_assert_uint_eq(
+        remote_token_generate(token, &(struct remote_new_key){ .type = CKK_EC, .bits = 256, .label = "" },
+                              key_name, &error),
+        CKR_OK);
 }
 
 static void teardown(void)
@@ -99,7 +102,10 @@ static void use_everything(void)
     ck_assert_uint_eq(remote_token_login(token, WRONG_PIN, &error), CKR_PIN_INCORRECT);
     ck_assert_uint_eq(remote_token_login(token, PIN, &error), CKR_OK);
     ck_assert_uint_eq(sign(1), CKR_OK);
-    ck_assert_uint_eq(remote_token_generate(token, CKK_EC, 384, "second", name, &error), CKR_OK);
+    ck_assert_uint_eq(
+        remote_token_generate(
+            token, &(struct remote_new_key){ .type = CKK_EC, .bits = 384, .label = "second" }, name, &error),
+        CKR_OK);
     ck_assert_uint_eq(remote_token_change_pin(token, PIN, OTHER_PIN, &error), CKR_OK);
     ck_assert_uint_eq(sign(2), CKR_OK);
     add.user = "bob";
@@ -233,7 +239,8 @@ static CK_RV try_generate(void)
 {
     uint8_t name[KEY_NAME_LEN];
 
-    return remote_token_generate(token, CKK_EC, 256, "altered", name, &error);
+    return remote_token_generate(
+        token, &(struct remote_new_key){ .type = CKK_EC, .bits = 256, .label = "altered" }, name, &error);
 }
 
 /* Every @step-th byte of one method's message, one after the other: none of it may go through. */

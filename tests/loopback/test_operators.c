@@ -135,7 +135,10 @@ START_TEST(shown_user_has_its_devices_and_keys)
     ProtobufCMessage *reply;
 
     ck_assert_uint_eq(remote_token_login(token, PIN, &error), CKR_OK);
-    ck_assert_uint_eq(remote_token_generate(token, CKK_EC, 256, "signing", name, &error), CKR_OK);
+    ck_assert_uint_eq(
+        remote_token_generate(
+            token, &(struct remote_new_key){ .type = CKK_EC, .bits = 256, .label = "signing" }, name, &error),
+        CKR_OK);
     request.user = "alice";
     ck_assert_uint_eq(operate(METHOD_ShowUser, &request.base, &reply), CKR_OK);
     answer = (const Privyseal__V1__ShowUserResponse *)reply;

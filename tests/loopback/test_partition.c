@@ -79,7 +79,8 @@ static void sign_and_verify(CK_KEY_TYPE type, unsigned bits, CK_MECHANISM_TYPE r
     CK_RV rv;
 
     forgive_leaks(type == CKK_EC_EDWARDS);
-    rv = remote_token_generate(token, type, bits, "", name, &error);
+    rv = remote_token_generate(token, &(struct remote_new_key){ .type = type, .bits = bits, .label = "" },
+                               name, &error);
     ck_assert_msg(rv == CKR_OK, "generate %u: %s", bits, error.detail);
     rv = sign(name, raw, BYTES_OF_ARRAY(data), &signature);
     forgive_leaks(false);
@@ -124,7 +125,10 @@ START_TEST(changed_pin_opens_the_partition_and_the_old_one_does_not)
     uint8_t name[KEY_NAME_LEN];
 
     log_in(PIN);
-    ck_assert_uint_eq(remote_token_generate(token, CKK_EC, 256, "", name, &error), CKR_OK);
+    ck_assert_uint_eq(
+        remote_token_generate(token, &(struct remote_new_key){ .type = CKK_EC, .bits = 256, .label = "" },
+                              name, &error),
+        CKR_OK);
     ck_assert_uint_eq(remote_token_change_pin(token, PIN, OTHER_PIN, &error), CKR_OK);
     remote_token_logout(token);
     deployment_wait(10000);
@@ -156,8 +160,10 @@ START_TEST(wrapped_token_refuses_a_key_its_custody_cannot_hold)
     ck_assert_int_eq(remote_token_new(remote_of_bob, "bob", &bob), 0);
     ck_assert_uint_eq(remote_token_set_pin(bob, BYTES_OF_ARRAY(code), PIN, &error), CKR_OK);
     ck_assert_uint_eq(remote_token_login(bob, PIN, &error), CKR_OK);
-    ck_assert_uint_eq(remote_token_generate(bob, CKK_EC_EDWARDS, 255, "", name, &error),
-                      CKR_KEY_TYPE_INCONSISTENT);
+    ck_assert_uint_eq(
+        remote_token_generate(
+            bob, &(struct remote_new_key){ .type = CKK_EC_EDWARDS, .bits = 255, .label = "" }, name, &error),
+        CKR_KEY_TYPE_INCONSISTENT);
     remote_token_free(bob);
     remote_free(remote_of_bob);
 }
@@ -204,13 +210,22 @@ START_TEST(key_whose_row_cannot_be_stored_leaves_nothing_in_the_partition)
     unsigned before;
 
     log_in(PIN);
-    ck_assert_uint_eq(remote_token_generate(token, CKK_EC, 256, "", name, &error), CKR_OK);
+    ck_assert_uint_eq(
+        remote_token_generate(token, &(struct remote_new_key){ .type = CKK_EC, .bits = 256, .label = "" },
+                              name, &error),
+        CKR_OK);
     before = objects();
     change_database("CREATE UNIQUE INDEX one_key_a_token ON keys (token_id)");
-    ck_assert_uint_ne(remote_token_generate(token, CKK_EC, 256, "", name, &error), CKR_OK);
+    ck_assert_uint_ne(
+        remote_token_generate(token, &(struct remote_new_key){ .type = CKK_EC, .bits = 256, .label = "" },
+                              name, &error),
+        CKR_OK);
     ck_assert_uint_eq(objects(), before);
     change_database("DROP INDEX one_key_a_token");
-    ck_assert_uint_eq(remote_token_generate(token, CKK_EC, 256, "", name, &error), CKR_OK);
+    ck_assert_uint_eq(
+        remote_token_generate(token, &(struct remote_new_key){ .type = CKK_EC, .bits = 256, .label = "" },
+                              name, &error),
+        CKR_OK);
     ck_assert_uint_gt(objects(), before);
 }
 END_TEST

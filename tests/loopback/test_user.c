@@ -36,7 +36,8 @@ static void log_in(struct bytes pin)
 
 static void make_key(CK_KEY_TYPE type, unsigned bits, uint8_t ret_name[KEY_NAME_LEN])
 {
-    CK_RV rv = remote_token_generate(token, type, bits, "", ret_name, &error);
+    CK_RV rv = remote_token_generate(
+        token, &(struct remote_new_key){ .type = type, .bits = bits, .label = "" }, ret_name, &error);
 
     ck_assert_msg(rv == CKR_OK, "generate %u: %s", bits, error.detail);
 }
@@ -332,6 +333,7 @@ START_TEST(tampered_key_row_never_signs)
     ck_assert_int_eq(store_token_by_name(deployment.store, "alice", &row), 0);
     ck_assert_int_eq(store_key_list(deployment.store, row.id, &rows, &count), 0);
     ck_assert_uint_eq(count, 1);
+    rows[0].cka_id.data[0] ^= 1;
     rows[0].name[0] ^= 1; /* a second name for the same sealed key, without Krow */
     ck_assert_int_eq(store_key_insert(deployment.store, &rows[0]), 0);
     ck_assert_uint_eq(try_to_sign(rows[0].name), CKR_DEVICE_ERROR);

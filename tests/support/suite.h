@@ -4,6 +4,7 @@
  *
  *     SUITE("session_table", closed_handle_is_refused, stale_handle_is_refused)
  *     SUITE_WITH_FIXTURE("store", setup, teardown, ...)     per case, in the case's own process
+ *     SUITE_FOR_EACH("keys", setup, teardown, 2, ...)       and each case for _i = 0 and 1
  */
 #pragma once
 
@@ -12,7 +13,9 @@
 
 #define SUITE(name, ...) SUITE_WITH_FIXTURE(name, NULL, NULL, __VA_ARGS__)
 
-#define SUITE_WITH_FIXTURE(name, setup, teardown, ...)                                                       \
+#define SUITE_WITH_FIXTURE(name, setup, teardown, ...) SUITE_FOR_EACH(name, setup, teardown, 1, __VA_ARGS__)
+
+#define SUITE_FOR_EACH(name, setup, teardown, rounds, ...)                                                   \
     int main(void)                                                                                           \
     {                                                                                                        \
         const TTest *const cases[] = { __VA_ARGS__ };                                                        \
@@ -24,7 +27,7 @@
         tcase_set_timeout(tcase, 120);                                                                       \
         tcase_add_checked_fixture(tcase, setup, teardown);                                                   \
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)                                        \
-            tcase_add_test(tcase, cases[i]);                                                                 \
+            tcase_add_loop_test(tcase, cases[i], 0, rounds);                                                 \
         suite_add_tcase(suite, tcase);                                                                       \
         runner = srunner_create(suite);                                                                      \
         srunner_set_tap(runner, "-");                                                                        \

@@ -30,6 +30,7 @@ static const uint8_t s[STRETCHED_PIN_LEN] = { 0x73, 0x65,
 static struct token_row alice, carol;
 static struct access_row row;
 static struct key_row ec_key, rsa_key; /* alice's */
+static struct key_row derive_key;      /* hers too, for key agreement */
 static struct key_row carols_key;      /* in a partition */
 static CK_FUNCTION_LIST *p11;
 static CK_SESSION_HANDLE session; /* logged in to the master keys' token, read and write */
@@ -58,15 +59,16 @@ static void victim_makes_keys(void)
     row = (struct access_row){ .row_name = { 5 }, .version = 1 };
     ck_assert_uint_eq(custody_wrapped.create(wrapped, &alice, BYTES_OF_ARRAY(s), &row), CKR_OK);
     ck_assert_uint_eq(custody_wrapped.authorise(wrapped, &alice, &row, BYTES_OF_ARRAY(s), &token), CKR_OK);
-    ck_assert_uint_eq(custody_wrapped.generate(token, CKK_EC, 256, &ec_key), CKR_OK);
-    ck_assert_uint_eq(custody_wrapped.generate(token, CKK_RSA, 2048, &rsa_key), CKR_OK);
+    ck_assert_uint_eq(custody_wrapped.generate(token, CKK_EC, 256, KEY_SIGNS, &ec_key), CKR_OK);
+    ck_assert_uint_eq(custody_wrapped.generate(token, CKK_RSA, 2048, KEY_SIGNS, &rsa_key), CKR_OK);
+    ck_assert_uint_eq(custody_wrapped.generate(token, CKK_EC, 256, KEY_DERIVES, &derive_key), CKR_OK);
     custody_wrapped.close(token);
     custody_wrapped.free(wrapped);
     carol = (struct token_row){ .name = "carol", .custody = TOKEN_PARTITION };
     ck_assert_uint_eq(custody_partition.create(partition, &carol, BYTES_OF_ARRAY(s), &unused), CKR_OK);
     ck_assert_uint_eq(custody_partition.authorise(partition, &carol, &unused, BYTES_OF_ARRAY(s), &token),
                       CKR_OK);
-    ck_assert_uint_eq(custody_partition.generate(token, CKK_EC, 256, &carols_key), CKR_OK);
+    ck_assert_uint_eq(custody_partition.generate(token, CKK_EC, 256, KEY_SIGNS, &carols_key), CKR_OK);
     custody_partition.close(token);
     custody_partition.free(partition);
 }
@@ -88,6 +90,7 @@ static void teardown(void)
     access_row_clear(&row);
     key_row_clear(&ec_key);
     key_row_clear(&rsa_key);
+    key_row_clear(&derive_key);
     key_row_clear(&carols_key);
     softhsm_teardown();
 }
@@ -231,7 +234,7 @@ START_TEST(sealed_rows_are_no_wrapped_keys)
     static const CK_OBJECT_CLASS classes[] = { CKO_PRIVATE_KEY, CKO_SECRET_KEY };
     static const CK_KEY_TYPE types[] = { CKK_EC, CKK_RSA, CKK_AES, CKK_GENERIC_SECRET };
     static const CK_MECHANISM_TYPE ways[] = { CKM_AES_KEY_WRAP_PAD, CKM_AES_KEY_WRAP };
-    const struct buffer *blobs[] = { &row.sealed, &ec_key.sealed, &rsa_key.sealed };
+    const struct buffer *blobs[] = { &row.sealed, &ec_key.sealed, &rsa_key.sealed, &derive_key.sealed };
 
     for (size_t b = 0; b < ARRAY_SIZE(blobs); b++)
         for (size_t c = 0; c < ARRAY_SIZE(classes); c++)
@@ -283,7 +286,7 @@ static bool is_meant(enum master_kind kind, enum operation operation, CK_MECHANI
         return false;
     if (kind == MASTER_AUDIT)
         return type == CKM_ECDSA;
-    return kind != MASTER_DERIVE && kind != MASTER_WRAP && type == CKM_SHA256_HMAC;
+    return kind != MASTER_DERIVE && kind != MASTER_WRAP && kind != MASTER_EXCHANGE && type == CKM_SHA256_HMAC;
 }
 
 START_TEST(master_keys_begin_no_operation_but_their_own)
@@ -317,11 +320,11 @@ START_TEST(master_keys_are_not_wrapped_by_anything)
                                 ATTRIBUTE_NUMBER(CKA_KEY_TYPE, CKK_AES),
                                 ATTRIBUTE_BYTES(CKA_VALUE, known, sizeof(known)), ATTRIBUTE_FALSE(CKA_TOKEN),
                                 ATTRIBUTE_TRUE(CKA_WRAP) };
-    CK_OBJECT_HANDLE wrapping[2] = { master(MASTER_WRAP) };
+    CK_OBJECT_HANDLE wrapping[3] = { master(MASTER_WRAP), master(MASTER_EXCHANGE) };
 
-    ck_assert_uint_eq(p11->C_CreateObject(session, template, ARRAY_SIZE(template), &wrapping[1]), CKR_OK);
+    ck_assert_uint_eq(p11->C_CreateObject(session, template, ARRAY_SIZE(template), &wrapping[2]), CKR_OK);
     for (int kind = 0; kind < MASTER_KINDS; kind++)
-        for (int w = 0; w < 2; w++)
+        for (int w = 0; w < 3; w++)
             for (CK_ULONG i = 0; i < 2 * count; i++) {
                 CK_MECHANISM mechanism = { mechanisms[i / 2], i % 2 ? iv : NULL, i % 2 ? sizeof(iv) : 0 };
                 CK_ULONG len = sizeof(output);
@@ -460,7 +463,7 @@ END_TEST
 /* ------------------------------------------------------------------------- with S: the key still cannot leave */
 
 /* He watched one unlocking: S gives him U, U gives him W1. This HSM signs for him now; the key stays in it. */
-static void steal_wrapped_key(struct secret **ret)
+static void steal_wrapped_key(const struct key_row *stolen, struct secret **ret)
 {
     CLEANUP(context_clear) struct context purpose = context_of("privyseal v1 key");
     CLEANUP(context_clear) struct context aad = context_of("privyseal v1 key row");
@@ -476,44 +479,54 @@ static void steal_wrapped_key(struct secret **ret)
     for (int i = 0; i < 2; i++) {
         context_text(contexts[i], REALM);
         context_text(contexts[i], alice.name);
-        context_bytes(contexts[i], BYTES_OF_ARRAY(ec_key.name));
-        context_number(contexts[i], ec_key.kd_epoch);
-        context_number(contexts[i], ec_key.kw_epoch);
+        context_bytes(contexts[i], BYTES_OF_ARRAY(stolen->name));
+        context_number(contexts[i], stolen->usage);
+        context_number(contexts[i], stolen->kd_epoch);
+        context_number(contexts[i], stolen->kw_epoch);
     }
-    context_number(&aad, ec_key.key_type);
-    context_number(&aad, ec_key.bits);
-    context_bytes(&aad, buffer_bytes(&ec_key.spki));
-    context_number(&aad, (uint64_t)ec_key.created_ms);
-    context_number(&aad, (uint64_t)ec_key.expires_ms);
+    context_number(&aad, stolen->key_type);
+    context_number(&aad, stolen->bits);
+    context_bytes(&aad, buffer_bytes(&stolen->spki));
+    context_number(&aad, (uint64_t)stolen->created_ms);
+    context_number(&aad, (uint64_t)stolen->expires_ms);
     ck_assert_int_eq(context_end(&purpose, &info), 0);
     ck_assert_int_eq(digest_hkdf(NULL, secret_bytes(u), BYTES_NONE, info, 32, &input), 0);
-    ck_assert_uint_eq(hsm_derive_key(fixture.hsm, ec_key.kd_epoch, secret_bytes(input), &key), CKR_OK);
+    ck_assert_uint_eq(hsm_derive_key(fixture.hsm, stolen->kd_epoch, secret_bytes(input), &key), CKR_OK);
     ck_assert_int_eq(context_end(&aad, &info), 0);
-    ck_assert_uint_eq(hsm_session_decrypt(&fixture.hsm->session, key, BYTES_OF_ARRAY(ec_key.nonce), info,
-                                          buffer_bytes(&ec_key.sealed), ret),
+    ck_assert_uint_eq(hsm_session_decrypt(&fixture.hsm->session, key, BYTES_OF_ARRAY(stolen->nonce), info,
+                                          buffer_bytes(&stolen->sealed), ret),
                       CKR_OK);
+}
+
+/* How a signer unwraps: the one use, and the template of Kw or Kx. */
+#define STRICT(key_type, use, ...) ATTRIBUTE_NUMBER(CKA_KEY_TYPE, key_type), ATTRIBUTE_TRUE(use), __VA_ARGS__
+#define STRICT_CLASS               2 /* where CKA_CLASS stands in it */
+
+static CK_RV unwrap_by(enum master_kind kind, struct secret *wrapped, CK_ATTRIBUTE *template, CK_ULONG count,
+                       CK_OBJECT_HANDLE *ret)
+{
+    CK_MECHANISM mechanism = { CKM_AES_KEY_WRAP_PAD, NULL, 0 };
+
+    return p11->C_UnwrapKey(session, &mechanism, master(kind), wrapped->data, wrapped->len, template, count,
+                            ret);
 }
 
 static CK_RV unwrap_with(struct secret *wrapped, CK_ATTRIBUTE *template, CK_ULONG count,
                          CK_OBJECT_HANDLE *ret)
 {
-    CK_MECHANISM mechanism = { CKM_AES_KEY_WRAP_PAD, NULL, 0 };
-
-    return p11->C_UnwrapKey(session, &mechanism, master(MASTER_WRAP), wrapped->data, wrapped->len, template,
-                            count, ret);
+    return unwrap_by(MASTER_WRAP, wrapped, template, count, ret);
 }
 
 START_TEST(observed_secret_lets_the_key_be_used_here_but_not_taken)
 {
     CLEANUP(secret_free) struct secret *wrapped = NULL;
-    CK_ATTRIBUTE template[] = { MASTER_UNWRAP_TEMPLATE, ATTRIBUTE_NUMBER(CKA_KEY_TYPE, CKK_EC),
-                                ATTRIBUTE_TRUE(CKA_SIGN) };
+    CK_ATTRIBUTE template[] = { STRICT(CKK_EC, CKA_SIGN, MASTER_UNWRAP_TEMPLATE) };
     struct hsm_session own = { p11, session };
     CLEANUP(buffer_clear) struct buffer value = { 0 };
     CLEANUP(secret_free) struct secret *again = NULL;
     CK_OBJECT_HANDLE key;
 
-    steal_wrapped_key(&wrapped);
+    steal_wrapped_key(&ec_key, &wrapped);
     ck_assert_uint_eq(unwrap_with(wrapped, template, ARRAY_SIZE(template), &key),
                       CKR_OK); /* said openly: promise 2 */
     ck_assert_uint_ne(hsm_session_attribute(&own, key, CKA_VALUE, &value), CKR_OK);
@@ -529,17 +542,15 @@ END_TEST
 START_TEST(observed_secret_unwraps_in_no_weaker_form)
 {
     CLEANUP(secret_free) struct secret *wrapped = NULL;
-    CK_ATTRIBUTE strict[] = { MASTER_UNWRAP_TEMPLATE, ATTRIBUTE_NUMBER(CKA_KEY_TYPE, CKK_EC),
-                              ATTRIBUTE_TRUE(CKA_SIGN) };
-    static const CK_ATTRIBUTE_TYPE held[] = { CKA_TOKEN,  CKA_SENSITIVE, CKA_EXTRACTABLE,
-                                              CKA_DERIVE, CKA_DECRYPT,   CKA_UNWRAP };
-    CK_ATTRIBUTE as_secret[] = { MASTER_UNWRAP_TEMPLATE, ATTRIBUTE_NUMBER(CKA_KEY_TYPE, CKK_GENERIC_SECRET),
-                                 ATTRIBUTE_TRUE(CKA_SIGN) };
+    CK_ATTRIBUTE strict[] = { STRICT(CKK_EC, CKA_SIGN, MASTER_UNWRAP_TEMPLATE) };
+    static const CK_ATTRIBUTE_TYPE held[] = { CKA_TOKEN,   CKA_SENSITIVE, CKA_EXTRACTABLE, CKA_DERIVE,
+                                              CKA_DECRYPT, CKA_UNWRAP,    CKA_COPYABLE,    CKA_MODIFIABLE };
+    CK_ATTRIBUTE as_secret[] = { STRICT(CKK_GENERIC_SECRET, CKA_SIGN, MASTER_UNWRAP_TEMPLATE) };
     CK_OBJECT_CLASS secret_class = CKO_SECRET_KEY;
     struct hsm_session own = { p11, session };
     CK_OBJECT_HANDLE key;
 
-    steal_wrapped_key(&wrapped);
+    steal_wrapped_key(&ec_key, &wrapped);
     for (size_t i = 0; i < ARRAY_SIZE(held); i++) {
         CK_ATTRIBUTE template[ARRAY_SIZE(strict)];
         CK_BBOOL otherwise = held[i] != CKA_SENSITIVE;
@@ -550,14 +561,46 @@ START_TEST(observed_secret_unwraps_in_no_weaker_form)
             at++;
         template[at].pValue = &otherwise;
         ck_assert_uint_ne(unwrap_with(wrapped, template, ARRAY_SIZE(template), &key), CKR_OK);
-        template[at] = template[ARRAY_SIZE(template) - 1];
+        memmove(&template[at], &template[at + 1], (ARRAY_SIZE(template) - at - 1) * sizeof(template[0]));
         /* Left out, it is refused or has the strict value all the same. */
         if (unwrap_with(wrapped, template, ARRAY_SIZE(template) - 1, &key) == CKR_OK)
             ck_assert_uint_eq(hsm_session_matches(&own, key, strict, ARRAY_SIZE(strict)), CKR_OK);
     }
-    as_secret[0] = (CK_ATTRIBUTE){ CKA_CLASS, &secret_class, sizeof(secret_class) };
+    as_secret[STRICT_CLASS] = (CK_ATTRIBUTE){ CKA_CLASS, &secret_class, sizeof(secret_class) };
     ck_assert_uint_ne(unwrap_with(wrapped, as_secret, ARRAY_SIZE(as_secret), &key), CKR_OK);
-    ck_assert_uint_ne(unwrap_with(wrapped, as_secret, 2, &key), CKR_OK);
+    ck_assert_uint_ne(unwrap_with(wrapped, as_secret, STRICT_CLASS + 1, &key), CKR_OK);
+}
+END_TEST
+
+/* A key that derives, once observed, derives here; it signs nothing, and is not for Kw; nor is one that signs for Kx. */
+START_TEST(observed_secret_gives_a_key_no_other_use)
+{
+    CLEANUP(secret_free) struct secret *derives = NULL;
+    CLEANUP(secret_free) struct secret *signs = NULL;
+    CK_ATTRIBUTE strict[] = { STRICT(CKK_EC, CKA_DERIVE, MASTER_EXCHANGE_TEMPLATE) };
+    CK_ATTRIBUTE to_sign[] = { STRICT(CKK_EC, CKA_SIGN, MASTER_UNWRAP_TEMPLATE) };
+    static const CK_ATTRIBUTE_TYPE held[] = { CKA_SIGN,        CKA_SIGN_RECOVER, CKA_UNWRAP,    CKA_TOKEN,
+                                              CKA_EXTRACTABLE, CKA_COPYABLE,     CKA_MODIFIABLE };
+    CK_OBJECT_HANDLE key;
+
+    steal_wrapped_key(&derive_key, &derives);
+    steal_wrapped_key(&ec_key, &signs);
+    ck_assert_uint_eq(unwrap_by(MASTER_EXCHANGE, derives, strict, ARRAY_SIZE(strict), &key), CKR_OK);
+    ck_assert_uint_ne(loosen(key, CKA_SIGN, true, true), CKR_OK);
+    for (size_t i = 0; i < ARRAY_SIZE(held); i++) {
+        CK_ATTRIBUTE template[ARRAY_SIZE(strict)];
+        CK_BBOOL otherwise = CK_TRUE;
+        size_t at = 0;
+
+        memcpy(template, strict, sizeof(strict));
+        while (template[at].type != held[i])
+            at++;
+        template[at].pValue = &otherwise;
+        ck_assert_uint_ne(unwrap_by(MASTER_EXCHANGE, derives, template, ARRAY_SIZE(template), &key), CKR_OK);
+    }
+    ck_assert_uint_ne(unwrap_by(MASTER_EXCHANGE, derives, to_sign, ARRAY_SIZE(to_sign), &key), CKR_OK);
+    ck_assert_uint_ne(unwrap_by(MASTER_WRAP, derives, to_sign, ARRAY_SIZE(to_sign), &key), CKR_OK);
+    ck_assert_uint_ne(unwrap_by(MASTER_EXCHANGE, signs, strict, ARRAY_SIZE(strict), &key), CKR_OK);
 }
 END_TEST
 
@@ -569,4 +612,4 @@ SUITE_WITH_FIXTURE("attack_hsm", setup, teardown, wrong_guesses_of_s_open_nothin
                    partition_opens_to_no_other_login_and_nobody_is_its_officer,
                    partition_shows_no_key_without_its_login,
                    observed_secret_lets_the_key_be_used_here_but_not_taken,
-                   observed_secret_unwraps_in_no_weaker_form);
+                   observed_secret_unwraps_in_no_weaker_form, observed_secret_gives_a_key_no_other_use);

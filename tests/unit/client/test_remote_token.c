@@ -464,7 +464,10 @@ START_TEST(generated_key_shows_in_a_confirmed_listing)
     bool is_confirmed = false;
 
     ck_assert_uint_eq(login("123456"), CKR_OK);
-    ck_assert_uint_eq(remote_token_generate(token, CKK_RSA, 2048, "new", name, &what), CKR_OK);
+    ck_assert_uint_eq(
+        remote_token_generate(
+            token, &(struct remote_new_key){ .type = CKK_RSA, .bits = 2048, .label = "new" }, name, &what),
+        CKR_OK);
     ck_assert_str_eq((const char *)name, "a new key");
     ck_assert_uint_eq(look(60000, &is_confirmed), CKR_OK);
     ck_assert(is_confirmed);
@@ -477,7 +480,10 @@ START_TEST(lost_answer_to_generate_is_not_repeated)
 
     ck_assert_uint_eq(login("123456"), CKR_OK);
     fake_signer_script(fake, METHOD_GenerateKey, FAKE_LOSE_REPLY);
-    ck_assert_uint_eq(remote_token_generate(token, CKK_RSA, 2048, "new", name, &what), CKR_DEVICE_ERROR);
+    ck_assert_uint_eq(
+        remote_token_generate(
+            token, &(struct remote_new_key){ .type = CKK_RSA, .bits = 2048, .label = "new" }, name, &what),
+        CKR_DEVICE_ERROR);
     ck_assert_uint_eq(fake->calls[METHOD_GenerateKey], 1);
 }
 END_TEST

@@ -294,15 +294,15 @@ static void make_room(struct remote_token *token)
 }
 
 /* The last key of the fake is the one that is made. */
-CK_RV remote_token_generate(struct remote_token *token, CK_KEY_TYPE type, unsigned bits, const char *label,
+CK_RV remote_token_generate(struct remote_token *token, const struct remote_new_key *wish,
                             uint8_t ret_name[32], struct remote_error *error)
 {
     CLEANUP(public_key_free) struct public_key *key = fake_public_key(fake.key_count);
 
     (void)error;
-    ck_assert_uint_eq(type, key->type);
-    ck_assert_uint_eq(bits, key->bits);
-    strcpy(fake.label[fake.key_count++], label);
+    ck_assert_uint_eq(wish->type, key->type);
+    ck_assert_uint_eq(wish->bits, key->bits);
+    strcpy(fake.label[fake.key_count++], wish->label);
     memcpy(ret_name, key->name, KEY_NAME_LEN);
     make_room(token);
     return CKR_OK;

@@ -50,10 +50,14 @@ END_TEST
 START_TEST(what_needs_proof_is_proved)
 {
     static const unsigned proofs[] = {
-        [PERM_KNOWN] = 1 << PROOF_PLAIN,     [PERM_SEE_TOKENS] = 1 << PROOF_PLAIN,
-        [PERM_SEE_TOKEN] = 1 << PROOF_PLAIN, [PERM_USE_TOKEN] = 1 << PROOF_SEALED | 1 << PROOF_SESSION,
-        [PERM_USE_KEY] = 1 << PROOF_SESSION, [PERM_MAKE_KEY] = 1 << PROOF_SESSION,
-        [PERM_WATCH] = 1 << PROOF_OPERATOR,  [PERM_OPERATE] = 1 << PROOF_OPERATOR,
+        [PERM_KNOWN] = 1 << PROOF_PLAIN,
+        [PERM_SEE_TOKENS] = 1 << PROOF_PLAIN,
+        [PERM_SEE_TOKEN] = 1 << PROOF_PLAIN,
+        [PERM_USE_TOKEN] = 1 << PROOF_SEALED | 1 << PROOF_SESSION,
+        [PERM_USE_KEY] = 1 << PROOF_SEALED | 1 << PROOF_SESSION,
+        [PERM_MAKE_KEY] = 1 << PROOF_SESSION,
+        [PERM_WATCH] = 1 << PROOF_OPERATOR,
+        [PERM_OPERATE] = 1 << PROOF_OPERATOR,
     };
 
     for (int id = 0; id < METHODS; id++) {
@@ -214,12 +218,12 @@ START_TEST(every_mechanism_is_found_and_named_once)
 }
 END_TEST
 
-START_TEST(every_signing_mechanism_has_a_raw_one_for_the_same_key)
+START_TEST(every_mechanism_of_private_keys_has_a_raw_one_for_the_same_key)
 {
     const struct mechanism *row, *raw;
 
     for (size_t i = 0; (row = mechanism_at(i)) != NULL; i++) {
-        ck_assert(!(row->use & USE_SIGN) == !row->raw);
+        ck_assert(!(row->use & (USE_SIGN | USE_DECRYPT | USE_DERIVE)) == !row->raw);
         if (!row->raw)
             continue;
         raw = mechanism_find(row->raw);
@@ -281,6 +285,6 @@ SUITE("tables", every_method_has_its_place_and_path, no_method_is_open_to_nobody
       what_needs_proof_is_proved, every_method_packs_its_own_messages, methods_def_and_the_services_agree,
       every_reason_has_a_word_of_its_own, every_reason_but_none_is_an_error_on_both_sides,
       every_reason_has_a_sentence, nothing_that_counts_is_repeated_by_itself,
-      every_mechanism_is_found_and_named_once, every_signing_mechanism_has_a_raw_one_for_the_same_key,
+      every_mechanism_is_found_and_named_once, every_mechanism_of_private_keys_has_a_raw_one_for_the_same_key,
       every_hash_that_is_used_is_known_and_offered,
       every_key_type_can_be_generated_in_the_sizes_it_signs_with);

@@ -48,7 +48,8 @@ static const struct field key_fields[] = {
     FIELD(key_row, token_id),   FIELD(key_row, name),  FIELD(key_row, label),
     FIELD(key_row, key_type),   FIELD(key_row, bits),  FIELD(key_row, kd_epoch),
     FIELD(key_row, kw_epoch),   FIELD(key_row, nonce), FIELD(key_row, created_ms),
-    FIELD(key_row, expires_ms), FIELD(key_row, mac),
+    FIELD(key_row, expires_ms), FIELD(key_row, usage), FIELD(key_row, always_authenticate),
+    FIELD(key_row, mac),
 };
 
 static const struct field certificate_fields[] = {

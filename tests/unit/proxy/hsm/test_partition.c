@@ -179,7 +179,7 @@ START_TEST(last_lease_logs_out)
     struct custody_token *second = unlock_with(&alice, BYTES_OF_ARRAY(right));
     CLEANUP(key_row_clear) struct key_row key = { 0 };
 
-    ck_assert_uint_eq(partition->generate(first, CKK_EC, 256, &key), CKR_OK);
+    ck_assert_uint_eq(partition->generate(first, CKK_EC, 256, KEY_SIGNS, &key), CKR_OK);
     partition->close(first);
     ck_assert_uint_eq(sign(second, &key), CKR_OK);
     partition->close(second);
@@ -208,7 +208,7 @@ static void key_signs_now_and_after_a_restart(CK_KEY_TYPE type, unsigned bits)
     CLEANUP(key_row_clear) struct key_row key = { 0 };
 
     ck_assert(partition->can_hold(custody, type, bits));
-    ck_assert_uint_eq(partition->generate(token, type, bits, &key), CKR_OK);
+    ck_assert_uint_eq(partition->generate(token, type, bits, KEY_SIGNS, &key), CKR_OK);
     ck_assert_uint_eq(key.sealed.len, 0);
     ck_assert_uint_eq(sign(token, &key), CKR_OK);
     partition->close(token);
@@ -249,7 +249,7 @@ START_TEST(key_was_never_extractable_and_cannot_be_read_or_wrapped)
     CK_OBJECT_HANDLE object;
     CK_ULONG count = 0;
 
-    ck_assert_uint_eq(partition->generate(token, CKK_EC, 256, &key), CKR_OK);
+    ck_assert_uint_eq(partition->generate(token, CKK_EC, 256, KEY_SIGNS, &key), CKR_OK);
     ck_assert_uint_eq(library_find_serial(fixture.hsm->library, alice.partition, &found), CKR_OK);
     ck_assert_uint_eq(hsm_session_open(fixture.hsm->library->p11, found.slot, CKF_RW_SESSION, &session),
                       CKR_OK);
@@ -271,7 +271,7 @@ START_TEST(key_of_one_partition_does_not_sign_in_another)
 
     ck_assert_uint_eq(partition->create(custody, &bob, BYTES_OF_ARRAY(right), &row), CKR_OK);
     others = unlock_with(&bob, BYTES_OF_ARRAY(right));
-    ck_assert_uint_eq(partition->generate(token, CKK_EC, 256, &key), CKR_OK);
+    ck_assert_uint_eq(partition->generate(token, CKK_EC, 256, KEY_SIGNS, &key), CKR_OK);
     ck_assert_uint_eq(sign(others, &key), CKR_DATA_INVALID);
     ck_assert_uint_eq(sign(token, &key), CKR_OK);
     partition->close(token);
@@ -291,7 +291,7 @@ START_TEST(new_secret_opens_and_the_old_one_does_not)
     struct custody_token *token = unlock_with(&alice, BYTES_OF_ARRAY(right));
     CLEANUP(key_row_clear) struct key_row key = { 0 };
 
-    ck_assert_uint_eq(partition->generate(token, CKK_RSA, 2048, &key), CKR_OK);
+    ck_assert_uint_eq(partition->generate(token, CKK_RSA, 2048, KEY_SIGNS, &key), CKR_OK);
     ck_assert_uint_eq(change(token), CKR_OK);
     partition->settle(token, BYTES_OF_ARRAY(right), BYTES_OF_ARRAY(wrong), true);
     ck_assert_uint_eq(try(&alice, BYTES_OF_ARRAY(right)), CKR_PIN_INCORRECT); /* while the login stands */
@@ -323,7 +323,7 @@ static void die_in_the_middle_of_a_change(struct key_row *key)
 {
     struct custody_token *token = unlock_with(&alice, BYTES_OF_ARRAY(right));
 
-    ck_assert_uint_eq(partition->generate(token, CKK_EC, 256, key), CKR_OK);
+    ck_assert_uint_eq(partition->generate(token, CKK_EC, 256, KEY_SIGNS, key), CKR_OK);
     ck_assert_uint_eq(change(token), CKR_OK);
     partition->close(token); /* no settle() */
     reopen();
@@ -365,7 +365,7 @@ START_TEST(token_emptied_by_a_killed_login_is_repaired_at_the_next_start)
     CLEANUP(key_row_clear) struct key_row key = { 0 };
     char command[2 * SCRATCH_PATH_MAX];
 
-    ck_assert_uint_eq(partition->generate(token, CKK_EC, 256, &key), CKR_OK);
+    ck_assert_uint_eq(partition->generate(token, CKK_EC, 256, KEY_SIGNS, &key), CKR_OK);
     partition->close(token);
     partition->free(custody);
     softhsm_close();
@@ -413,7 +413,7 @@ START_TEST(processes_killed_while_logging_in_lose_no_key)
     struct custody_token *token = unlock_with(&alice, BYTES_OF_ARRAY(right));
     CLEANUP(key_row_clear) struct key_row key = { 0 };
 
-    ck_assert_uint_eq(partition->generate(token, CKK_EC, 256, &key), CKR_OK);
+    ck_assert_uint_eq(partition->generate(token, CKK_EC, 256, KEY_SIGNS, &key), CKR_OK);
     partition->close(token);
     partition->free(custody);
     softhsm_close();
@@ -433,8 +433,8 @@ START_TEST(destroyed_key_is_gone_for_good_and_others_stay)
     CLEANUP(key_row_clear) struct key_row key = { 0 };
     CLEANUP(key_row_clear) struct key_row other = { 0 };
 
-    ck_assert_uint_eq(partition->generate(token, CKK_EC, 256, &key), CKR_OK);
-    ck_assert_uint_eq(partition->generate(token, CKK_EC, 256, &other), CKR_OK);
+    ck_assert_uint_eq(partition->generate(token, CKK_EC, 256, KEY_SIGNS, &key), CKR_OK);
+    ck_assert_uint_eq(partition->generate(token, CKK_EC, 256, KEY_SIGNS, &other), CKR_OK);
     ck_assert_uint_eq(partition->destroy(token, &key), CKR_OK);
     ck_assert_uint_eq(sign(token, &key), CKR_DATA_INVALID);
     ck_assert_uint_eq(partition->destroy(token, &key), CKR_DATA_INVALID);
@@ -456,7 +456,7 @@ START_TEST(partition_that_cannot_be_kept_safe_makes_no_key)
     /* A file where the folder of backups should be. */
     snprintf(backup, sizeof(backup), "rm -r %s-backup && touch %s-backup", fixture.tokens, fixture.tokens);
     ck_assert_int_eq(system(backup), 0);
-    ck_assert_uint_eq(partition->generate(token, CKK_EC, 256, &key), CKR_DEVICE_ERROR);
+    ck_assert_uint_eq(partition->generate(token, CKK_EC, 256, KEY_SIGNS, &key), CKR_DEVICE_ERROR);
     ck_assert_uint_eq(key.spki.len, 0);
     ck_assert_uint_eq(change(token), CKR_DEVICE_ERROR);
     partition->close(token);

@@ -86,7 +86,7 @@ static struct key_row new_key(struct custody_token *token, CK_KEY_TYPE type, uns
 {
     struct key_row key = { 0 };
 
-    ck_assert_uint_eq(wrapped->generate(token, type, bits, &key), CKR_OK);
+    ck_assert_uint_eq(wrapped->generate(token, type, bits, KEY_SIGNS, &key), CKR_OK);
     return key;
 }
 
@@ -281,7 +281,7 @@ START_TEST(keys_that_the_hsm_cannot_wrap_are_refused_beforehand)
     ck_assert(wrapped->can_hold(custody, CKK_RSA, 4096));
     ck_assert(!wrapped->can_hold(custody, CKK_EC_EDWARDS, 255));
     ck_assert(!wrapped->can_hold(custody, CKK_RSA, 1024));
-    ck_assert_uint_eq(wrapped->generate(token, CKK_EC_EDWARDS, 255, &key), CKR_KEY_SIZE_RANGE);
+    ck_assert_uint_eq(wrapped->generate(token, CKK_EC_EDWARDS, 255, KEY_SIGNS, &key), CKR_KEY_SIZE_RANGE);
     wrapped->close(token);
 }
 END_TEST
@@ -299,7 +299,7 @@ START_TEST(key_expires_with_its_configuration_or_its_epoch)
     wrapped->free(custody);
     ck_assert_uint_eq(wrapped->new (&config, &custody), CKR_OK);
     token = unlock();
-    ck_assert_uint_eq(wrapped->generate(token, CKK_EC, 256, &late), CKR_OK);
+    ck_assert_uint_eq(wrapped->generate(token, CKK_EC, 256, KEY_SIGNS, &late), CKR_OK);
     ck_assert_int_eq(late.expires_ms, end_of_epoch);
     ck_assert_int_gt(late.expires_ms, late.created_ms);
     wrapped->close(token);

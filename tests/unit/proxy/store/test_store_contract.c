@@ -125,6 +125,7 @@ static struct key_row key_of(int64_t token_id, uint8_t first)
     };
 
     fill(row.name, sizeof(row.name), first);
+    row.cka_id = filled_buffer(KEY_ID_LEN, first);
     row.spki = filled_buffer(91, first);
     row.sealed = filled_buffer(144, (uint8_t)(first + 1));
     return row;
@@ -385,6 +386,8 @@ START_TEST(key_comes_back_unchanged)
     CLEANUP(key_row_clear) struct key_row read = { 0 };
 
     strcpy(row.label, HOSTILE_LABEL);
+    row.usage = KEY_DERIVES;
+    row.always_authenticate = true;
     row.key_type = UINT64_MAX; /* CKK_VENDOR_DEFINED and above fit */
     row.kd_epoch = 1;
     row.kw_epoch = 2;
@@ -396,6 +399,9 @@ START_TEST(key_comes_back_unchanged)
     ck_assert_int_eq(read.token_id, row.token_id);
     ck_assert_mem_eq(read.name, row.name, KEY_NAME_LEN);
     ck_assert_str_eq(read.label, HOSTILE_LABEL);
+    ck_assert(bytes_equal(buffer_bytes(&read.cka_id), buffer_bytes(&row.cka_id)));
+    ck_assert_uint_eq(read.usage, KEY_DERIVES);
+    ck_assert(read.always_authenticate);
     ck_assert_uint_eq(read.key_type, UINT64_MAX);
     ck_assert_uint_eq(read.bits, 256);
     ck_assert(bytes_equal(buffer_bytes(&read.spki), buffer_bytes(&row.spki)));
@@ -437,6 +443,68 @@ START_TEST(key_that_a_token_has_is_refused)
 
     ck_assert_int_eq(store_key_insert(store, &row), 0);
     ck_assert_int_eq(store_key_insert(store, &row), -EEXIST);
+}
+END_TEST
+
+START_TEST(id_that_another_key_of_the_token_has_is_refused)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    int64_t alice = add_token(store, "alice");
+    CLEANUP(key_row_clear) struct key_row first = key_of(alice, 1);
+    CLEANUP(key_row_clear) struct key_row second = key_of(alice, 2);
+    CLEANUP(key_row_clear) struct key_row bobs = key_of(add_token(store, "bob"), 1);
+
+    ck_assert_int_eq(store_key_insert(store, &first), 0);
+    ck_assert_int_eq(store_key_insert(store, &second), 0);
+    ck_assert_int_eq(store_key_insert(store, &bobs), 0); /* ids are a token's own */
+    memcpy(second.cka_id.data, first.cka_id.data, KEY_ID_LEN);
+    ck_assert_int_eq(store_key_update(store, &second), -EEXIST);
+}
+END_TEST
+
+START_TEST(renamed_key_keeps_all_but_its_names)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    CLEANUP(key_row_clear) struct key_row row = key_of(add_token(store, "alice"), 1);
+    CLEANUP(key_row_clear) struct key_row read = { 0 };
+
+    ck_assert_int_eq(store_key_insert(store, &row), 0);
+    strcpy(row.label, HOSTILE_LABEL);
+    row.cka_id.data[0] ^= 1;
+    fill(row.mac, sizeof(row.mac), 8);
+    row.bits = 384; /* is not written */
+    ck_assert_int_eq(store_key_update(store, &row), 0);
+    ck_assert_int_eq(store_key_get(store, row.token_id, row.name, &read), 0);
+    ck_assert_str_eq(read.label, HOSTILE_LABEL);
+    ck_assert(bytes_equal(buffer_bytes(&read.cka_id), buffer_bytes(&row.cka_id)));
+    ck_assert_mem_eq(read.mac, row.mac, sizeof(row.mac));
+    ck_assert_uint_eq(read.bits, 256);
+    row.id = 999;
+    ck_assert_int_eq(store_key_update(store, &row), -ENOENT);
+}
+END_TEST
+
+START_TEST(deleted_key_takes_its_certificate_along)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    int64_t alice = add_token(store, "alice");
+    struct certificate_row certificate = { .token_id = alice, .label = "c" }, read;
+    struct certificate_row *rows;
+    size_t count;
+
+    add_key(store, alice, 1);
+    fill(certificate.key_name, KEY_NAME_LEN, 1);
+    certificate.der = filled_buffer(10, 1);
+    ck_assert_int_eq(store_certificate_put(store, &certificate), 0);
+    ck_assert_int_eq(store_certificate_get(store, alice, certificate.key_name, &read), 0);
+    ck_assert_str_eq(read.label, "c");
+    certificate_row_clear(&read);
+    ck_assert_int_eq(store_key_delete(store, alice, certificate.key_name), 0);
+    ck_assert_int_eq(store_certificate_list(store, alice, &rows, &count), 0);
+    ck_assert_uint_eq(count, 0);
+    ck_assert_int_eq(store_key_delete(store, alice, certificate.key_name), -ENOENT);
+    ck_assert_int_eq(store_certificate_delete(store, alice, certificate.key_name), -ENOENT);
+    buffer_clear(&certificate.der);
 }
 END_TEST
 
@@ -1011,6 +1079,9 @@ int main(void)
         key_comes_back_unchanged,
         keys_are_listed_oldest_first_and_only_to_their_token,
         key_that_a_token_has_is_refused,
+        id_that_another_key_of_the_token_has_is_refused,
+        renamed_key_keeps_all_but_its_names,
+        deleted_key_takes_its_certificate_along,
         newer_certificate_replaces_the_older_one_of_its_key,
         certificate_without_its_key_is_refused,
         principal_is_found_by_its_certificate,

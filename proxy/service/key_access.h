@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* key_access.h - from the name in a request to a key row that may be believed, and used for this. */
+#pragma once
+
+#include "proxy/service/service.h"
+
+/* Notes key and client's request id in the record. @name is checked here. Errors: REASON_MALFORMED. */
+MUST_CHECK enum reason key_record(struct call *call, const ProtobufCBinaryData *name, const char *request_id);
+/*
+ * The token's key of that name, its row's MAC checked, its time not over, made for @usage.
+ * Errors: REASON_KEY_UNKNOWN, REASON_KEY_EXPIRED, REASON_KEY_USAGE, REASON_INTEGRITY, REASON_STORE, REASON_HSM.
+ */
+MUST_CHECK enum reason key_find(struct service *service, const struct call *call,
+                                const ProtobufCBinaryData *name, enum key_usage usage, struct key_row *ret);
