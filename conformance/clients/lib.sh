@@ -141,6 +141,13 @@ has_edwards() {
     return 1
 }
 
+# label_of ID: the label of its certificate, as pkcs11-tool lists it before the ID
+label_of() {
+    tool_as_user -O --type cert 2>/dev/null |
+        awk -v id="$1" '/^ *label:/ { sub(/^ *label: */, ""); label = $0 } $1 == "ID:" && $2 == id { print label }' |
+        head -n 1
+}
+
 # id as in a PKCS#11 URI: %a0%01
 uri_id() { sed 's/../%&/g' <<<"$1"; }
 uri() { printf 'pkcs11:token=%s;id=%s' "$(jq -rn --arg token "$TOKEN" '$token | @uri')" "$(uri_id "$1")"; }

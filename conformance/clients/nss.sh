@@ -44,13 +44,6 @@ if has_edwards certified; then
 fi
 check "pdfsig lists the certificates" pdf -list-nicks
 
-# label_of ID: the label of its certificate, as pkcs11-tool lists it before the ID
-label_of() {
-    tool_as_user -O --type cert 2>/dev/null |
-        awk -v id="$1" '/^ *label:/ { sub(/^ *label: */, ""); label = $0 } $1 == "ID:" && $2 == id { print label }' |
-        head -n 1
-}
-
 # pdfsig 22.12 wants two signatures of one length, so one by ECDSA, whose DER varies, fails by chance: try again.
 sign_pdf() { # NICK TRIES
     local try status

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The conformance checks and clients against our module, behind a real daemon: two keys with the deployment's
-# certificates for documents, two with those of another issuer, which are good for logging in on the web, too.
+# certificates for documents, two with those of another issuer, which are good for logging in and for code, too.
 . "$(dirname "$0")/../integration/lib.sh"
 
 deploy
@@ -10,17 +10,17 @@ for type in rsa-3072 p-384; do check "a $type key is made and certified" key ann
 
 openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/issuer.key" -out "$work/issuer.pem" \
     -subj "/CN=another issuer" -days 30 2>/dev/null
-printf '%s\n' 'keyUsage = critical, digitalSignature, nonRepudiation' 'extendedKeyUsage = clientAuth, emailProtection' \
-    >"$work/web.cnf"
-web_key() {
+printf '%s\n' 'keyUsage = critical, digitalSignature, nonRepudiation' \
+    'extendedKeyUsage = clientAuth, emailProtection, codeSigning' >"$work/uses.cnf"
+foreign_key() {
     local request=$work/ann/$1.csr certificate=$work/ann/$1.pem
     key ann "$1" "ann-$1" &&
         as ann cert request "$request" --key "ann-$1" --subject "/CN=ann $1" --pin-file "$work/ann/pin" &&
         openssl x509 -req -in "$request" -CA "$work/issuer.pem" -CAkey "$work/issuer.key" -CAcreateserial -days 30 \
-            -extfile "$work/web.cnf" -out "$certificate" &&
+            -extfile "$work/uses.cnf" -out "$certificate" &&
         as ann cert import "$certificate" --label "ann-$1" --pin-file "$work/ann/pin"
 }
-for type in rsa-2048 p-256; do check "a $type key is made and certified elsewhere" web_key "$type"; done
+for type in rsa-2048 p-256; do check "a $type key is made and certified elsewhere" foreign_key "$type"; done
 ((failures)) && bail "no token to check"
 
 export PRIVYSEAL_CONF=$work/ann/pkcs11.conf
