@@ -23,6 +23,13 @@
 #define SLOTS_MAX  64
 #define VALUE_MAX  1024
 
+/*
+ * RFC 8017 appendix A.1, RFC 5480 2.1.1. Keys that we name "RSA" and "EC" would be handed to the default engine, if
+ * the configuration of OpenSSL names one.
+ */
+#define OID_RSA "1.2.840.113549.1.1.1"
+#define OID_EC  "1.2.840.10045.2.1"
+
 static const CK_KEY_TYPE key_types[HOST_KEY_TYPES] = { [HOST_EC] = CKK_EC, [HOST_RSA] = CKK_RSA };
 
 void host_die(const char *file, int line, const char *format, ...)
@@ -122,7 +129,7 @@ static EVP_PKEY *read_ec_key(struct host *host, CK_OBJECT_HANDLE object)
         OSSL_PARAM_construct_end()
     };
 
-    return make_public_key("EC", parameters);
+    return make_public_key(OID_EC, parameters);
 }
 
 static EVP_PKEY *read_rsa_key(struct host *host, CK_OBJECT_HANDLE object)
@@ -138,7 +145,7 @@ static EVP_PKEY *read_rsa_key(struct host *host, CK_OBJECT_HANDLE object)
     OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n);
     OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e);
     parameters = OSSL_PARAM_BLD_to_param(builder);
-    key = make_public_key("RSA", parameters);
+    key = make_public_key(OID_RSA, parameters);
     OSSL_PARAM_free(parameters);
     OSSL_PARAM_BLD_free(builder);
     BN_free(n);
@@ -217,7 +224,7 @@ static size_t to_der(const unsigned char *raw, size_t len, unsigned char der[VAL
 static bool is_good(EVP_PKEY *key, enum host_key_type type, const unsigned char digest[DIGEST_LEN],
                     const unsigned char *raw, size_t len)
 {
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
     unsigned char der[VALUE_MAX];
     bool good = context && EVP_PKEY_verify_init(context) == 1;
 
