@@ -34,6 +34,13 @@
 #define DOUBT_MS             2000 /* one that was idle for longer gets no more time than a new one */
 #define CREDENTIALS_CHECK_MS 5000
 
+/* A call that waits for a connection. */
+struct turn {
+    pthread_cond_t came;
+    bool has_come;
+    struct turn *next;
+};
+
 struct channel_curl {
     struct channel base;
     OSSL_LIB_CTX *libctx;
@@ -43,10 +50,10 @@ struct channel_curl {
     struct descriptors descriptors;
 
     pthread_mutex_t lock;
-    pthread_cond_t returned;         /* a connection came back */
     struct wire *idle;               /* guarded by lock: the last used first */
     int64_t distrusted_ms;           /* guarded by lock: what has been idle since before is not used again */
     unsigned in_use;                 /* guarded by lock */
+    struct turn *waiting;            /* guarded by lock: while all are in use, the longest first */
     struct credentials *credentials; /* guarded by lock */
     int64_t credentials_checked_ms;  /* guarded by lock */
 };
@@ -197,6 +204,42 @@ static struct wire *detach_idle(struct channel_curl *curl, size_t endpoint)
     return NULL;
 }
 
+/* Under lock: waits for somebody's place, in the order of arrival. Errors: -ETIMEDOUT. */
+static int wait_for_turn(struct channel_curl *curl, int64_t deadline_ms)
+{
+    struct turn turn = { .has_come = false }, **link = &curl->waiting;
+    int r = clock_condition_init(&turn.came);
+
+    if (r < 0)
+        return r;
+    while (*link)
+        link = &(*link)->next;
+    *link = &turn;
+    while (!turn.has_come && r == 0)
+        r = clock_wait(&turn.came, &curl->lock, deadline_ms);
+    pthread_cond_destroy(&turn.came);
+    if (turn.has_come)
+        return 0;
+    for (link = &curl->waiting; *link != &turn;)
+        link = &(*link)->next;
+    *link = turn.next;
+    return r;
+}
+
+/* Under lock: a place is free. Who has waited longest gets it, or a busy thread would take it again and again. */
+static void pass_on_turn(struct channel_curl *curl)
+{
+    struct turn *turn = curl->waiting;
+
+    if (!turn) {
+        curl->in_use--;
+        return;
+    }
+    curl->waiting = turn->next;
+    turn->has_come = true;
+    pthread_cond_signal(&turn->came);
+}
+
 /* Errors: -ETIMEDOUT (all are in use), those of wire_new(). */
 static int take_connection(struct channel_curl *curl, size_t endpoint, int64_t deadline_ms, struct wire **ret)
 {
@@ -205,12 +248,12 @@ static int take_connection(struct channel_curl *curl, size_t endpoint, int64_t d
     int r = 0;
 
     pthread_mutex_lock(&curl->lock);
-    while (curl->in_use == CONNECTIONS_MAX && r == 0)
-        r = clock_wait(&curl->returned, &curl->lock, deadline_ms);
+    if (curl->in_use < CONNECTIONS_MAX)
+        curl->in_use++;
+    else
+        r = wait_for_turn(curl, deadline_ms);
     stale = detach_stale(curl, credentials);
     connection = r == 0 ? detach_idle(curl, endpoint) : NULL;
-    if (r == 0)
-        curl->in_use++;
     pthread_mutex_unlock(&curl->lock);
     free_wires(stale);
     if (r < 0)
@@ -222,8 +265,7 @@ static int take_connection(struct channel_curl *curl, size_t endpoint, int64_t d
     r = wire_new(credentials, &curl->descriptors, endpoint, ret);
     if (r < 0) {
         pthread_mutex_lock(&curl->lock);
-        curl->in_use--;
-        pthread_cond_signal(&curl->returned);
+        pass_on_turn(curl);
         pthread_mutex_unlock(&curl->lock);
     }
     return r;
@@ -239,8 +281,7 @@ static void return_connection(struct channel_curl *curl, struct wire *connection
         connection->next = curl->idle;
         curl->idle = connection;
     }
-    curl->in_use--;
-    pthread_cond_signal(&curl->returned);
+    pass_on_turn(curl);
     pthread_mutex_unlock(&curl->lock);
 }
 
@@ -493,7 +534,6 @@ static void channel_curl_free(struct channel *channel)
     OSSL_LIB_CTX_set0_default(host_context);
     endpoints_clear(&curl->endpoints);
     credentials_unref(curl->credentials);
-    pthread_cond_destroy(&curl->returned);
     pthread_mutex_destroy(&curl->lock);
     free(curl);
 }
@@ -527,11 +567,6 @@ int channel_curl_new(OSSL_LIB_CTX *libctx, const struct deployment_config *deplo
         r = endpoints_init(&curl->endpoints, deployment);
     if (r < 0)
         return r;
-    r = clock_condition_init(&curl->returned);
-    if (r < 0) {
-        endpoints_clear(&curl->endpoints);
-        return r;
-    }
     pthread_mutex_init(&curl->lock, NULL);
     descriptors_init(&curl->descriptors);
     curl->base.ops = &channel_curl_ops;

@@ -3,10 +3,12 @@
 #include "client/channel.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/provider.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -233,6 +235,48 @@ START_TEST(threads_call_side_by_side)
 }
 END_TEST
 
+struct busy {
+    atomic_bool *ends;
+    unsigned calls;
+};
+
+static void *call_until_told(void *cookie)
+{
+    struct busy *busy = cookie;
+
+    while (!atomic_load(busy->ends)) {
+        struct channel_reply own_reply;
+
+        channel->ops->call(channel, method_by_id(METHOD_Sign), bytes_of_text("hello"), 10000, &own_reply);
+        busy->calls += own_reply.status == GRPC_OK;
+        channel_reply_clear(&own_reply);
+    }
+    return NULL;
+}
+
+START_TEST(threads_take_turns_with_few_connections)
+{
+    pthread_t threads[48];
+    struct busy busy[48];
+    atomic_bool ends = false;
+    unsigned least = UINT_MAX, most = 0;
+
+    for (unsigned i = 0; i < 48; i++) {
+        busy[i] = (struct busy){ .ends = &ends };
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, call_until_told, &busy[i]), 0);
+    }
+    sleep(2);
+    atomic_store(&ends, true);
+    for (unsigned i = 0; i < 48; i++) {
+        pthread_join(threads[i], NULL);
+        least = busy[i].calls < least ? busy[i].calls : least;
+        most = busy[i].calls > most ? busy[i].calls : most;
+    }
+    ck_assert_uint_le(server.shared->connections, 16);
+    ck_assert_msg(least * 2 >= most, "one thread made %u calls and another %u", least, most);
+}
+END_TEST
+
 START_TEST(second_endpoint_serves_when_the_first_is_down)
 {
     channel_free(channel);
@@ -409,8 +453,9 @@ SUITE_WITH_FIXTURE("channel_curl", set_up, tear_down, many_calls_share_one_conne
                    connection_that_went_silent_while_idle_is_made_anew,
                    silence_of_a_connection_in_use_is_a_slow_server, connection_that_says_goaway_is_made_anew,
                    refused_stream_is_sent_again, what_is_not_to_be_repeated_is_sent_once,
-                   threads_call_side_by_side, second_endpoint_serves_when_the_first_is_down,
-                   nobody_there_is_not_sent, unknown_name_is_not_sent, servers_no_is_told_with_its_words,
+                   threads_call_side_by_side, threads_take_turns_with_few_connections,
+                   second_endpoint_serves_when_the_first_is_down, nobody_there_is_not_sent,
+                   unknown_name_is_not_sent, servers_no_is_told_with_its_words,
                    server_that_does_not_answer_costs_no_more_than_the_deadline,
                    answer_larger_than_the_method_allows_is_refused,
                    request_larger_than_the_method_allows_is_not_sent,
