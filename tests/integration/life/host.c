@@ -205,8 +205,10 @@ void host_login(struct host *host)
 
 void host_start(struct host *host)
 {
+    CK_C_INITIALIZE_ARGS threads = { .flags = CKF_OS_LOCKING_OK };
+
     host_load(host);
-    EXPECT_OK(host->p11->C_Initialize(NULL));
+    EXPECT_OK(host->p11->C_Initialize(&threads));
     host_login(host);
 }
 
