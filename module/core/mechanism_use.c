@@ -31,8 +31,22 @@ static bool snapshot_has(const Privyseal__V1__Snapshot *snapshot, CK_MECHANISM_T
     return false;
 }
 
+/* Whether an application has a call here that the mechanism is for. */
+static bool has_use(const struct mechanism *row)
+{
+    const struct flag_row *flag;
+
+    for (EACH_ROW(flag, flag_rows)) {
+        if (row->use & flag->use)
+            return true;
+    }
+    return false;
+}
+
 static bool is_offered(const Privyseal__V1__Snapshot *snapshot, const struct mechanism *row)
 {
+    if (!has_use(row))
+        return false;
     if (row->use & USE_DIGEST)
         return true;
     return snapshot_has(snapshot, row->use & USE_GENERATE ? row->type : row->raw);
