@@ -13,7 +13,7 @@
 #include "client/remote.h"
 #include "client/stretch.h"
 
-static void die(const char *what)
+__attribute__((noreturn)) static void die(const char *what)
 {
     fprintf(stderr, "stretched: %s\n", what);
     exit(1);

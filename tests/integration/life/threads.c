@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * threads.c - many threads of one application: few connections, no lock across the network, no thread of ours.
+ * threads.c - many threads of one application: few connections, no lock across the network, no thread of ours; and
+ * signals that interrupt them.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "tests/integration/life/cases.h"
@@ -79,6 +82,33 @@ static void sixty_four_sign(struct host *host)
     EXPECT(connections <= CONNECTIONS_MOST, "%zu connections for %u threads", connections, THREADS);
 }
 
+static void note_signal(int number)
+{
+    (void)number;
+}
+
+/* A profiler, a scheduler, an interpreter: the host's timer interrupts whatever is going on, and its handlers stay. */
+static void interrupted_calls(struct host *host)
+{
+    const struct itimerval often = { .it_interval = { .tv_usec = 1000 }, .it_value = { .tv_usec = 1000 } },
+                           never = { 0 };
+    struct sigaction action = { .sa_handler = note_signal }, before[_NSIG], after;
+
+    EXPECT(sigaction(SIGALRM, &action, NULL) == 0, "sigaction");
+    for (int number = 1; number < _NSIG; number++)
+        if (sigaction(number, NULL, &before[number]) != 0)
+            before[number] = (struct sigaction){ 0 };
+    EXPECT(setitimer(ITIMER_REAL, &often, NULL) == 0, "setitimer");
+    host_start(host);
+    for (unsigned i = 0; i < SIGNS_EACH; i++)
+        host_sign(host);
+    host_finish(host);
+    EXPECT(setitimer(ITIMER_REAL, &never, NULL) == 0, "setitimer");
+    for (int number = 1; number < _NSIG; number++)
+        EXPECT(sigaction(number, NULL, &after) != 0 || after.sa_handler == before[number].sa_handler,
+               "signal %d has another handler", number);
+}
+
 static void slow_calls_overlap(struct host *host)
 {
     struct crew crew = { .host = host, .signs_each = 1 };
@@ -103,6 +133,8 @@ static void slow_calls_overlap(struct host *host)
 
 const struct life_case thread_cases[] = {
     { "sixty-four", "64 threads sign at once, RSA and EC, over few connections", sixty_four_sign },
+    { "interrupted", "a timer of the host interrupts every call, and no handler is changed",
+      interrupted_calls },
     { NULL, NULL, NULL },
 };
 
