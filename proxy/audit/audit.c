@@ -234,7 +234,13 @@ void audit_tick(struct audit *audit, int64_t now_ms)
         r = make_checkpoint(audit);
     if (r < 0)
         say_failure(audit, "audit.checkpoint", r);
-    r = audit->sequence > audit->stored_sequence ? store_head(audit) : 0;
+    audit_settle(audit);
+}
+
+void audit_settle(struct audit *audit)
+{
+    int r = audit->sequence > audit->stored_sequence ? store_head(audit) : 0;
+
     if (r < 0)
         say_failure(audit, "audit.head", r);
 }

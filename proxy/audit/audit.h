@@ -40,6 +40,8 @@ MUST_CHECK int audit_append(struct audit *audit, struct audit_record *record);
 MUST_CHECK int audit_next_count(struct audit *audit, const uint8_t name[KEY_NAME_LEN], uint64_t *ret);
 /* Makes everything appended durable if the mode asks for it; call before answers leave. */
 MUST_CHECK int audit_flush(struct audit *audit);
+/* Head and counts to the store now: for a signer that leaves, so that nothing can be cut off what it wrote. */
+void audit_settle(struct audit *audit);
 /* At most once a second: head and counts to the store, and signed checkpoints. Never fails a request. */
 void audit_tick(struct audit *audit, int64_t now_ms);
 

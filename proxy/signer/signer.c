@@ -44,6 +44,8 @@ static void signer_clear(struct signer *signer)
     frames_clear(&signer->frames);
     if (signer->is_service_open)
         service_clear(&signer->service);
+    if (signer->audit)
+        audit_settle(signer->audit);
     audit_close(signer->audit);
     store_close(signer->store);
     if (signer->hsm)

@@ -159,6 +159,18 @@ START_TEST(log_cut_below_the_stored_head_is_noticed)
 }
 END_TEST
 
+START_TEST(leaving_writer_leaves_no_tail_behind_the_head)
+{
+    log_append_many(&log_, 2);
+    audit_tick(log_.audit, 1000);
+    log_append_many(&log_, 1);
+    audit_tick(log_.audit, 1001);
+    ck_assert_uint_eq(stored_sequence(), 2); /* the second is not over */
+    audit_settle(log_.audit);
+    ck_assert_uint_eq(stored_sequence(), 3);
+}
+END_TEST
+
 START_TEST(log_that_was_removed_is_noticed)
 {
     log_append_many(&log_, 1);
@@ -489,11 +501,12 @@ SUITE_WITH_FIXTURE("audit", setup, teardown, records_are_numbered_and_chained, r
                    half_line_alone_is_cut_off, record_that_is_too_long_is_refused_and_nothing_is_written,
                    peer_cannot_forge_a_line, altered_record_is_noticed_at_the_start,
                    altered_record_below_the_stored_head_does_not_pass_as_the_head,
-                   log_cut_below_the_stored_head_is_noticed, log_that_was_removed_is_noticed,
-                   log_written_anew_with_a_chain_of_its_own_is_noticed, log_of_another_realm_is_noticed,
-                   rubbish_without_lines_is_noticed, foreign_line_written_while_we_write_stops_us,
-                   file_removed_while_we_write_stops_us, second_writer_is_refused,
-                   directory_that_is_missing_is_said, record_that_does_not_fit_leaves_nothing_behind,
+                   log_cut_below_the_stored_head_is_noticed, leaving_writer_leaves_no_tail_behind_the_head,
+                   log_that_was_removed_is_noticed, log_written_anew_with_a_chain_of_its_own_is_noticed,
+                   log_of_another_realm_is_noticed, rubbish_without_lines_is_noticed,
+                   foreign_line_written_while_we_write_stops_us, file_removed_while_we_write_stops_us,
+                   second_writer_is_refused, directory_that_is_missing_is_said,
+                   record_that_does_not_fit_leaves_nothing_behind,
                    signature_that_could_not_be_recorded_is_not_counted,
                    full_disk_lets_no_record_through_and_breaks_none, signatures_of_each_key_are_counted,
                    counts_go_on_from_the_store_and_from_the_tail_of_the_log, count_without_a_key_is_refused,
