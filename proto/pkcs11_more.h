@@ -122,6 +122,9 @@
 #define CK_CERTIFICATE_CATEGORY_TOKEN_USER 1UL
 
 #define CKF_INTERFACE_FORK_SAFE 1UL
+#define CKF_MESSAGE_SIGN        0x08UL /* of CK_MECHANISM_INFO, and for C_SessionCancel */
+#define CKF_MESSAGE_VERIFY      0x10UL
+#define CKF_MULTI_MESSAGE       0x20UL /* C_SignMessageBegin and Next */
 #define CKF_FIND_OBJECTS        0x40UL /* C_SessionCancel; its other flags are those of CK_MECHANISM_INFO */
 
 #define CKR_OPERATION_CANCEL_FAILED 0x202UL

@@ -10,10 +10,12 @@
 
 #define PRIVATE_KEY (PRIVATE_RSA | PRIVATE_EC)
 #define PUBLIC_KEY  (PUBLIC_RSA | PUBLIC_EC)
-#define ANY_KEY     (PRIVATE_KEY | PUBLIC_KEY)
+#define ANY_PAIR    (PRIVATE_KEY | PUBLIC_KEY)
+#define ANY_KEY     (ANY_PAIR | SECRET_KEY)
 #define ANY_RSA     (PRIVATE_RSA | PUBLIC_RSA)
 #define ANY_EC      (PRIVATE_EC | PUBLIC_EC)
-#define ANY         (ANY_KEY | CERTIFICATE | PROFILE)
+#define OF_TOKEN    (ANY_PAIR | CERTIFICATE | PROFILE)
+#define ANY         (OF_TOKEN | SECRET_KEY)
 
 struct attribute_kind {
     CK_ATTRIBUTE_TYPE type;
@@ -25,36 +27,43 @@ struct attribute_kind {
 #define AT(member) offsetof(struct object, member)
 
 /*
- * In the order of the standard's numbers; one attribute may have a row for each group of kinds. A key here
- * signs and does nothing else, never leaves, and is changed by nobody through this interface: most rows say
- * so.
+ * In the order of the standard's numbers; one attribute may have a row for each group of kinds. A key here has
+ * one use and never leaves; its label and id are all that is changed through this interface: most rows say so.
  */
 static const struct attribute_kind attribute_kinds[] = {
     { CKA_CLASS, ANY, FROM_ULONG, AT(class) },
-    { CKA_TOKEN, ANY, SAYS_TRUE, 0 },
+    { CKA_TOKEN, OF_TOKEN, SAYS_TRUE, 0 },
+    { CKA_TOKEN, SECRET_KEY, SAYS_FALSE, 0 },
     { CKA_PRIVATE, ANY, FROM_BOOL, AT(is_private) },
     { CKA_LABEL, ANY, FROM_BYTES, AT(label) },
     { CKA_UNIQUE_ID, ANY, FROM_BYTES, AT(unique_id) },
     { CKA_VALUE, CERTIFICATE, FROM_BYTES, AT(value) },
     { CKA_VALUE, PRIVATE_EC, NEVER_TOLD, 0 },
+    { CKA_VALUE, SECRET_KEY, UNLESS_SENSITIVE, AT(value) },
     { CKA_CERTIFICATE_TYPE, CERTIFICATE, FROM_ULONG, AT(certificate_type) },
     { CKA_ISSUER, CERTIFICATE, FROM_BYTES, AT(issuer) },
     { CKA_SERIAL_NUMBER, CERTIFICATE, FROM_BYTES, AT(serial_number) },
     { CKA_TRUSTED, CERTIFICATE | PUBLIC_KEY, SAYS_FALSE, 0 },
     { CKA_CERTIFICATE_CATEGORY, CERTIFICATE, FROM_ULONG, AT(certificate_category) },
     { CKA_KEY_TYPE, ANY_KEY, FROM_ULONG, AT(key_type) },
-    { CKA_SUBJECT, ANY_KEY | CERTIFICATE, FROM_BYTES, AT(subject) },
+    { CKA_SUBJECT, ANY_PAIR | CERTIFICATE, FROM_BYTES, AT(subject) },
     { CKA_ID, ANY_KEY | CERTIFICATE, FROM_BYTES, AT(id) },
     { CKA_SENSITIVE, PRIVATE_KEY, SAYS_TRUE, 0 },
-    { CKA_ENCRYPT, PUBLIC_KEY, SAYS_FALSE, 0 },
-    { CKA_DECRYPT, PRIVATE_KEY, SAYS_FALSE, 0 },
-    { CKA_WRAP, PUBLIC_KEY, SAYS_FALSE, 0 },
-    { CKA_UNWRAP, PRIVATE_KEY, SAYS_FALSE, 0 },
-    { CKA_SIGN, PRIVATE_KEY, SAYS_TRUE, 0 },
-    { CKA_SIGN_RECOVER, PRIVATE_KEY, SAYS_FALSE, 0 },
-    { CKA_VERIFY, PUBLIC_KEY, SAYS_TRUE, 0 },
-    { CKA_VERIFY_RECOVER, PUBLIC_KEY, SAYS_FALSE, 0 },
-    { CKA_DERIVE, ANY_KEY, SAYS_FALSE, 0 },
+    { CKA_SENSITIVE, SECRET_KEY, FROM_BOOL, AT(is_sensitive) },
+    { CKA_ENCRYPT, PUBLIC_KEY, FROM_BOOL, AT(decrypts) },
+    { CKA_ENCRYPT, SECRET_KEY, SAYS_FALSE, 0 },
+    { CKA_DECRYPT, PRIVATE_KEY, FROM_BOOL, AT(decrypts) },
+    { CKA_DECRYPT, SECRET_KEY, SAYS_FALSE, 0 },
+    { CKA_WRAP, PUBLIC_KEY | SECRET_KEY, SAYS_FALSE, 0 },
+    { CKA_UNWRAP, PRIVATE_KEY | SECRET_KEY, SAYS_FALSE, 0 },
+    { CKA_SIGN, PRIVATE_KEY, FROM_BOOL, AT(signs) },
+    { CKA_SIGN, SECRET_KEY, SAYS_FALSE, 0 },
+    { CKA_SIGN_RECOVER, PRIVATE_KEY, FROM_BOOL, AT(recovers) },
+    { CKA_VERIFY, PUBLIC_KEY, FROM_BOOL, AT(signs) },
+    { CKA_VERIFY, SECRET_KEY, SAYS_FALSE, 0 },
+    { CKA_VERIFY_RECOVER, PUBLIC_KEY, FROM_BOOL, AT(recovers) },
+    { CKA_DERIVE, PRIVATE_KEY, FROM_BOOL, AT(derives) },
+    { CKA_DERIVE, PUBLIC_KEY | SECRET_KEY, SAYS_FALSE, 0 },
     { CKA_START_DATE, ANY_KEY, FROM_BYTES, AT(start_date) },
     { CKA_END_DATE, ANY_KEY, FROM_BYTES, AT(end_date) },
     { CKA_MODULUS, ANY_RSA, FROM_BYTES, AT(modulus) },
@@ -66,21 +75,28 @@ static const struct attribute_kind attribute_kinds[] = {
     { CKA_EXPONENT_1, PRIVATE_RSA, NEVER_TOLD, 0 },
     { CKA_EXPONENT_2, PRIVATE_RSA, NEVER_TOLD, 0 },
     { CKA_COEFFICIENT, PRIVATE_RSA, NEVER_TOLD, 0 },
-    { CKA_PUBLIC_KEY_INFO, ANY_KEY | CERTIFICATE, FROM_BYTES, AT(public_key_info) },
+    { CKA_PUBLIC_KEY_INFO, ANY_PAIR | CERTIFICATE, FROM_BYTES, AT(public_key_info) },
+    { CKA_VALUE_LEN, SECRET_KEY, FROM_ULONG, AT(value_len) },
     { CKA_EXTRACTABLE, PRIVATE_KEY, SAYS_FALSE, 0 },
-    { CKA_LOCAL, ANY_KEY, SAYS_TRUE, 0 },
+    { CKA_EXTRACTABLE, SECRET_KEY, FROM_BOOL, AT(is_extractable) },
+    { CKA_LOCAL, ANY_PAIR, SAYS_TRUE, 0 },
+    { CKA_LOCAL, SECRET_KEY, SAYS_FALSE, 0 },
     { CKA_NEVER_EXTRACTABLE, PRIVATE_KEY, SAYS_TRUE, 0 },
+    { CKA_NEVER_EXTRACTABLE, SECRET_KEY, SAYS_FALSE, 0 },
     { CKA_ALWAYS_SENSITIVE, PRIVATE_KEY, SAYS_TRUE, 0 },
+    { CKA_ALWAYS_SENSITIVE, SECRET_KEY, SAYS_FALSE, 0 },
     { CKA_KEY_GEN_MECHANISM, ANY_KEY, FROM_ULONG, AT(generated_by) },
-    { CKA_MODIFIABLE, ANY, SAYS_FALSE, 0 },
+    { CKA_MODIFIABLE, ANY_PAIR | CERTIFICATE, SAYS_TRUE, 0 },
+    { CKA_MODIFIABLE, SECRET_KEY | PROFILE, SAYS_FALSE, 0 },
     { CKA_COPYABLE, ANY, SAYS_FALSE, 0 },
-    { CKA_DESTROYABLE, ANY, SAYS_FALSE, 0 },
+    { CKA_DESTROYABLE, PRIVATE_KEY | CERTIFICATE | SECRET_KEY, SAYS_TRUE, 0 },
+    { CKA_DESTROYABLE, PUBLIC_KEY | PROFILE, SAYS_FALSE, 0 }, /* a public half goes with the private one */
     { CKA_EC_PARAMS, ANY_EC, FROM_BYTES, AT(ec_params) },
     { CKA_EC_POINT, ANY_EC, FROM_BYTES, AT(ec_point) }, /* of private keys: libp11 then needs no public one */
-    { CKA_ALWAYS_AUTHENTICATE, PRIVATE_KEY, SAYS_FALSE, 0 },
+    { CKA_ALWAYS_AUTHENTICATE, PRIVATE_KEY, FROM_BOOL, AT(always_authenticate) },
     { CKA_WRAP_WITH_TRUSTED, PRIVATE_KEY, SAYS_FALSE, 0 },
     { CKA_PROFILE_ID, PROFILE, FROM_ULONG, AT(profile_id) },
-    { CKA_ALLOWED_MECHANISMS, ANY_KEY, FROM_BYTES, AT(allowed_mechanisms) },
+    { CKA_ALLOWED_MECHANISMS, ANY_PAIR, FROM_BYTES, AT(allowed_mechanisms) },
 };
 
 static const CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
@@ -92,6 +108,7 @@ static struct bytes value_of(const struct object *object, const struct attribute
 
     switch (row->source) {
     case FROM_BYTES:
+    case UNLESS_SENSITIVE:
         return *(const struct bytes *)member;
     case FROM_ULONG:
         return BYTES(member, sizeof(CK_ULONG));
@@ -116,6 +133,8 @@ enum attribute_source attribute_find(const struct object *object, CK_ATTRIBUTE_T
     for (EACH_ROW(row, attribute_kinds)) {
         if (row->type != type || !(row->kinds & object->kind))
             continue;
+        if (row->source == UNLESS_SENSITIVE && (object->is_sensitive || !object->is_extractable))
+            return NEVER_TOLD;
         *ret = value_of(object, row);
         return row->source == NEVER_TOLD || ret->data ? row->source : ATTRIBUTE_ABSENT;
     }

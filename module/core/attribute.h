@@ -20,7 +20,8 @@ enum attribute_source {
     FROM_BOOL,        /* a CK_BBOOL in the object */
     SAYS_TRUE,
     SAYS_FALSE,
-    NEVER_TOLD, /* the secret parts of a private key: they are not here, and would not be told */
+    UNLESS_SENSITIVE, /* as FROM_BYTES, if the object may be read; else as the next */
+    NEVER_TOLD,       /* the secret parts of a private key: they are not here, and would not be told */
 };
 
 /* What stands in @object for @type. SAYS_* come back as FROM_BOOL does: with *@ret. */

@@ -2,6 +2,8 @@
 /* call.c - into a call and out of it. */
 #include "module/core/call.h"
 
+#include <openssl/err.h>
+
 #include "client/clock.h"
 
 CK_RV call_enter(struct call *call, const char *name)
@@ -9,6 +11,7 @@ CK_RV call_enter(struct call *call, const char *name)
     *call = (struct call){ .name = name, .module = module_ref() };
     if (!call->module)
         return CKR_CRYPTOKI_NOT_INITIALIZED;
+    ERR_set_mark();
     if (call->module->debug.fd >= 0)
         call->began_ms = clock_now_ms();
     return CKR_OK;
@@ -58,6 +61,7 @@ CK_RV call_done(struct call *call, CK_RV rv)
         trace(call, rv);
         session_unref(call->session);
         module_unref(call->module);
+        ERR_pop_to_mark();
     }
     return rv;
 }

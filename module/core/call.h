@@ -7,6 +7,7 @@
  *     ...
  *     return call_done(&call, rv);
  *
+ * What OpenSSL queues as errors meanwhile is gone when the call is: the queue is the thread's, and the host's.
  * Entering looks things up in the order in which the standard wants to hear of what is wrong: first
  * CKR_CRYPTOKI_NOT_INITIALIZED, then the slot or the session, then everything else.
  */

@@ -20,9 +20,14 @@ enum purpose {
 #define FOR_KEY (FOR_PUBLIC_KEY | FOR_PRIVATE_KEY)
 #define FOR_ANY (FOR_KEY | FOR_CERTIFICATE)
 
+/* A CK_BBOOL of a template, which may be left out. */
+enum said { UNSAID, SAID_FALSE, SAID_TRUE };
+
 /* What was read from templates. Lent from the application's memory. */
 struct wish {
     char label[LABEL_MAX_LEN + 1];
+    struct bytes id;
+    enum said sign, verify, decrypt, derive, always_authenticate;
     CK_ULONG modulus_bits;
     CK_KEY_TYPE key_type;
     struct bytes ec_params;
@@ -31,14 +36,15 @@ struct wish {
 
 struct template_row;
 typedef CK_RV template_rule(const struct template_row *row, struct bytes value, struct wish *wish);
-static template_rule must_be, must_not_differ_from_key_type, pass_over, take_label, take_bits, take_curve,
-    take_value, must_be_65537, must_not_be_given;
+static template_rule must_be, must_not_differ_from_key_type, pass_over, take_label, take_id, take_flag,
+    take_bits, take_curve, take_value, must_be_65537;
 
 struct template_row {
     CK_ATTRIBUTE_TYPE type;
     unsigned purposes;
     template_rule *rule;
-    CK_ULONG value; /* for must_be: a CK_ULONG, or a CK_BBOOL, by the length that is given */
+    CK_ULONG
+    value; /* for must_be: a CK_ULONG, or a CK_BBOOL, by the length; for take_flag: where in struct wish */
 };
 
 static const struct template_row template_rows[] = {
@@ -57,20 +63,21 @@ static const struct template_row template_rows[] = {
     { CKA_TRUSTED, FOR_CERTIFICATE, must_be, CK_FALSE },
     { CKA_CERTIFICATE_CATEGORY, FOR_CERTIFICATE, pass_over, 0 },
     { CKA_KEY_TYPE, FOR_KEY, must_not_differ_from_key_type, 0 },
-    { CKA_ID, FOR_KEY, must_not_be_given, 0 }, /* a key's id is the digest of its public key */
+    { CKA_ID, FOR_KEY, take_id, 0 },
     { CKA_ID, FOR_CERTIFICATE, pass_over, 0 }, /* NSS proposes its own; the key's counts */
     { CKA_SENSITIVE, FOR_PRIVATE_KEY, must_be, CK_TRUE },
     { CKA_EXTRACTABLE, FOR_PRIVATE_KEY, must_be, CK_FALSE },
-    { CKA_SIGN, FOR_PRIVATE_KEY, must_be, CK_TRUE },
-    { CKA_VERIFY, FOR_PUBLIC_KEY, must_be, CK_TRUE },
+    { CKA_SIGN, FOR_PRIVATE_KEY, take_flag, offsetof(struct wish, sign) },
+    { CKA_VERIFY, FOR_PUBLIC_KEY, take_flag, offsetof(struct wish, verify) },
     { CKA_ENCRYPT, FOR_PUBLIC_KEY, pass_over, 0 },
     { CKA_VERIFY_RECOVER, FOR_PUBLIC_KEY, pass_over, 0 },
     { CKA_WRAP, FOR_PUBLIC_KEY, pass_over, 0 },
-    { CKA_DECRYPT, FOR_PRIVATE_KEY, pass_over, 0 },
+    { CKA_DECRYPT, FOR_PRIVATE_KEY, take_flag, offsetof(struct wish, decrypt) },
     { CKA_SIGN_RECOVER, FOR_PRIVATE_KEY, pass_over, 0 },
     { CKA_UNWRAP, FOR_PRIVATE_KEY, pass_over, 0 },
-    { CKA_DERIVE, FOR_KEY, pass_over, 0 },
-    { CKA_ALWAYS_AUTHENTICATE, FOR_PRIVATE_KEY, must_be, CK_FALSE },
+    { CKA_DERIVE, FOR_PRIVATE_KEY, take_flag, offsetof(struct wish, derive) },
+    { CKA_DERIVE, FOR_PUBLIC_KEY, pass_over, 0 },
+    { CKA_ALWAYS_AUTHENTICATE, FOR_PRIVATE_KEY, take_flag, offsetof(struct wish, always_authenticate) },
     { CKA_MODIFIABLE, FOR_ANY, pass_over, 0 },
     { CKA_MODULUS_BITS, FOR_PUBLIC_KEY, take_bits, 0 },
     { CKA_PUBLIC_EXPONENT, FOR_PUBLIC_KEY, must_be_65537, 0 },
@@ -132,11 +139,28 @@ static CK_RV pass_over(const struct template_row *row, struct bytes value, struc
     return CKR_OK;
 }
 
-static CK_RV must_not_be_given(const struct template_row *row, struct bytes value, struct wish *wish)
+/* Both halves have one. */
+static CK_RV take_id(const struct template_row *row, struct bytes value, struct wish *wish)
 {
     (void)row;
-    (void)wish;
-    return value.len ? CKR_ATTRIBUTE_READ_ONLY : CKR_OK;
+    if (value.len > KEY_ID_MAX)
+        return CKR_ATTRIBUTE_VALUE_INVALID;
+    if (wish->id.len && value.len && !bytes_equal(wish->id, value))
+        return CKR_TEMPLATE_INCONSISTENT;
+    if (value.len)
+        wish->id = value;
+    return CKR_OK;
+}
+
+static CK_RV take_flag(const struct template_row *row, struct bytes value, struct wish *wish)
+{
+    enum said *said = (enum said *)((char *)wish + row->value);
+    CK_ULONG number;
+
+    if (!read_ulong(value, &number))
+        return CKR_ATTRIBUTE_VALUE_INVALID;
+    *said = number ? SAID_TRUE : SAID_FALSE;
+    return CKR_OK;
 }
 
 static CK_RV take_label(const struct template_row *row, struct bytes value, struct wish *wish)
@@ -254,6 +278,47 @@ static CK_RV find_bits(const struct wish *wish, const struct mechanism *mechanis
     return CKR_OK;
 }
 
+/*
+ * One key, one use. Signing comes first where several are asked for, as pkcs11-tool does unless told otherwise: the
+ * key that is made says itself what it lacks.
+ */
+static CK_RV find_usage(const struct wish *wish, Privyseal__V1__KeyUsage *ret)
+{
+    bool decrypts = wish->sign != SAID_TRUE && wish->decrypt == SAID_TRUE;
+    bool derives = wish->sign != SAID_TRUE && wish->derive == SAID_TRUE;
+    bool signs = !decrypts && !derives;
+
+    if ((decrypts && derives) || (decrypts && wish->key_type != CKK_RSA) ||
+        (derives && wish->key_type != CKK_EC) || (signs && wish->sign == SAID_FALSE) ||
+        (signs && wish->verify == SAID_FALSE) || (!signs && wish->always_authenticate == SAID_TRUE))
+        return CKR_TEMPLATE_INCONSISTENT;
+    *ret = decrypts  ? PRIVYSEAL__V1__KEY_USAGE__KEY_USAGE_DECRYPT
+           : derives ? PRIVYSEAL__V1__KEY_USAGE__KEY_USAGE_DERIVE
+                     : PRIVYSEAL__V1__KEY_USAGE__KEY_USAGE_SIGN;
+    return CKR_OK;
+}
+
+/* Everything that the two templates say of a new key. */
+static CK_RV read_wish(const struct mechanism *mechanism, struct template public_key,
+                       struct template private_key, struct wish *wish, struct remote_new_key *ret)
+{
+    CK_RV rv;
+
+    wish->key_type = mechanism->key_type;
+    rv = read_template(public_key, FOR_PUBLIC_KEY, wish);
+    if (rv == CKR_OK)
+        rv = read_template(private_key, FOR_PRIVATE_KEY, wish);
+    if (rv == CKR_OK)
+        rv = find_bits(wish, mechanism, &ret->bits);
+    if (rv == CKR_OK)
+        rv = find_usage(wish, &ret->usage);
+    ret->type = mechanism->key_type;
+    ret->always_authenticate = wish->always_authenticate == SAID_TRUE;
+    ret->label = wish->label;
+    ret->id = wish->id;
+    return rv;
+}
+
 /* ------------------------------------------------------------------------------------------------- making */
 
 static CK_RV check_session(struct session *session)
@@ -300,21 +365,15 @@ CK_RV create_key_pair(struct session *session, const CK_MECHANISM *mechanism, st
                       struct template private_key, CK_OBJECT_HANDLE *ret_public,
                       CK_OBJECT_HANDLE *ret_private, struct remote_error *error)
 {
-    const struct mechanism *row;
     struct wish wish = { .label = "" };
+    struct remote_new_key key = { 0 };
+    const struct mechanism *row;
     struct remote_token *token;
     uint8_t name[KEY_NAME_LEN];
-    unsigned bits;
     CK_RV rv = find_mechanism(session, mechanism, &row);
 
-    if (rv != CKR_OK)
-        return rv;
-    wish.key_type = row->key_type;
-    rv = read_template(public_key, FOR_PUBLIC_KEY, &wish);
     if (rv == CKR_OK)
-        rv = read_template(private_key, FOR_PRIVATE_KEY, &wish);
-    if (rv == CKR_OK)
-        rv = find_bits(&wish, row, &bits);
+        rv = read_wish(row, public_key, private_key, &wish, &key);
     if (rv == CKR_OK)
         rv = check_session(session);
     /* A filter by id or label would not show the new key: there would be no handle to return. */
@@ -324,9 +383,7 @@ CK_RV create_key_pair(struct session *session, const CK_MECHANISM *mechanism, st
         rv = slot_token(session->slot, &token, error);
     if (rv != CKR_OK)
         return rv;
-    rv = remote_token_generate(
-        token, &(struct remote_new_key){ .type = row->key_type, .bits = bits, .label = wish.label }, name,
-        error);
+    rv = remote_token_generate(token, &key, name, error);
     if (rv != CKR_OK)
         return slot_session_rv(session->slot, rv);
     return find_pair(session->slot, name, ret_public, ret_private, error);

@@ -3,8 +3,9 @@
  * create.h - new things on a token: a key pair made in the HSM, a certificate brought in.
  *
  * A template is read by a table that says of every attribute what we do with it. What a key of ours cannot be
- * (a session object, extractable, of another's CKA_ID) is refused; uses besides signing, which pkcs11-tool
- * asks for unless told otherwise, are passed over: the key that is made says itself that it lacks them.
+ * (a session object, extractable, of two uses that exclude signing) is refused; uses besides signing, which
+ * pkcs11-tool asks for unless told otherwise, are passed over: the key that is made says itself that it lacks
+ * them.
  * Source: PKCS#11 v3.1 5.7.1 (C_CreateObject), 5.18.2 (C_GenerateKeyPair), 4.1.1 (Creating objects).
  */
 #pragma once

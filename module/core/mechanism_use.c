@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "include/table.h"
+#include "proto/pkcs11_more.h"
 
 #define DIGEST_MAX 64 /* bytes of the longest hash, SHA-512 */
 
@@ -16,10 +17,21 @@ struct flag_row {
 /* Signing and generation happen in the HSM behind the token, so they say CKF_HW, without which pkcs11-tool
  * --test passes them over; hashing is done here and does not. */
 static const struct flag_row flag_rows[] = {
-    { USE_SIGN, CKF_SIGN | CKF_HW },
-    { USE_VERIFY, CKF_VERIFY },
+    { USE_SIGN, CKF_SIGN | CKF_MESSAGE_SIGN | CKF_MULTI_MESSAGE | CKF_HW },
+    { USE_VERIFY, CKF_VERIFY | CKF_MESSAGE_VERIFY },
     { USE_DIGEST, CKF_DIGEST },
     { USE_GENERATE, CKF_GENERATE_KEY_PAIR | CKF_HW },
+    { USE_DECRYPT, CKF_DECRYPT | CKF_ENCRYPT | CKF_HW },
+    { USE_DERIVE, CKF_DERIVE | CKF_HW },
+    { USE_SIGN_RECOVER, CKF_SIGN_RECOVER | CKF_HW },
+    { USE_VERIFY_RECOVER, CKF_VERIFY_RECOVER },
+};
+
+/* What mechanisms of a private key's usage have. */
+static const unsigned use_of_usage[] = {
+    [PRIVYSEAL__V1__KEY_USAGE__KEY_USAGE_SIGN] = USE_SIGN,
+    [PRIVYSEAL__V1__KEY_USAGE__KEY_USAGE_DECRYPT] = USE_DECRYPT,
+    [PRIVYSEAL__V1__KEY_USAGE__KEY_USAGE_DERIVE] = USE_DERIVE,
 };
 
 static bool snapshot_has(const Privyseal__V1__Snapshot *snapshot, CK_MECHANISM_TYPE type)
@@ -31,22 +43,8 @@ static bool snapshot_has(const Privyseal__V1__Snapshot *snapshot, CK_MECHANISM_T
     return false;
 }
 
-/* Whether an application has a call here that the mechanism is for. */
-static bool has_use(const struct mechanism *row)
-{
-    const struct flag_row *flag;
-
-    for (EACH_ROW(flag, flag_rows)) {
-        if (row->use & flag->use)
-            return true;
-    }
-    return false;
-}
-
 static bool is_offered(const Privyseal__V1__Snapshot *snapshot, const struct mechanism *row)
 {
-    if (!has_use(row))
-        return false;
     if (row->use & USE_DIGEST)
         return true;
     return snapshot_has(snapshot, row->use & USE_GENERATE ? row->type : row->raw);
@@ -70,13 +68,14 @@ void mechanism_list_offered(const Privyseal__V1__Snapshot *snapshot, struct mech
 }
 
 void mechanism_list_allowed(const Privyseal__V1__Snapshot *snapshot, CK_KEY_TYPE key_type,
-                            struct mechanism_list *ret)
+                            Privyseal__V1__KeyUsage usage, struct mechanism_list *ret)
 {
+    unsigned use = (size_t)usage < ARRAY_SIZE(use_of_usage) ? use_of_usage[usage] : 0;
     const struct mechanism *row;
 
     ret->count = 0;
     for (size_t i = 0; (row = mechanism_at(i)); i++) {
-        if (row->use & USE_SIGN && row->key_type == key_type && is_offered(snapshot, row))
+        if (row->use & use && row->key_type == key_type && is_offered(snapshot, row))
             list_add(ret, row->type);
     }
 }
@@ -141,4 +140,25 @@ CK_RV mechanism_read_parameter(const struct mechanism *row, const CK_MECHANISM *
     /* Whether mask and salt suit hash and key is known now, and any digest will do to ask. */
     return mechanism_check_raw(row->raw, row->key_type, bits, ret,
                                BYTES(zeros, mechanism_hash_len(ret->hash)));
+}
+
+CK_RV mechanism_read_oaep(const struct mechanism *row, const CK_MECHANISM *mechanism,
+                          Privyseal__V1__OaepParameters *memory,
+                          const Privyseal__V1__OaepParameters **ret_oaep)
+{
+    CK_RSA_PKCS_OAEP_PARAMS params;
+
+    *ret_oaep = NULL;
+    if (row->type != CKM_RSA_PKCS_OAEP)
+        return mechanism->ulParameterLen ? CKR_MECHANISM_PARAM_INVALID : CKR_OK;
+    if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof(params))
+        return CKR_MECHANISM_PARAM_INVALID;
+    memcpy(&params, mechanism->pParameter, sizeof(params)); /* the application's may lie unaligned */
+    if (params.ulSourceDataLen || (params.source && params.source != CKZ_DATA_SPECIFIED))
+        return CKR_MECHANISM_PARAM_INVALID;
+    privyseal__v1__oaep_parameters__init(memory);
+    memory->hash = params.hashAlg;
+    memory->mgf = params.mgf;
+    *ret_oaep = memory;
+    return CKR_OK;
 }

@@ -23,9 +23,9 @@ struct mechanism_list {
 
 /* In the order of the table: a hashing mechanism stands first, for pkcs11-tool --test takes the first. */
 void mechanism_list_offered(const Privyseal__V1__Snapshot *snapshot, struct mechanism_list *ret);
-/* Those of them that sign with a key of @key_type: CKA_ALLOWED_MECHANISMS. */
+/* Those of them that do with a key of @key_type what it is for: CKA_ALLOWED_MECHANISMS. */
 void mechanism_list_allowed(const Privyseal__V1__Snapshot *snapshot, CK_KEY_TYPE key_type,
-                            struct mechanism_list *ret);
+                            Privyseal__V1__KeyUsage usage, struct mechanism_list *ret);
 /* The row of @type, if it is offered and has @use. Errors: CKR_MECHANISM_INVALID. */
 MUST_CHECK CK_RV mechanism_offered(const Privyseal__V1__Snapshot *snapshot, CK_MECHANISM_TYPE type,
                                    enum mechanism_use use, const struct mechanism **ret);
@@ -37,3 +37,10 @@ void mechanism_describe(const struct mechanism *row, CK_MECHANISM_INFO *ret);
  */
 MUST_CHECK CK_RV mechanism_read_parameter(const struct mechanism *row, const CK_MECHANISM *mechanism,
                                           unsigned bits, Privyseal__V1__PssParameters *ret);
+/*
+ * The same of a mechanism that encrypts or decrypts. *@ret_oaep: @memory, or NULL where it takes none.
+ * Source: v3.1 6.1.8 (PKCS #1 RSA OAEP).
+ */
+MUST_CHECK CK_RV mechanism_read_oaep(const struct mechanism *row, const CK_MECHANISM *mechanism,
+                                     Privyseal__V1__OaepParameters *memory,
+                                     const Privyseal__V1__OaepParameters **ret_oaep);

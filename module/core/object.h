@@ -19,6 +19,7 @@ enum object_kind {
     PUBLIC_EC = 8,
     CERTIFICATE = 16,
     PROFILE = 32,
+    SECRET_KEY = 64, /* a session object, with its value: secret_object.h */
 };
 
 #define OBJECT_UNIQUE_LEN 44 /* kind in two hexadecimal digits, a dash, 40 digits, NUL */
@@ -45,11 +46,18 @@ struct object {
     struct bytes modulus, public_exponent;
     struct bytes ec_params, ec_point;
     const struct public_key *public_key;
+    Privyseal__V1__KeyUsage usage;
+    /* As attributes. Of the public half: verifies, encrypts, recovers. */
+    CK_BBOOL signs, decrypts, derives, recovers, always_authenticate;
 
     /* certificates */
     CK_CERTIFICATE_TYPE certificate_type;
     CK_ULONG certificate_category;
     struct bytes value, issuer, serial_number;
+
+    /* secret keys; their value is above */
+    CK_BBOOL is_sensitive, is_extractable;
+    CK_ULONG value_len;
 
     /* profiles */
     CK_ULONG profile_id;

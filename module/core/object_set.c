@@ -147,6 +147,17 @@ static struct bytes write_date(uint64_t unix_time, CK_DATE *date)
     return BYTES(date, sizeof(*date));
 }
 
+static void describe_usage(struct object *object, const struct key_kind *kind,
+                           const Privyseal__V1__KeyInfo *info)
+{
+    object->usage = info->usage;
+    object->signs = info->usage == PRIVYSEAL__V1__KEY_USAGE__KEY_USAGE_SIGN;
+    object->decrypts = info->usage == PRIVYSEAL__V1__KEY_USAGE__KEY_USAGE_DECRYPT;
+    object->derives = info->usage == PRIVYSEAL__V1__KEY_USAGE__KEY_USAGE_DERIVE;
+    object->recovers = object->signs && kind->type == CKK_RSA;
+    object->always_authenticate = info->always_authenticate;
+}
+
 static void describe_key(struct object *object, const struct key_kind *kind, const struct key_parts *parts,
                          const Privyseal__V1__KeyInfo *info)
 {
@@ -167,6 +178,7 @@ static void describe_key(struct object *object, const struct key_kind *kind, con
     object->ec_params = buffer_bytes(&key->ec_params);
     object->ec_point = buffer_bytes(&key->ec_point);
     object->public_key = key;
+    describe_usage(object, kind, info);
     identify(object, key->name);
 }
 
@@ -201,7 +213,7 @@ static CK_RV add_key(struct object_set *set, const Privyseal__V1__KeyInfo *info)
     if (!kind || !is_named_rightly(info, key))
         return CKR_OK;
     parts = &set->keys[set->key_count++];
-    mechanism_list_allowed(content(set), key->type, &parts->allowed);
+    mechanism_list_allowed(content(set), key->type, info->usage, &parts->allowed);
     parts->public_key = TAKE(key);
 
     object = add(set, CKO_PRIVATE_KEY, kind->private);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <openssl/evp.h>
 
+#include "client/remote.h"
 #include "proto/limits.h"
 
 /* Zero, the default, is OP_REFUSED. Final may come without an Update: Java signs an empty message so. */
@@ -22,6 +23,7 @@ void operation_init(struct operation *operation)
 void operation_clear(struct operation *operation)
 {
     EVP_MD_CTX_free(operation->hash);
+    remote_consent_free(operation->consent);
     object_set_unref(operation->set);
     buffer_clear(&operation->message);
     operation_init(operation);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * operation.h - a signature, verification or digest between its Init and its end.
+ * operation.h - a signature, verification, digest, en- or decryption between its Init and its end.
  *
- * All three take data the same way, at once or in parts, and differ in what is done at the end. A mechanism
+ * All of them take data the same way, at once or in parts, and differ in what is done at the end. A mechanism
  * that hashes is hashed as the data comes; for the others (RSA PKCS #1, ECDSA, EdDSA) it is collected, up to
  * the most that a request may carry, so that they too can be given in parts.
  * Source: PKCS#11 v3.1 5.12 (Message digesting), 5.13 (Signing), 5.15 (Verifying signatures).
@@ -24,9 +24,12 @@ enum op_event { OP_INIT, OP_ONE_SHOT, OP_UPDATE, OP_FINAL, OP_EVENTS };
 struct operation {
     enum op_state state;
     const struct mechanism *mechanism;
-    Privyseal__V1__PssParameters pss; /* if mechanism->has_pss */
-    struct object_set *set;           /* keeps @key alive; NULL for a digest */
+    Privyseal__V1__PssParameters pss;   /* if mechanism->has_pss */
+    Privyseal__V1__OaepParameters oaep; /* if has_oaep */
+    bool has_oaep;
+    struct object_set *set; /* keeps @key alive; NULL for a digest */
     const struct object *key;
+    struct login *consent; /* with a key that always authenticates: a PIN for this one signature */
     EVP_MD_CTX *hash;      /* of a mechanism that hashes */
     struct buffer message; /* of one that does not */
 };

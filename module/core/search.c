@@ -16,20 +16,23 @@ static size_t count_objects(const struct object_set *set)
     return count;
 }
 
-CK_RV search_start(struct search *search, const struct object_set *set, bool is_logged_in,
+CK_RV search_start(struct search *search, const struct object_set *set, struct slot *slot, bool is_logged_in,
                    const CK_ATTRIBUTE *wanted, size_t count)
 {
+    size_t secrets = slot ? slot_secrets_count(slot) : 0;
     const struct object *object;
 
     if (search->is_active)
         return CKR_OPERATION_ACTIVE;
-    search->found = calloc(count_objects(set) + 1, sizeof(*search->found));
+    search->found = calloc(count_objects(set) + secrets + 1, sizeof(*search->found));
     if (!search->found)
         return CKR_HOST_MEMORY;
     for (size_t i = 0; (object = object_set_at(set, i)); i++) {
         if ((!object->is_private || is_logged_in) && attribute_match(object, wanted, count))
             search->found[search->count++] = object->handle;
     }
+    if (secrets)
+        search->count += slot_secrets_find(slot, wanted, count, search->found + search->count, secrets);
     search->is_active = true;
     return CKR_OK;
 }

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <p11-kit/pkcs11.h>
 
-#include "module/core/object_set.h"
+#include "module/core/slot.h"
 
 struct search {
     bool is_active;
@@ -18,9 +18,9 @@ struct search {
     size_t count, next;
 };
 
-/* Errors: CKR_OPERATION_ACTIVE, CKR_HOST_MEMORY. */
-MUST_CHECK CK_RV search_start(struct search *search, const struct object_set *set, bool is_logged_in,
-                              const CK_ATTRIBUTE *wanted, size_t count);
+/* @slot: where secret keys are looked for; NULL: nowhere. Errors: CKR_OPERATION_ACTIVE, CKR_HOST_MEMORY. */
+MUST_CHECK CK_RV search_start(struct search *search, const struct object_set *set, struct slot *slot,
+                              bool is_logged_in, const CK_ATTRIBUTE *wanted, size_t count);
 /* At most @max handles. Errors: CKR_OPERATION_NOT_INITIALIZED. */
 MUST_CHECK CK_RV search_next(struct search *search, CK_OBJECT_HANDLE *handles, size_t max,
                              CK_ULONG *ret_count);

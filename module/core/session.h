@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * session.h - a session of an application: a place for a search and for a signature, a verification and a
- * digest under way. All of it is here; the server knows nothing of sessions, so no outage ends one.
+ * session.h - a session of an application: a place for a search and for one operation of each kind under way.
+ * All of it is here; the server knows nothing of sessions, so no outage ends one.
  *
- * The four are apart: OpenSSH searches between C_SignInit and C_Sign, and NSS reads attributes there.
+ * They are apart: OpenSSH searches between C_SignInit and C_Sign, and NSS reads attributes there.
  * Threads: any number may hold a reference; session->lock guards what is under way. Never held for long.
  */
 #pragma once
@@ -22,8 +22,10 @@ struct session {
     struct slot *slot; /* fixed */
     bool is_rw;        /* fixed */
     pthread_mutex_t lock;
-    struct search search;                  /* guarded by lock */
-    struct operation sign, verify, digest; /* guarded by lock */
+    struct search search; /* guarded by lock, as is what follows */
+    struct operation sign, verify, digest, sign_recover, verify_recover, encrypt, decrypt;
+    /* Of 3.0: what C_MessageSignInit began, and the one message that is being given in parts. */
+    struct operation message_sign, message_sign_part, message_verify, message_verify_part;
 };
 
 /* Errors: CKR_HOST_MEMORY. */
@@ -36,9 +38,14 @@ DEFINE_CLEANUP(session_unref, struct session *);
 CK_STATE session_state(struct session *session);
 /*
  * Which kinds of user may not log in here, now. v3.1 5.6.8 (C_Login).
- * Errors: CKR_USER_ANOTHER_ALREADY_LOGGED_IN, CKR_OPERATION_NOT_INITIALIZED, CKR_USER_TYPE_INVALID.
+ * Errors: CKR_USER_ANOTHER_ALREADY_LOGGED_IN, CKR_USER_TYPE_INVALID.
  */
 MUST_CHECK CK_RV session_check_user(struct session *session, CK_USER_TYPE user);
+/*
+ * C_Login of CKU_CONTEXT_SPECIFIC: the PIN, for the signature that was begun with a key that always authenticates.
+ * Errors: CKR_OPERATION_NOT_INITIALIZED (there is none), CKR_USER_NOT_LOGGED_IN, those of C_Login.
+ */
+MUST_CHECK CK_RV session_consent(struct session *session, struct bytes pin, struct remote_error *error);
 /* Errors: CKR_SESSION_READ_ONLY, those of remote_token_change_pin(). */
 MUST_CHECK CK_RV session_set_pin(struct session *session, struct bytes old_pin, struct bytes new_pin,
                                  struct remote_error *error);

@@ -18,16 +18,30 @@
  */
 MUST_CHECK CK_RV sign_init(struct session *session, const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
 MUST_CHECK CK_RV verify_init(struct session *session, const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
+MUST_CHECK CK_RV sign_recover_init(struct session *session, const CK_MECHANISM *mechanism,
+                                   CK_OBJECT_HANDLE key);
+MUST_CHECK CK_RV verify_recover_init(struct session *session, const CK_MECHANISM *mechanism,
+                                     CK_OBJECT_HANDLE key);
 MUST_CHECK CK_RV digest_init(struct session *session, const CK_MECHANISM *mechanism);
 
 /* A part for session->sign, ->verify or ->digest. */
 MUST_CHECK CK_RV sign_update(struct session *session, struct operation *operation, struct bytes part);
 
-/* @event: OP_ONE_SHOT with all the @data, or OP_FINAL with none. Errors: the above, and the server's. */
-MUST_CHECK CK_RV sign_finish(struct session *session, enum op_event event, struct bytes data,
-                             struct output signature, struct remote_error *error);
+/* @operation: session->sign, or ->sign_recover. @event: OP_ONE_SHOT with all the @data, or OP_FINAL with none. Errors: the above, and the server's. */
+MUST_CHECK CK_RV sign_finish(struct session *session, struct operation *operation, enum op_event event,
+                             struct bytes data, struct output signature, struct remote_error *error);
 /* Errors: CKR_SIGNATURE_INVALID, CKR_SIGNATURE_LEN_RANGE, besides the above. */
 MUST_CHECK CK_RV verify_finish(struct session *session, enum op_event event, struct bytes data,
                                struct bytes signature);
 MUST_CHECK CK_RV digest_finish(struct session *session, enum op_event event, struct bytes data,
                                struct output digest);
+/* What was signed by CKM_RSA_PKCS. The operation goes on while only the length is told. Errors: as verify_finish(). */
+MUST_CHECK CK_RV verify_recover_finish(struct session *session, struct bytes signature, struct output data);
+
+/* Bytes of output that @operation will have; 0 of none. */
+size_t sign_output_len(const struct operation *operation);
+/* The ends themselves, of an operation that was taken out of its session: message.h has more ways to come here. */
+MUST_CHECK CK_RV sign_complete(struct session *session, struct operation *taken, struct bytes data,
+                               struct output signature, struct remote_error *error);
+MUST_CHECK CK_RV verify_complete(struct session *session, struct operation *taken, struct bytes data,
+                                 struct bytes signature);

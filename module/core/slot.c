@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "include/table.h"
+#include "module/core/attribute.h"
 #include "module/core/lock.h"
 #include "proto/limits.h"
 
@@ -74,6 +75,7 @@ void slot_free(struct slot *slot)
     if (!slot)
         return;
     object_set_unref(slot->objects);
+    secret_list_clear(&slot->secrets, NULL);
     remote_token_free(slot->token);
     handle_map_clear(&slot->handles);
     pthread_mutex_destroy(&slot->lock);
@@ -184,6 +186,14 @@ CK_RV slot_objects(struct slot *slot, unsigned max_age_ms, struct object_set **r
             return CKR_OK;
     }
     return translate(slot_rvs, ARRAY_SIZE(slot_rvs), rv);
+}
+
+void slot_adopt_changes(struct slot *slot)
+{
+    CLEANUP(object_set_unref) struct object_set *set = NULL;
+    struct remote_error ignored = { 0 };
+
+    (void)!slot_objects(slot, ANY_AGE_MS, &set, &ignored);
 }
 
 /* -------------------------------------------------------------------------------------------- information */
@@ -303,8 +313,21 @@ CK_RV slot_logout(struct slot *slot)
 
     if (!token || !remote_token_is_logged_in(token))
         return CKR_USER_NOT_LOGGED_IN;
+    slot_secrets_end(slot, NULL); /* private session objects end with the login. v3.1 5.6.10 (C_Logout) */
     remote_token_logout(token);
     return CKR_OK;
+}
+
+CK_RV slot_consent(struct slot *slot, struct bytes pin, struct login **ret, struct remote_error *error)
+{
+    struct remote_token *token;
+    CK_RV rv = slot_token(slot, &token, error);
+
+    if (rv == CKR_OK)
+        rv = remote_token_consent(token, pin, ret, error);
+    if (rv != CKR_OK)
+        atomic_store(&slot->is_stale, true);
+    return slot_session_rv(slot, rv == CKR_PIN_LEN_RANGE ? CKR_PIN_INCORRECT : rv);
 }
 
 CK_RV slot_session_rv(struct slot *slot, CK_RV rv)
@@ -312,4 +335,52 @@ CK_RV slot_session_rv(struct slot *slot, CK_RV rv)
     if (slot->link)
         link_note(slot->link, rv);
     return translate(session_rvs, ARRAY_SIZE(session_rvs), rv);
+}
+
+/* -------------------------------------------------------------------------------------------- secret keys */
+
+CK_OBJECT_HANDLE slot_secret_add(struct slot *slot, struct secret_object *secret)
+{
+    LOCKED(&slot->lock);
+    return secret_list_add(&slot->secrets, secret);
+}
+
+struct secret_object *slot_secret_get(struct slot *slot, CK_OBJECT_HANDLE handle)
+{
+    LOCKED(&slot->lock);
+    return secret_list_get(&slot->secrets, handle);
+}
+
+bool slot_secret_remove(struct slot *slot, CK_OBJECT_HANDLE handle)
+{
+    LOCKED(&slot->lock);
+    return secret_list_remove(&slot->secrets, handle);
+}
+
+void slot_secrets_end(struct slot *slot, const struct session *session)
+{
+    LOCKED(&slot->lock);
+    secret_list_clear(&slot->secrets, session);
+}
+
+size_t slot_secrets_find(struct slot *slot, const CK_ATTRIBUTE *wanted, size_t count, CK_OBJECT_HANDLE *ret,
+                         size_t max)
+{
+    size_t found = 0;
+
+    LOCKED(&slot->lock);
+    for (const struct secret_object *at = slot->secrets.first; at && found < max; at = at->next)
+        if (attribute_match(&at->object, wanted, count))
+            ret[found++] = at->object.handle;
+    return found;
+}
+
+size_t slot_secrets_count(struct slot *slot)
+{
+    size_t count = 0;
+
+    LOCKED(&slot->lock);
+    for (const struct secret_object *at = slot->secrets.first; at; at = at->next)
+        count++;
+    return count;
 }

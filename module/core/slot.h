@@ -17,6 +17,7 @@
 
 #include "module/core/link.h"
 #include "module/core/object_set.h"
+#include "module/core/secret_object.h"
 
 /* How old a snapshot may be, for whom. Browsers poll presence; a listing should not miss a new key. */
 #define PRESENCE_AGE_MS 5000U
@@ -32,6 +33,7 @@ struct slot {
     struct remote_token *token;             /* guarded by lock until made, then fixed */
     struct object_set *objects;             /* guarded by lock; the set itself is immutable */
     struct handle_map handles;              /* guarded by lock */
+    struct secret_list secrets;             /* guarded by lock */
     atomic_bool is_stale;                   /* the PIN's state changed: the next C_GetTokenInfo asks again */
     size_t session_count, rw_session_count; /* guarded by the session table's lock */
 };
@@ -51,6 +53,8 @@ MUST_CHECK CK_RV slot_objects(struct slot *slot, unsigned max_age_ms, struct obj
                               struct remote_error *error);
 /* The set at hand, without a look at the server; NULL: none yet. The caller gives it back. */
 struct object_set *slot_known_objects(struct slot *slot);
+/* What a call of ours changed at the server shows at once; without the server, when it is next asked. */
+void slot_adopt_changes(struct slot *slot);
 bool slot_is_present(struct slot *slot, struct remote_error *error);
 
 void slot_info(struct slot *slot, CK_SLOT_INFO *ret, struct remote_error *error);
@@ -62,8 +66,22 @@ MUST_CHECK CK_RV slot_token(struct slot *slot, struct remote_token **ret, struct
 bool slot_is_logged_in(struct slot *slot);
 /* Errors: those of C_Login. */
 MUST_CHECK CK_RV slot_login(struct slot *slot, struct bytes pin, struct remote_error *error);
-/* Errors: CKR_USER_NOT_LOGGED_IN. */
+/* Ends the login, and with it all secret keys. Errors: CKR_USER_NOT_LOGGED_IN. */
 MUST_CHECK CK_RV slot_logout(struct slot *slot);
+/* The PIN anew, for one signature; @ret ends with remote_consent_free(). Errors: those of C_Login. */
+MUST_CHECK CK_RV slot_consent(struct slot *slot, struct bytes pin, struct login **ret,
+                              struct remote_error *error);
+
+/* Secret keys of sessions: secret_object.h under the slot's lock. */
+CK_OBJECT_HANDLE slot_secret_add(struct slot *slot, struct secret_object *secret);
+struct secret_object *slot_secret_get(struct slot *slot, CK_OBJECT_HANDLE handle);
+bool slot_secret_remove(struct slot *slot, CK_OBJECT_HANDLE handle);
+/* NULL: those of every session. */
+void slot_secrets_end(struct slot *slot, const struct session *session);
+/* Handles of those that have every one of @wanted, at most @max; how many. */
+size_t slot_secrets_find(struct slot *slot, const CK_ATTRIBUTE *wanted, size_t count, CK_OBJECT_HANDLE *ret,
+                         size_t max);
+size_t slot_secrets_count(struct slot *slot);
 
 /* What a failure at the server is called by a function that has a session, for sessions outlive it. */
 MUST_CHECK CK_RV slot_session_rv(struct slot *slot, CK_RV rv);

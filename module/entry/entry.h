@@ -24,3 +24,9 @@ static inline CK_RV check_arguments(CK_RV rv, bool is_good)
 {
     return rv == CKR_OK && !is_good ? CKR_ARGUMENTS_BAD : rv;
 }
+
+/* As check_arguments(), of a call that ends @operation (one of session's own, named by member). */
+#define CHECK_OR_END(rv, call, operation, is_good)                                                           \
+    ((rv) == CKR_OK && !(is_good)                                                                            \
+         ? session_end_operation((call).session, &(call).session->operation, CKR_ARGUMENTS_BAD)              \
+         : (rv))

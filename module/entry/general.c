@@ -5,6 +5,7 @@
  * Source: PKCS#11 v3.1 5.4 (General-purpose functions), 5.22 (Random number generation functions).
  */
 #include <errno.h>
+#include <openssl/err.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -14,13 +15,23 @@
 
 ENTRY CK_RV C_Initialize(CK_VOID_PTR pInitArgs)
 {
-    return module_initialize(pInitArgs);
+    CK_RV rv;
+
+    ERR_set_mark(); /* as call_enter() */
+    rv = module_initialize(pInitArgs);
+    ERR_pop_to_mark();
+    return rv;
 }
 
 ENTRY CK_RV C_Finalize(CK_VOID_PTR pReserved)
 {
+    CK_RV rv;
+
+    ERR_set_mark();
     /* Reserved for later versions, which would tell what a non-NULL one means. */
-    return pReserved ? CKR_ARGUMENTS_BAD : module_finalize();
+    rv = pReserved ? CKR_ARGUMENTS_BAD : module_finalize();
+    ERR_pop_to_mark();
+    return rv;
 }
 
 ENTRY CK_RV C_GetInfo(CK_INFO_PTR pInfo)

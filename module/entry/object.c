@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * object.c - finding objects, reading them, making them.
+ * object.c - finding objects, reading them, making, renaming and destroying them.
  *
- * Source: PKCS#11 v3.1 5.7 (Object management functions), 5.18.2 (C_GenerateKeyPair).
+ * Source: PKCS#11 v3.1 5.7 (Object management functions), 5.18.2 (C_GenerateKeyPair), 5.18.5 (C_DeriveKey).
  */
 #include "module/core/attribute.h"
-#include "module/core/create.h"
+#include "module/core/derive.h"
+#include "module/core/modify.h"
 #include "module/entry/entry.h"
 
 /* ---------------------------------------------------------------------------------------------- searching */
@@ -57,41 +58,56 @@ ENTRY CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE hSession)
 
 /* ------------------------------------------------------------------------------------------------ reading */
 
-/* Looks @handle up in what is known of the token: no question to the server, for NSS asks by the dozen. */
-static CK_RV find_object(struct call *call, CK_OBJECT_HANDLE handle, struct object_set **ret_set,
-                         const struct object **ret)
+/* What an object lends from: one of the two is not NULL. */
+struct found {
+    struct object_set *set;
+    struct secret_object *secret;
+    const struct object *object;
+};
+
+static void found_clear(struct found *found)
 {
-    *ret_set = slot_known_objects(call->slot);
-    *ret = *ret_set ? object_set_find(*ret_set, handle, slot_is_logged_in(call->slot)) : NULL;
-    return *ret ? CKR_OK : CKR_OBJECT_HANDLE_INVALID;
+    object_set_unref(found->set);
+    secret_object_unref(found->secret);
+}
+DEFINE_CLEAR(found_clear, struct found);
+
+/* Looks @handle up in what is known of the token: no question to the server, for NSS asks by the dozen. */
+static CK_RV find_object(struct call *call, CK_OBJECT_HANDLE handle, struct found *ret)
+{
+    ret->secret = slot_secret_get(call->slot, handle);
+    ret->set = ret->secret ? NULL : slot_known_objects(call->slot);
+    if (ret->secret)
+        ret->object = &ret->secret->object;
+    else if (ret->set)
+        ret->object = object_set_find(ret->set, handle, slot_is_logged_in(call->slot));
+    return ret->object ? CKR_OK : CKR_OBJECT_HANDLE_INVALID;
 }
 
 ENTRY CK_RV C_GetAttributeValue(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject,
                                 CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount)
 {
-    CLEANUP(object_set_unref) struct object_set *set = NULL;
-    const struct object *object;
+    CLEANUP(found_clear) struct found found = { 0 };
     struct call call;
     CK_RV rv = check_arguments(call_enter_session(&call, __func__, hSession), pTemplate && ulCount);
 
     if (rv == CKR_OK)
-        rv = find_object(&call, hObject, &set, &object);
+        rv = find_object(&call, hObject, &found);
     if (rv == CKR_OK)
-        rv = attribute_read(object, pTemplate, ulCount);
+        rv = attribute_read(found.object, pTemplate, ulCount);
     return call_done(&call, rv);
 }
 
 ENTRY CK_RV C_GetObjectSize(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ULONG_PTR pulSize)
 {
-    CLEANUP(object_set_unref) struct object_set *set = NULL;
-    const struct object *object;
+    CLEANUP(found_clear) struct found found = { 0 };
     struct call call;
     CK_RV rv = check_arguments(call_enter_session(&call, __func__, hSession), pulSize);
 
     if (rv == CKR_OK)
-        rv = find_object(&call, hObject, &set, &object);
+        rv = find_object(&call, hObject, &found);
     if (rv == CKR_OK)
-        *pulSize = attribute_total_len(object);
+        *pulSize = attribute_total_len(found.object);
     return call_done(&call, rv);
 }
 
@@ -125,5 +141,54 @@ ENTRY CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMech
                              (struct template){ pPublicKeyTemplate, ulPublicKeyAttributeCount },
                              (struct template){ pPrivateKeyTemplate, ulPrivateKeyAttributeCount },
                              phPublicKey, phPrivateKey, &call.error);
+    return call_done(&call, rv);
+}
+
+ENTRY CK_RV C_DeriveKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hBaseKey,
+                        CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_OBJECT_HANDLE_PTR phKey)
+{
+    struct call call;
+    CK_RV rv = call_enter_session(&call, __func__, hSession);
+
+    rv = check_arguments(rv, pMechanism && is_template(pTemplate, ulAttributeCount) && phKey);
+    if (rv == CKR_OK)
+        rv = derive_key(call.session, pMechanism, hBaseKey, (struct template){ pTemplate, ulAttributeCount },
+                        phKey, &call.error);
+    return call_done(&call, rv);
+}
+
+/* ----------------------------------------------------------------------------------------------- changing */
+
+ENTRY CK_RV C_SetAttributeValue(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject,
+                                CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount)
+{
+    struct call call;
+    CK_RV rv = call_enter_session(&call, __func__, hSession);
+
+    rv = check_arguments(rv, pTemplate && ulCount && is_template(pTemplate, ulCount));
+    if (rv == CKR_OK)
+        rv = modify_attributes(call.session, hObject, (struct template){ pTemplate, ulCount }, &call.error);
+    return call_done(&call, rv);
+}
+
+ENTRY CK_RV C_DestroyObject(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject)
+{
+    struct call call;
+    CK_RV rv = call_enter_session(&call, __func__, hSession);
+
+    if (rv == CKR_OK)
+        rv = modify_destroy(call.session, hObject, &call.error);
+    return call_done(&call, rv);
+}
+
+ENTRY CK_RV C_CopyObject(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ATTRIBUTE_PTR pTemplate,
+                         CK_ULONG ulCount, CK_OBJECT_HANDLE_PTR phNewObject)
+{
+    struct call call;
+    CK_RV rv = call_enter_session(&call, __func__, hSession);
+
+    rv = check_arguments(rv, is_template(pTemplate, ulCount) && phNewObject);
+    if (rv == CKR_OK)
+        rv = modify_copy(call.session, hObject);
     return call_done(&call, rv);
 }

@@ -5,7 +5,7 @@
  * Source: PKCS#11 v3.1 5.6 (Session management functions).
  */
 #include "module/entry/entry.h"
-#include "proto/pkcs11_more.h" /* declares C_SessionCancel */
+#include "proto/pkcs11_more.h" /* declares C_SessionCancel, C_LoginUser */
 
 /* Sessions are ours alone: one opens without the server, if it has been seen once. */
 static CK_RV open_session(struct call *call, bool is_rw, CK_SESSION_HANDLE *ret)
@@ -94,6 +94,18 @@ ENTRY CK_RV C_SessionCancel(CK_SESSION_HANDLE hSession, CK_FLAGS flags)
 
 /* -------------------------------------------------------------------------------------------------- login */
 
+static CK_RV login(struct call *call, CK_USER_TYPE user, struct bytes pin)
+{
+    CK_RV rv = session_check_user(call->session, user);
+
+    /* NULL would ask for a PIN pad, which no token of ours has. */
+    rv = check_arguments(rv, pin.data);
+    if (rv != CKR_OK)
+        return rv;
+    return user == CKU_CONTEXT_SPECIFIC ? session_consent(call->session, pin, &call->error)
+                                        : slot_login(call->slot, pin, &call->error);
+}
+
 ENTRY CK_RV C_Login(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin,
                     CK_ULONG ulPinLen)
 {
@@ -101,11 +113,23 @@ ENTRY CK_RV C_Login(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CH
     CK_RV rv = call_enter_session(&call, __func__, hSession);
 
     if (rv == CKR_OK)
-        rv = session_check_user(call.session, userType);
-    /* NULL would ask for a PIN pad, which no token of ours has. */
-    rv = check_arguments(rv, pPin);
+        rv = login(&call, userType, BYTES(pPin, ulPinLen));
+    return call_done(&call, rv);
+}
+
+/* A token has one user, who is called as it is. For another the answer is a wrong PIN's, and nobody is asked. */
+ENTRY CK_RV C_LoginUser(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin,
+                        CK_ULONG ulPinLen, CK_UTF8CHAR_PTR pUsername, CK_ULONG ulUsernameLen)
+{
+    struct call call;
+    CK_RV rv = call_enter_session(&call, __func__, hSession);
+
+    rv = check_arguments(rv, IS_RUN(pUsername, ulUsernameLen));
+    if (rv == CKR_OK && ulUsernameLen &&
+        !bytes_equal(BYTES(pUsername, ulUsernameLen), bytes_of_text(call.slot->name)))
+        rv = CKR_PIN_INCORRECT;
     if (rv == CKR_OK)
-        rv = slot_login(call.slot, BYTES(pPin, ulPinLen), &call.error);
+        rv = login(&call, userType, BYTES(pPin, ulPinLen));
     return call_done(&call, rv);
 }
 

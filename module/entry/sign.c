@@ -9,12 +9,6 @@
 #include "module/core/sign.h"
 #include "module/entry/entry.h"
 
-/* As check_arguments(), of a call that ends @operation (one of session's own, named by member). */
-#define CHECK_OR_END(rv, call, operation, is_good)                                                           \
-    ((rv) == CKR_OK && !(is_good)                                                                            \
-         ? session_end_operation((call).session, &(call).session->operation, CKR_ARGUMENTS_BAD)              \
-         : (rv))
-
 /* ------------------------------------------------------------------------------------------------ signing */
 
 ENTRY CK_RV C_SignInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey)
@@ -35,7 +29,7 @@ ENTRY CK_RV C_Sign(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDat
 
     rv = CHECK_OR_END(rv, call, sign, IS_RUN(pData, ulDataLen) && pulSignatureLen);
     if (rv == CKR_OK)
-        rv = sign_finish(call.session, OP_ONE_SHOT, BYTES(pData, ulDataLen),
+        rv = sign_finish(call.session, &call.session->sign, OP_ONE_SHOT, BYTES(pData, ulDataLen),
                          OUTPUT(pSignature, pulSignatureLen), &call.error);
     return call_done(&call, rv);
 }
@@ -58,8 +52,31 @@ ENTRY CK_RV C_SignFinal(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSignature, CK_U
 
     rv = CHECK_OR_END(rv, call, sign, pulSignatureLen);
     if (rv == CKR_OK)
-        rv =
-            sign_finish(call.session, OP_FINAL, BYTES_NONE, OUTPUT(pSignature, pulSignatureLen), &call.error);
+        rv = sign_finish(call.session, &call.session->sign, OP_FINAL, BYTES_NONE,
+                         OUTPUT(pSignature, pulSignatureLen), &call.error);
+    return call_done(&call, rv);
+}
+
+ENTRY CK_RV C_SignRecoverInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey)
+{
+    struct call call;
+    CK_RV rv = call_enter_session(&call, __func__, hSession);
+
+    if (rv == CKR_OK)
+        rv = sign_recover_init(call.session, pMechanism, hKey);
+    return call_done(&call, rv);
+}
+
+ENTRY CK_RV C_SignRecover(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen,
+                          CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen)
+{
+    struct call call;
+    CK_RV rv = call_enter_session(&call, __func__, hSession);
+
+    rv = CHECK_OR_END(rv, call, sign_recover, IS_RUN(pData, ulDataLen) && pulSignatureLen);
+    if (rv == CKR_OK)
+        rv = sign_finish(call.session, &call.session->sign_recover, OP_ONE_SHOT, BYTES(pData, ulDataLen),
+                         OUTPUT(pSignature, pulSignatureLen), &call.error);
     return call_done(&call, rv);
 }
 
@@ -107,6 +124,30 @@ ENTRY CK_RV C_VerifyFinal(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSignature, CK
     rv = CHECK_OR_END(rv, call, verify, IS_RUN(pSignature, ulSignatureLen));
     if (rv == CKR_OK)
         rv = verify_finish(call.session, OP_FINAL, BYTES_NONE, BYTES(pSignature, ulSignatureLen));
+    return call_done(&call, rv);
+}
+
+ENTRY CK_RV C_VerifyRecoverInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
+                                CK_OBJECT_HANDLE hKey)
+{
+    struct call call;
+    CK_RV rv = call_enter_session(&call, __func__, hSession);
+
+    if (rv == CKR_OK)
+        rv = verify_recover_init(call.session, pMechanism, hKey);
+    return call_done(&call, rv);
+}
+
+ENTRY CK_RV C_VerifyRecover(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen,
+                            CK_BYTE_PTR pData, CK_ULONG_PTR pulDataLen)
+{
+    struct call call;
+    CK_RV rv = call_enter_session(&call, __func__, hSession);
+
+    rv = CHECK_OR_END(rv, call, verify_recover, IS_RUN(pSignature, ulSignatureLen) && pulDataLen);
+    if (rv == CKR_OK)
+        rv =
+            verify_recover_finish(call.session, BYTES(pSignature, ulSignatureLen), OUTPUT(pData, pulDataLen));
     return call_done(&call, rv);
 }
 

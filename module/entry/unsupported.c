@@ -41,30 +41,12 @@ static CK_RV refuse(CK_SESSION_HANDLE session, const char *name, CK_RV answer)
 
 /* First PINs are set with an activation code, by the command line. */
 UNSUPPORTED(C_InitPIN, NO, INPUT(pin))
-UNSUPPORTED(C_LoginUser, NO, , CK_USER_TYPE user_type INPUT(pin) INPUT(username))
 
 /* An operation holds a digest in the middle: OpenSSL does not give that out. */
 UNSUPPORTED(C_GetOperationState, NO, RESULT(state))
 UNSUPPORTED(C_SetOperationState, NO, INPUT(state) HANDLE(encryption_key) HANDLE(authentication_key))
 
-/* Objects live at the server: made there, and kept there. */
-UNSUPPORTED(C_CopyObject, NO, HANDLE(object) ATTRIBUTES(template) NEW_HANDLE(new_object))
-UNSUPPORTED(C_DestroyObject, NO, HANDLE(object))
-UNSUPPORTED(C_SetAttributeValue, NO, HANDLE(object) ATTRIBUTES(template))
-
-/* Keys sign and verify: no encryption, no recovery, no secret keys. */
-UNSUPPORTED(C_EncryptInit, NO, MECHANISM_KEY)
-UNSUPPORTED(C_Encrypt, NO, INPUT(data) RESULT(encrypted))
-UNSUPPORTED(C_EncryptUpdate, NO, INPUT(part) RESULT(encrypted))
-UNSUPPORTED(C_EncryptFinal, NO, RESULT(encrypted))
-UNSUPPORTED(C_DecryptInit, NO, MECHANISM_KEY)
-UNSUPPORTED(C_Decrypt, NO, INPUT(encrypted) RESULT(data))
-UNSUPPORTED(C_DecryptUpdate, NO, INPUT(encrypted) RESULT(part))
-UNSUPPORTED(C_DecryptFinal, NO, RESULT(part))
-UNSUPPORTED(C_SignRecoverInit, NO, MECHANISM_KEY)
-UNSUPPORTED(C_SignRecover, NO, INPUT(data) RESULT(signature))
-UNSUPPORTED(C_VerifyRecoverInit, NO, MECHANISM_KEY)
-UNSUPPORTED(C_VerifyRecover, NO, INPUT(signature) RESULT(data))
+/* Two operations in one pass are nothing to RSA; keys of the token wrap nothing, and secret keys are not made. */
 UNSUPPORTED(C_DigestEncryptUpdate, NO, INPUT(part) RESULT(encrypted))
 UNSUPPORTED(C_DecryptDigestUpdate, NO, INPUT(encrypted) RESULT(part))
 UNSUPPORTED(C_SignEncryptUpdate, NO, INPUT(part) RESULT(encrypted))
@@ -73,13 +55,12 @@ UNSUPPORTED(C_GenerateKey, NO, , CK_MECHANISM_PTR mechanism ATTRIBUTES(template)
 UNSUPPORTED(C_WrapKey, NO, , CK_MECHANISM_PTR mechanism HANDLE(wrapping_key) HANDLE(key) RESULT(wrapped))
 UNSUPPORTED(C_UnwrapKey, NO, , CK_MECHANISM_PTR mechanism HANDLE(unwrapping_key) INPUT(wrapped)
             ATTRIBUTES(template) NEW_HANDLE(key))
-UNSUPPORTED(C_DeriveKey, NO, MECHANISM_KEY ATTRIBUTES(template) NEW_HANDLE(new_key))
 
 /* Left over from version 1, with an answer of their own. v3.1 5.20 (Parallel function management). */
 UNSUPPORTED(C_GetFunctionStatus, CKR_FUNCTION_NOT_PARALLEL)
 UNSUPPORTED(C_CancelFunction, CKR_FUNCTION_NOT_PARALLEL)
 
-/* The message functions of 3.0 serve authenticated encryption, and signatures in bulk. */
+/* Of the message functions of 3.0 these serve authenticated encryption. */
 UNSUPPORTED(C_MessageEncryptInit, NO, MECHANISM_KEY)
 UNSUPPORTED(C_EncryptMessage, NO, PARAMETER INPUT(aad) INPUT(plaintext) RESULT(ciphertext))
 UNSUPPORTED(C_EncryptMessageBegin, NO, PARAMETER INPUT(aad))
@@ -90,13 +71,3 @@ UNSUPPORTED(C_DecryptMessage, NO, PARAMETER INPUT(aad) INPUT(ciphertext) RESULT(
 UNSUPPORTED(C_DecryptMessageBegin, NO, PARAMETER INPUT(aad))
 UNSUPPORTED(C_DecryptMessageNext, NO, PARAMETER INPUT(ciphertext) RESULT(plaintext) FLAGS)
 UNSUPPORTED(C_MessageDecryptFinal, NO)
-UNSUPPORTED(C_MessageSignInit, NO, MECHANISM_KEY)
-UNSUPPORTED(C_SignMessage, NO, PARAMETER INPUT(data) RESULT(signature))
-UNSUPPORTED(C_SignMessageBegin, NO, PARAMETER)
-UNSUPPORTED(C_SignMessageNext, NO, PARAMETER INPUT(data) RESULT(signature))
-UNSUPPORTED(C_MessageSignFinal, NO)
-UNSUPPORTED(C_MessageVerifyInit, NO, MECHANISM_KEY)
-UNSUPPORTED(C_VerifyMessage, NO, PARAMETER INPUT(data) INPUT(signature))
-UNSUPPORTED(C_VerifyMessageBegin, NO, PARAMETER)
-UNSUPPORTED(C_VerifyMessageNext, NO, PARAMETER INPUT(data) INPUT(signature))
-UNSUPPORTED(C_MessageVerifyFinal, NO)

@@ -3,6 +3,7 @@
 #include "tests/unit/module/fake_remote.h"
 
 #include <check.h>
+#include <openssl/ec.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
@@ -70,18 +71,25 @@ static void set_data(ProtobufCBinaryData *field, struct bytes bytes)
     field->len = bytes.len;
 }
 
+static struct bytes id_of(enum fake_key index, const struct public_key *key)
+{
+    return fake.id_len[index] ? BYTES(fake.id[index], fake.id_len[index]) : BYTES(key->name, KEY_ID_LEN);
+}
+
 static Privyseal__V1__KeyInfo *key_info(enum fake_key index)
 {
     CLEANUP(public_key_free) struct public_key *key = fake_public_key(index);
     Privyseal__V1__KeyInfo *info = malloc(sizeof(*info));
 
     privyseal__v1__key_info__init(info);
-    set_data(&info->id, BYTES(key->name, KEY_ID_LEN));
+    set_data(&info->id, id_of(index, key));
     set_data(&info->name, BYTES_OF_ARRAY(key->name));
     set_data(&info->public_key, buffer_bytes(&key->spki));
     info->label = strdup(fake.label[index]);
     info->key_type = key->type;
     info->bits = key->bits;
+    info->usage = fake.usage[index];
+    info->always_authenticate = fake.always_authenticate[index];
     info->created_unix = 1700000000; /* 2023-11-14 */
     return info;
 }
@@ -94,7 +102,7 @@ static Privyseal__V1__CertificateInfo *certificate_info(enum fake_key index)
     int len = i2d_X509(fake.certificate[index], &der);
 
     privyseal__v1__certificate_info__init(info);
-    set_data(&info->id, BYTES(key->name, KEY_ID_LEN));
+    set_data(&info->id, id_of(index, key));
     set_data(&info->der, BYTES(der, len));
     info->label = strdup(fake.label[index]);
     OPENSSL_free(der);
@@ -112,6 +120,8 @@ static Privyseal__V1__Snapshot *snapshot_content(void)
     content->key = calloc(FAKE_KEYS, sizeof(*content->key));
     content->certificate = calloc(FAKE_KEYS, sizeof(*content->certificate));
     for (unsigned i = 0; i < fake.key_count; i++) {
+        if (fake.is_deleted[i])
+            continue;
         content->key[content->n_key++] = key_info(i);
         if (fake.certificate[i])
             content->certificate[content->n_certificate++] = certificate_info(i);
@@ -302,6 +312,12 @@ CK_RV remote_token_generate(struct remote_token *token, const struct remote_new_
     (void)error;
     ck_assert_uint_eq(wish->type, key->type);
     ck_assert_uint_eq(wish->bits, key->bits);
+    fake.last_key = *wish;
+    fake.usage[fake.key_count] = wish->usage;
+    fake.always_authenticate[fake.key_count] = wish->always_authenticate;
+    fake.id_len[fake.key_count] = wish->id.len;
+    if (wish->id.len)
+        memcpy(fake.id[fake.key_count], wish->id.data, wish->id.len);
     strcpy(fake.label[fake.key_count++], wish->label);
     memcpy(ret_name, key->name, KEY_NAME_LEN);
     make_room(token);
@@ -333,15 +349,22 @@ CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin, 
 
 /* ------------------------------------------------------------------------------------------------ signing */
 
-static EVP_PKEY *find_key(struct bytes name)
+static enum fake_key index_of(struct bytes name)
 {
     for (unsigned i = 0; i < fake.key_count; i++) {
         CLEANUP(public_key_free) struct public_key *key = fake_public_key(i);
 
-        if (bytes_equal(name, BYTES_OF_ARRAY(key->name)))
-            return fake.key[i];
+        if (!fake.is_deleted[i] && bytes_equal(name, BYTES_OF_ARRAY(key->name)))
+            return i;
     }
-    return NULL;
+    return FAKE_KEYS;
+}
+
+static EVP_PKEY *find_key(struct bytes name)
+{
+    enum fake_key index = index_of(name);
+
+    return index < FAKE_KEYS ? fake.key[index] : NULL;
 }
 
 static void prepare(EVP_PKEY_CTX *context, const struct remote_sign *request)
@@ -419,5 +442,108 @@ CK_RV remote_token_sign(struct remote_token *token, const struct remote_sign *re
         sign_message(key, request->data, ret);
     else
         sign_input(key, request, ret);
+    return CKR_OK;
+}
+
+/* ------------------------------------------------------------------------------------------ the other uses */
+
+/* As the real one keeps S: here nothing but the memory. */
+struct login {
+    char nothing;
+};
+
+void remote_consent_free(struct login *consent)
+{
+    free(consent);
+}
+
+CK_RV remote_token_consent(struct remote_token *token, struct bytes pin, struct login **ret,
+                           struct remote_error *error)
+{
+    (void)token;
+    (void)error;
+    fake.consents++;
+    if (!fake.is_logged_in)
+        return CKR_USER_NOT_LOGGED_IN;
+    if (!bytes_equal(pin, bytes_of_text(FAKE_PIN)))
+        return CKR_PIN_INCORRECT;
+    *ret = calloc(1, sizeof(**ret));
+    return CKR_OK;
+}
+
+CK_RV remote_token_sign_once(struct remote_token *token, const struct login *consent,
+                             const struct remote_sign *request, struct buffer *ret,
+                             struct remote_error *error)
+{
+    ck_assert_ptr_nonnull(consent);
+    fake.once++;
+    return remote_token_sign(token, request, ret, error);
+}
+
+CK_RV remote_token_decrypt(struct remote_token *token, const struct remote_decrypt *request,
+                           struct secret **ret, struct remote_error *error)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(find_key(request->key_name), NULL);
+    uint8_t plaintext[512];
+    size_t len = sizeof(plaintext);
+    CK_RV rv = CKR_ENCRYPTED_DATA_INVALID;
+
+    (void)token;
+    (void)error;
+    fake.decryptions++;
+    ck_assert_int_eq(EVP_PKEY_decrypt_init(context), 1);
+    if (request->oaep)
+        ck_assert_int_eq(EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING), 1);
+    if (EVP_PKEY_decrypt(context, plaintext, &len, request->data.data, request->data.len) == 1) {
+        ck_assert_int_eq(secret_copy(BYTES(plaintext, len), ret), 0);
+        rv = CKR_OK;
+    }
+    EVP_PKEY_CTX_free(context);
+    return rv;
+}
+
+CK_RV remote_token_derive(struct remote_token *token, struct bytes key_name, struct bytes peer,
+                          struct secret **ret, struct remote_error *error)
+{
+    (void)token;
+    (void)error;
+    fake.derivations++;
+    ck_assert_ptr_nonnull(find_key(key_name));
+    ck_assert_uint_eq(peer.len, 65);
+    ck_assert_uint_eq(peer.data[0], POINT_CONVERSION_UNCOMPRESSED);
+    return secret_copy(BYTES("0123456789abcdef0123456789ABCDEF", 32), ret) == 0 ? CKR_OK : CKR_HOST_MEMORY;
+}
+
+CK_RV remote_token_update(struct remote_token *token, struct bytes key_name, Privyseal__V1__ObjectKind kind,
+                          const char *label, struct bytes id, struct remote_error *error)
+{
+    enum fake_key index = index_of(key_name);
+
+    (void)kind; /* key and certificate have one label here */
+    (void)error;
+    fake.updates++;
+    ck_assert_uint_lt(index, FAKE_KEYS);
+    if (*label)
+        strcpy(fake.label[index], label);
+    fake.id_len[index] = id.len ? id.len : fake.id_len[index];
+    if (id.len)
+        memcpy(fake.id[index], id.data, id.len);
+    make_room(token);
+    return CKR_OK;
+}
+
+CK_RV remote_token_delete(struct remote_token *token, struct bytes key_name, Privyseal__V1__ObjectKind kind,
+                          struct remote_error *error)
+{
+    enum fake_key index = index_of(key_name);
+
+    (void)error;
+    fake.deletions++;
+    if (index == FAKE_KEYS)
+        return CKR_OBJECT_HANDLE_INVALID;
+    X509_free(fake.certificate[index]);
+    fake.certificate[index] = NULL;
+    fake.is_deleted[index] = kind == PRIVYSEAL__V1__OBJECT_KIND__OBJECT_KEY;
+    make_room(token);
     return CKR_OK;
 }

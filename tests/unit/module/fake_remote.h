@@ -22,8 +22,15 @@ struct fake_remote {
     Privyseal__V1__PinState pin_state;
     const char *granted[4]; /* what remote_list_tokens() tells, up to the first NULL */
     unsigned snapshots, logins, logouts, signatures, lists, abandoned; /* asked for */
-    struct remote_sign last_sign;                                      /* data and name are not kept */
-    pthread_barrier_t *meet; /* not NULL: every signature waits here, as for a slow server */
+    unsigned consents, once, decryptions, derivations, updates, deletions;
+    struct remote_new_key last_key; /* label and id are not kept */
+    Privyseal__V1__KeyUsage usage[FAKE_KEYS];
+    bool always_authenticate[FAKE_KEYS];
+    uint8_t id[FAKE_KEYS][KEY_ID_MAX]; /* id_len 0: the beginning of the name */
+    size_t id_len[FAKE_KEYS];
+    bool is_deleted[FAKE_KEYS];
+    struct remote_sign last_sign; /* data and name are not kept */
+    pthread_barrier_t *meet;      /* not NULL: every signature waits here, as for a slow server */
     bool is_logged_in;
     EVP_PKEY *key[FAKE_KEYS];
     X509 *certificate[FAKE_KEYS]; /* NULL: none */

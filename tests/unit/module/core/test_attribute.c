@@ -7,6 +7,7 @@
 #include "tests/support/suite.h"
 
 static const struct object rsa_key = {
+    .signs = CK_TRUE,
     .handle = 1,
     .kind = PRIVATE_RSA,
     .class = CKO_PRIVATE_KEY,
@@ -27,7 +28,7 @@ START_TEST(rows_of_one_attribute_never_overlap)
 
     for (size_t i = 0; attribute_at(i, &type, &kinds); i++) {
         ck_assert_uint_ne(kinds, 0);
-        ck_assert_uint_eq(kinds & ~(2 * PROFILE - 1), 0);
+        ck_assert_uint_eq(kinds & ~(2 * SECRET_KEY - 1), 0);
         for (size_t j = i + 1; attribute_at(j, &other_type, &other_kinds); j++)
             ck_assert(type != other_type || !(kinds & other_kinds));
         /* Sorted by number, but that array attributes carry CKF_ARRAY_ATTRIBUTE and profiles came late. */

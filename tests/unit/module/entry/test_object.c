@@ -252,6 +252,7 @@ END_TEST
 
 START_TEST(what_a_key_cannot_be_is_refused)
 {
+    static const uint8_t long_id[KEY_ID_MAX + 1];
     static const struct {
         CK_ATTRIBUTE attribute;
         CK_RV rv;
@@ -259,7 +260,8 @@ START_TEST(what_a_key_cannot_be_is_refused)
         { { CKA_EXTRACTABLE, &yes, 1 }, CKR_TEMPLATE_INCONSISTENT },
         { { CKA_SENSITIVE, &no, 1 }, CKR_TEMPLATE_INCONSISTENT },
         { { CKA_TOKEN, &no, 1 }, CKR_TEMPLATE_INCONSISTENT },
-        { { CKA_ID, "\1", 1 }, CKR_ATTRIBUTE_READ_ONLY },
+        { { CKA_ID, (void *)long_id, sizeof(long_id) }, CKR_ATTRIBUTE_VALUE_INVALID },
+        { { CKA_SIGN, &no, 1 }, CKR_TEMPLATE_INCONSISTENT },
         { { CKA_LABEL, "\n", 1 }, CKR_ATTRIBUTE_VALUE_INVALID },
         { { CKA_SIGN, "\1\1", 2 }, CKR_ATTRIBUTE_VALUE_INVALID },
         { { CKA_VALUE, "x", 1 }, CKR_ATTRIBUTE_TYPE_INVALID },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_slot_token.c - slots that keep their place, tokens that come and go. */
 #include "include/table.h"
+#include "proto/pkcs11_more.h"
 #include "tests/support/suite.h"
 #include "tests/unit/module/fake_remote.h"
 #include "tests/unit/module/host.h"
@@ -137,8 +138,8 @@ START_TEST(mechanisms_are_listed_hashing_ones_first)
     for (CK_ULONG i = 0; i < count; i++)
         ck_assert_uint_eq(C_GetMechanismInfo(0, list[i], &info), CKR_OK);
     ck_assert_uint_eq(C_GetMechanismInfo(0, CKM_ECDSA, &info), CKR_OK);
-    ck_assert_uint_eq(info.flags,
-                      CKF_HW | CKF_SIGN | CKF_VERIFY | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS);
+    ck_assert_uint_eq(info.flags, CKF_HW | CKF_SIGN | CKF_VERIFY | CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY |
+                                      CKF_MULTI_MESSAGE | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS);
     ck_assert_uint_eq(C_GetMechanismInfo(0, CKM_SHA256, &info), CKR_OK);
     ck_assert_uint_eq(info.flags, CKF_DIGEST);
     ck_assert_uint_eq(C_GetMechanismInfo(0, CKM_MD5_RSA_PKCS, &info), CKR_MECHANISM_INVALID);
