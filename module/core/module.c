@@ -48,8 +48,7 @@ static void fork_child(void)
 
 /* -------------------------------------------------------------------------------------------- the context */
 
-/* False once OPENSSL_cleanup() has run, from an exit handler of the host: OpenSSL then refuses to begin. */
-static bool openssl_is_alive(void)
+bool module_has_openssl(void)
 {
     return OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL) == 1;
 }
@@ -88,7 +87,7 @@ static CK_RV load_config(struct module_ctx *ctx)
 
 static CK_RV load_openssl(struct module_ctx *ctx)
 {
-    if (!openssl_is_alive())
+    if (!module_has_openssl())
         return CKR_GENERAL_ERROR;
     ctx->libctx = OSSL_LIB_CTX_new();
     ctx->provider = ctx->libctx ? OSSL_PROVIDER_load(ctx->libctx, "default") : NULL;
@@ -122,7 +121,7 @@ static CK_RV new_ctx(struct module_ctx **ret)
 static CK_RV claim(struct module_ctx **ret_inherited)
 {
     LOCKED(&module.lock);
-    if (module.ctx && openssl_is_alive())
+    if (module.ctx && module_has_openssl())
         return CKR_CRYPTOKI_ALREADY_INITIALIZED;
     if (!module.watches_fork) {
         if (pthread_atfork(fork_prepare, fork_parent, fork_child) != 0)
@@ -173,7 +172,7 @@ CK_RV module_finalize(void)
 
     {
         LOCKED(&module.lock);
-        if (!module.ctx || !openssl_is_alive())
+        if (!module.ctx || !module_has_openssl())
             return CKR_CRYPTOKI_NOT_INITIALIZED;
         ctx = TAKE(module.ctx);
     }
@@ -184,7 +183,7 @@ CK_RV module_finalize(void)
 struct module_ctx *module_ref(void)
 {
     LOCKED(&module.lock);
-    if (!module.ctx || !openssl_is_alive())
+    if (!module.ctx || !module_has_openssl())
         return NULL;
     atomic_fetch_add(&module.ctx->references, 1);
     return module.ctx;

@@ -17,6 +17,7 @@
 #include <openssl/types.h>
 #include <p11-kit/pkcs11.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "client/config.h"
 #include "module/core/debug.h"
@@ -41,6 +42,12 @@ struct module_ctx {
 MUST_CHECK CK_RV module_initialize(const CK_C_INITIALIZE_ARGS *args);
 /* Errors: CKR_CRYPTOKI_NOT_INITIALIZED. */
 MUST_CHECK CK_RV module_finalize(void);
+
+/*
+ * False once OPENSSL_cleanup() has run, from an exit handler of the host: OpenSSL then refuses to begin. Asked before
+ * anything else of OpenSSL, it begins without registering an exit handler.
+ */
+bool module_has_openssl(void);
 
 /* The context, with a reference; NULL: not initialized, in this process. */
 struct module_ctx *module_ref(void);

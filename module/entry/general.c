@@ -13,24 +13,33 @@
 
 #define RANDOM_STEP 4096 /* what one getrandom() is asked for: it may be interrupted */
 
+/* What call_enter() and call_done() do for the others: what OpenSSL queues as errors meanwhile goes with the call. */
+static bool mark_errors(void)
+{
+    if (!module_has_openssl())
+        return false;
+    ERR_set_mark(); /* of an empty queue there is none, and none is needed */
+    return true;
+}
+
 ENTRY CK_RV C_Initialize(CK_VOID_PTR pInitArgs)
 {
-    CK_RV rv;
+    bool is_marked = mark_errors();
+    CK_RV rv = module_initialize(pInitArgs);
 
-    ERR_set_mark(); /* as call_enter() */
-    rv = module_initialize(pInitArgs);
-    ERR_pop_to_mark();
+    if (is_marked)
+        ERR_pop_to_mark();
     return rv;
 }
 
 ENTRY CK_RV C_Finalize(CK_VOID_PTR pReserved)
 {
-    CK_RV rv;
-
-    ERR_set_mark();
+    bool is_marked = mark_errors();
     /* Reserved for later versions, which would tell what a non-NULL one means. */
-    rv = pReserved ? CKR_ARGUMENTS_BAD : module_finalize();
-    ERR_pop_to_mark();
+    CK_RV rv = pReserved ? CKR_ARGUMENTS_BAD : module_finalize();
+
+    if (is_marked)
+        ERR_pop_to_mark();
     return rv;
 }
 
