@@ -47,7 +47,7 @@ static const char *find_fault(OSSL_LIB_CTX *libctx, const char *realm, const cha
     if (strlen(content->serial) != SERIAL_LEN)
         return "the token's serial number has the wrong length";
     if (content->n_key > KEYS_PER_TOKEN_MAX || content->n_certificate > CERTS_PER_TOKEN_MAX ||
-        content->n_mechanism > MECHANISMS_MAX)
+        content->n_mechanism > MECHANISMS_MAX || content->n_oaep_hash > MECHANISMS_MAX)
         return "the token has more keys, certificates or mechanisms than there may be";
     for (size_t i = 0; i < content->n_key; i++)
         if (!key_is_sound(libctx, content->key[i]))

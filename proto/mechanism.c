@@ -245,6 +245,16 @@ const char *mechanism_oaep_hash_name(CK_MECHANISM_TYPE hash)
     return row ? row->name : NULL;
 }
 
+_Static_assert(ARRAY_SIZE(oaep_hashes) == MECHANISM_OAEP_HASHES, "as many as the header says");
+
+CK_MECHANISM_TYPE mechanism_oaep_hash_at(size_t index, CK_RSA_PKCS_MGF_TYPE *ret_mgf)
+{
+    if (index >= ARRAY_SIZE(oaep_hashes))
+        return 0;
+    *ret_mgf = oaep_hashes[index].mgf;
+    return oaep_hashes[index].type;
+}
+
 static bool oaep_is_good(const Privyseal__V1__OaepParameters *oaep)
 {
     const struct oaep_hash *hash = oaep ? oaep_hash_find(oaep->hash) : NULL;

@@ -64,7 +64,10 @@ MUST_CHECK CK_RV mechanism_check_raw(CK_MECHANISM_TYPE raw, CK_KEY_TYPE key_type
  */
 MUST_CHECK CK_RV mechanism_check_decrypt(CK_MECHANISM_TYPE mechanism, CK_KEY_TYPE key_type, unsigned bits,
                                          const Privyseal__V1__OaepParameters *oaep, struct bytes data);
-/* OpenSSL's name of a hash that OAEP may use; NULL: none of them. */
+#define MECHANISM_OAEP_HASHES 4
+/* The hashes that OAEP may use, each with the mask of its own. Walks: index from 0 until 0. */
+CK_MECHANISM_TYPE mechanism_oaep_hash_at(size_t index, CK_RSA_PKCS_MGF_TYPE *ret_mgf);
+/* OpenSSL's name of one; NULL: none of them. */
 const char *mechanism_oaep_hash_name(CK_MECHANISM_TYPE hash);
 /* Bytes of a signature by a key: modulus length, 2 * order length, 64. */
 size_t mechanism_signature_len(CK_KEY_TYPE key_type, unsigned bits);

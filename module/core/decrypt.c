@@ -34,7 +34,8 @@ static CK_RV init(struct session *session, struct operation *operation, const CK
     if (rv == CKR_OK)
         rv = begin_find(session, mechanism->mechanism, key, need, &beginning);
     if (rv == CKR_OK)
-        rv = mechanism_read_oaep(beginning.mechanism, mechanism, &memory, &oaep);
+        rv = mechanism_read_oaep(object_set_snapshot(beginning.set)->content, beginning.mechanism, mechanism,
+                                 &memory, &oaep);
     if (rv == CKR_OK)
         rv = check_parameter(&beginning, oaep);
     if (rv != CKR_OK)

@@ -142,8 +142,17 @@ CK_RV mechanism_read_parameter(const struct mechanism *row, const CK_MECHANISM *
                                BYTES(zeros, mechanism_hash_len(ret->hash)));
 }
 
-CK_RV mechanism_read_oaep(const struct mechanism *row, const CK_MECHANISM *mechanism,
-                          Privyseal__V1__OaepParameters *memory,
+static bool has_oaep_hash(const Privyseal__V1__Snapshot *snapshot, CK_MECHANISM_TYPE hash)
+{
+    for (size_t i = 0; i < snapshot->n_oaep_hash; i++) {
+        if (snapshot->oaep_hash[i] == hash)
+            return true;
+    }
+    return false;
+}
+
+CK_RV mechanism_read_oaep(const Privyseal__V1__Snapshot *snapshot, const struct mechanism *row,
+                          const CK_MECHANISM *mechanism, Privyseal__V1__OaepParameters *memory,
                           const Privyseal__V1__OaepParameters **ret_oaep)
 {
     CK_RSA_PKCS_OAEP_PARAMS params;
@@ -154,7 +163,8 @@ CK_RV mechanism_read_oaep(const struct mechanism *row, const CK_MECHANISM *mecha
     if (!mechanism->pParameter || mechanism->ulParameterLen != sizeof(params))
         return CKR_MECHANISM_PARAM_INVALID;
     memcpy(&params, mechanism->pParameter, sizeof(params)); /* the application's may lie unaligned */
-    if (params.ulSourceDataLen || (params.source && params.source != CKZ_DATA_SPECIFIED))
+    if (params.ulSourceDataLen || (params.source && params.source != CKZ_DATA_SPECIFIED) ||
+        !has_oaep_hash(snapshot, params.hashAlg))
         return CKR_MECHANISM_PARAM_INVALID;
     privyseal__v1__oaep_parameters__init(memory);
     memory->hash = params.hashAlg;

@@ -38,9 +38,10 @@ void mechanism_describe(const struct mechanism *row, CK_MECHANISM_INFO *ret);
 MUST_CHECK CK_RV mechanism_read_parameter(const struct mechanism *row, const CK_MECHANISM *mechanism,
                                           unsigned bits, Privyseal__V1__PssParameters *ret);
 /*
- * The same of a mechanism that encrypts or decrypts. *@ret_oaep: @memory, or NULL where it takes none.
+ * The same of a mechanism that encrypts or decrypts, with a hash that the token has. *@ret_oaep: @memory, or NULL
+ * where it takes none.
  * Source: v3.1 6.1.8 (PKCS #1 RSA OAEP).
  */
-MUST_CHECK CK_RV mechanism_read_oaep(const struct mechanism *row, const CK_MECHANISM *mechanism,
-                                     Privyseal__V1__OaepParameters *memory,
+MUST_CHECK CK_RV mechanism_read_oaep(const Privyseal__V1__Snapshot *snapshot, const struct mechanism *row,
+                                     const CK_MECHANISM *mechanism, Privyseal__V1__OaepParameters *memory,
                                      const Privyseal__V1__OaepParameters **ret_oaep);

@@ -56,6 +56,11 @@ MUST_CHECK CK_RV hsm_sign_checkpoint(struct hsm *hsm, const uint8_t digest[HASH_
 /* DER SubjectPublicKeyInfo of Kaudit's newest epoch, appended: with it an auditor checks checkpoints without an HSM. */
 MUST_CHECK CK_RV hsm_audit_public_key(struct hsm *hsm, struct buffer *ret);
 MUST_CHECK CK_RV hsm_random(struct hsm *hsm, uint8_t *data, size_t len);
+/*
+ * Hashes (CKM_*) that this HSM decrypts RSA-OAEP with, found out at the first call by trying each with a key made for
+ * it: the standard has no way to ask, and SoftHSM 2.6.1 knows SHA-1 alone. Lent.
+ */
+MUST_CHECK CK_RV hsm_oaep_hashes(struct hsm *hsm, const CK_MECHANISM_TYPE **ret, size_t *ret_count);
 /* "SoftHSM project, SoftHSM v2, serial ..." */
 const char *hsm_description(const struct hsm *hsm);
 /* Whether the process should be replaced: session objects made since start (SoftHSM leaks each). */

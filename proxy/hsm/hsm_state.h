@@ -4,6 +4,7 @@
 
 #include <openssl/types.h>
 
+#include "proto/mechanism.h"
 #include "proxy/hsm/handle_cache.h"
 #include "proxy/hsm/hsm.h"
 #include "proxy/hsm/hsm_session.h"
@@ -18,6 +19,9 @@ struct hsm {
     struct handle_cache *handles;
     uint64_t objects_made;
     char description[160];
+    CK_MECHANISM_TYPE oaep_hashes[MECHANISM_OAEP_HASHES];
+    size_t oaep_count;
+    bool knows_oaep; /* the two above are filled */
 };
 
 /*

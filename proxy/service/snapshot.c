@@ -170,6 +170,35 @@ static enum reason fill_mechanisms(const struct service *service, const struct t
     return REASON_NONE;
 }
 
+static bool has_key_that_decrypts(const struct contents *contents)
+{
+    for (size_t i = 0; i < contents->key_count; i++)
+        if (contents->keys[i].usage == KEY_DECRYPTS)
+            return true;
+    return false;
+}
+
+/* To find it out takes a while, so nobody waits for it who does not need it. */
+static enum reason fill_oaep(const struct service *service, const struct contents *contents,
+                             Privyseal__V1__Snapshot *snapshot)
+{
+    const CK_MECHANISM_TYPE *hashes;
+    size_t count;
+    CK_RV rv;
+
+    if (!has_key_that_decrypts(contents))
+        return REASON_NONE;
+    rv = hsm_oaep_hashes(service->access.hsm, &hashes, &count);
+    if (rv != CKR_OK)
+        return refusal_of_rv(rv);
+    snapshot->oaep_hash = message_alloc(MECHANISM_OAEP_HASHES * sizeof(*snapshot->oaep_hash));
+    if (!snapshot->oaep_hash)
+        return REASON_INTERNAL;
+    for (size_t i = 0; i < count; i++)
+        snapshot->oaep_hash[snapshot->n_oaep_hash++] = hashes[i];
+    return REASON_NONE;
+}
+
 static enum reason fill_names(const struct service *service, const struct token_row *token,
                               Privyseal__V1__Snapshot *snapshot)
 {
@@ -201,6 +230,8 @@ enum reason snapshot_build(struct service *service, const struct token_row *toke
         reason = contents_certificates(&contents, &snapshot->n_certificate, &snapshot->certificate);
     if (reason == REASON_NONE)
         reason = fill_mechanisms(service, token, snapshot);
+    if (reason == REASON_NONE)
+        reason = fill_oaep(service, &contents, snapshot);
     if (reason != REASON_NONE)
         return reason;
     return message_pack(message, ret) < 0 ? REASON_INTERNAL : REASON_NONE;

@@ -128,6 +128,8 @@ static Privyseal__V1__Snapshot *snapshot_content(void)
     }
     while (mechanism_at(count))
         count++;
+    content->oaep_hash = calloc(1, sizeof(*content->oaep_hash));
+    content->oaep_hash[content->n_oaep_hash++] = CKM_SHA_1; /* as SoftHSM */
     content->mechanism = calloc(count, sizeof(*content->mechanism));
     for (content->n_mechanism = 0; content->n_mechanism < count; content->n_mechanism++)
         content->mechanism[content->n_mechanism] = mechanism_at(content->n_mechanism)->type;

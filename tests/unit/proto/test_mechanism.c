@@ -174,9 +174,44 @@ START_TEST(signatures_have_the_length_of_their_key)
 }
 END_TEST
 
+static CK_RV check_decrypt(CK_MECHANISM_TYPE type, CK_KEY_TYPE key_type, CK_MECHANISM_TYPE hash,
+                           CK_RSA_PKCS_MGF_TYPE mgf, size_t len)
+{
+    Privyseal__V1__OaepParameters oaep = PRIVYSEAL__V1__OAEP_PARAMETERS__INIT;
+
+    oaep.hash = hash;
+    oaep.mgf = mgf;
+    return mechanism_check_decrypt(type, key_type, 2048, hash ? &oaep : NULL, BYTES(data, len));
+}
+
+START_TEST(one_block_is_decrypted_by_two_mechanisms)
+{
+    ck_assert_uint_eq(check_decrypt(CKM_RSA_PKCS, CKK_RSA, 0, 0, 256), CKR_OK);
+    ck_assert_uint_eq(check_decrypt(CKM_RSA_PKCS_OAEP, CKK_RSA, CKM_SHA_1, CKG_MGF1_SHA1, 256), CKR_OK);
+    ck_assert_uint_eq(check_decrypt(CKM_RSA_PKCS_OAEP, CKK_RSA, CKM_SHA512, CKG_MGF1_SHA512, 256), CKR_OK);
+    ck_assert_uint_eq(check_decrypt(CKM_RSA_PKCS, CKK_RSA, 0, 0, 255), CKR_ENCRYPTED_DATA_LEN_RANGE);
+    ck_assert_uint_eq(check_decrypt(CKM_RSA_PKCS, CKK_EC, 0, 0, 256), CKR_KEY_TYPE_INCONSISTENT);
+    ck_assert_uint_eq(check_decrypt(CKM_RSA_X_509, CKK_RSA, 0, 0, 256), CKR_MECHANISM_INVALID);
+    ck_assert_uint_eq(check_decrypt(CKM_SHA256_RSA_PKCS, CKK_RSA, 0, 0, 256), CKR_MECHANISM_INVALID);
+}
+END_TEST
+
+START_TEST(oaep_has_a_hash_and_the_mask_of_the_same)
+{
+    ck_assert_uint_eq(check_decrypt(CKM_RSA_PKCS_OAEP, CKK_RSA, 0, 0, 256), CKR_MECHANISM_PARAM_INVALID);
+    ck_assert_uint_eq(check_decrypt(CKM_RSA_PKCS_OAEP, CKK_RSA, CKM_SHA_1, CKG_MGF1_SHA256, 256),
+                      CKR_MECHANISM_PARAM_INVALID);
+    ck_assert_uint_eq(check_decrypt(CKM_RSA_PKCS_OAEP, CKK_RSA, CKM_MD5, CKG_MGF1_SHA1, 256),
+                      CKR_MECHANISM_PARAM_INVALID);
+    ck_assert_uint_eq(check_decrypt(CKM_RSA_PKCS, CKK_RSA, CKM_SHA_1, CKG_MGF1_SHA1, 256),
+                      CKR_MECHANISM_PARAM_INVALID);
+}
+END_TEST
+
 SUITE("mechanism", a_mechanism_is_found_by_its_type, the_first_mechanism_of_each_key_type_hashes,
       a_digest_info_names_its_hash, a_digest_of_another_length_or_hash_makes_no_digest_info,
       only_raw_mechanisms_travel, a_mechanism_wants_its_own_type_of_key, keys_outside_the_sizes_are_refused,
       pkcs1_takes_what_leaves_room_for_its_padding, ecdsa_takes_digests, eddsa_takes_messages_up_to_the_limit,
       pss_wants_hash_mask_and_digest_to_agree, the_longest_salt_is_what_the_modulus_leaves,
-      parameters_go_with_pss_and_nothing_else, signatures_have_the_length_of_their_key);
+      parameters_go_with_pss_and_nothing_else, signatures_have_the_length_of_their_key,
+      one_block_is_decrypted_by_two_mechanisms, oaep_has_a_hash_and_the_mask_of_the_same);

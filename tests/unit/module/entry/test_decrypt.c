@@ -185,6 +185,9 @@ START_TEST(parameters_that_do_not_agree_are_refused)
     CK_MECHANISM oaep = { CKM_RSA_PKCS_OAEP, &params, sizeof(params) };
 
     ck_assert_uint_eq(C_DecryptInit(session, &oaep, key(CKO_PRIVATE_KEY)), CKR_MECHANISM_PARAM_INVALID);
+    params.hashAlg = CKM_SHA256; /* they do, but the token does not have it */
+    ck_assert_uint_eq(C_DecryptInit(session, &oaep, key(CKO_PRIVATE_KEY)), CKR_MECHANISM_PARAM_INVALID);
+    params.hashAlg = CKM_SHA_1;
     params.mgf = CKG_MGF1_SHA1;
     params.pSourceData = "label";
     params.ulSourceDataLen = 5;
