@@ -8,6 +8,7 @@
 
 #include "cli/ca.h"
 #include "cli/connect.h"
+#include "cli/names.h"
 #include "cli/output.h"
 #include "cli/request.h"
 #include "include/table.h"
@@ -19,15 +20,6 @@ DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);
 
 /* ----------------------------------------------------------------------------------------------- request */
 
-static bool is_named(const Privyseal__V1__KeyInfo *key, const char *name)
-{
-    char id[2 * KEY_ID_MAX + 1] = "";
-
-    if (key->id.len <= KEY_ID_MAX)
-        hex_encode(BYTES(key->id.data, key->id.len), id);
-    return strcmp(key->label, name) == 0 || strcasecmp(id, name) == 0;
-}
-
 /* The key --key names; the newest when none is named. NULL: none. */
 static const Privyseal__V1__KeyInfo *find_key(const struct cli *cli, const Privyseal__V1__Snapshot *content)
 {
@@ -35,7 +27,7 @@ static const Privyseal__V1__KeyInfo *find_key(const struct cli *cli, const Privy
     const Privyseal__V1__KeyInfo *found = NULL;
 
     for (size_t i = 0; i < content->n_key; i++)
-        if (!name || is_named(content->key[i], name))
+        if (!name || names_key_is(content->key[i], name))
             found = content->key[i];
     return found;
 }

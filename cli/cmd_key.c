@@ -9,31 +9,47 @@
 #include "proto/mechanism.h"
 #include "proto/name.h"
 
-enum cli_exit cmd_key_generate(struct cli *cli)
+/* What the options say of a new key. */
+static enum cli_exit read_wish(struct cli *cli, struct remote_new_key *ret, const char **ret_type)
 {
-    const char *type = cli_option(cli, "type"), *label = cli_option(cli, "label");
+    const char *type = cli_option(cli, "type"), *usage = cli_option(cli, "usage");
     const struct key_kind *kind = names_key_kind(type ? type : "rsa-3072");
-    struct remote_new_key wish = { .label = label };
-    CLEANUP(json_decref) json_t *object = NULL;
-    struct remote_error error = { 0 };
-    uint8_t name[KEY_NAME_LEN];
-    enum cli_exit status;
-    CK_RV rv;
 
+    ret->label = cli_option(cli, "label");
+    ret->always_authenticate = cli_option(cli, "always-authenticate") != NULL;
     if (!kind)
         return cli_fail(cli, CLI_USAGE, "rsa-2048, rsa-3072, rsa-4096, p-256, p-384, p-521, ed25519.",
                         "no type of key is called \"%s\"", type);
-    if (label && !label_is_valid(bytes_of_text(label)))
+    if (usage && !names_find_usage(usage, &ret->usage))
+        return cli_fail(cli, CLI_USAGE, "sign, decrypt (RSA) or derive (P-256, P-384, P-521).",
+                        "no key is made to \"%s\"", usage);
+    if (ret->label && !label_is_valid(bytes_of_text(ret->label)))
         return cli_fail(cli, CLI_USAGE, NULL, "a label has 1 to %d bytes of UTF-8", LABEL_MAX_LEN);
-    status = connect_login(cli);
+    ret->type = kind->type;
+    ret->bits = kind->bits;
+    *ret_type = kind->name;
+    return CLI_DONE;
+}
+
+enum cli_exit cmd_key_generate(struct cli *cli)
+{
+    CLEANUP(json_decref) json_t *object = NULL;
+    struct remote_error error = { 0 };
+    struct remote_new_key wish = { 0 };
+    uint8_t name[KEY_NAME_LEN];
+    const char *type = NULL;
+    enum cli_exit status = read_wish(cli, &wish, &type);
+    CK_RV rv;
+
+    if (status == CLI_DONE)
+        status = connect_login(cli);
     if (status != CLI_DONE)
         return status;
-    wish.type = kind->type;
-    wish.bits = kind->bits;
     rv = remote_token_generate(cli->token, &wish, name, &error);
     if (rv != CKR_OK)
         return cli_fail_remote(cli, "making the key", rv, &error);
-    object = json_pack("{s:o, s:s}", "id", output_hex(BYTES(name, KEY_ID_LEN)), "type", kind->name);
+    object = json_pack("{s:o, s:s, s:s}", "id", output_hex(BYTES(name, KEY_ID_LEN)), "type", type, "use",
+                       names_usage(wish.usage));
     return output_object(cli, object);
 }
 
@@ -52,11 +68,8 @@ static enum cli_exit get_snapshot(struct cli *cli, struct remote_snapshot **ret)
 enum cli_exit cmd_key_list(struct cli *cli)
 {
     static const struct column columns[] = {
-        { "id", "ID" },
-        { "type", "TYPE" },
-        { "label", "LABEL" },
-        { "created", "CREATED" },
-        { "good_until", "GOOD UNTIL" },
+        { "id", "ID" },       { "type", "TYPE" },       { "use", "USE" },
+        { "label", "LABEL" }, { "created", "CREATED" }, { "good_until", "GOOD UNTIL" },
     };
     CLEANUP(remote_snapshot_unref) struct remote_snapshot *snapshot = NULL;
     CLEANUP(json_decref) json_t *rows = NULL;

@@ -28,6 +28,8 @@ enum cli_exit cmd_doctor(struct cli *cli);
 enum cli_exit cmd_apps_list(struct cli *cli);
 enum cli_exit cmd_apps_add(struct cli *cli);
 enum cli_exit cmd_apps_remove(struct cli *cli);
+enum cli_exit cmd_key_delete(struct cli *cli);
+enum cli_exit cmd_cert_delete(struct cli *cli);
 enum cli_exit cmd_completion(struct cli *cli);
 
 /* All commands, ended by a row without a noun: usage, completion and the manual come from it. */

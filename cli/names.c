@@ -3,6 +3,7 @@
 #include "cli/names.h"
 
 #include <string.h>
+#include <strings.h>
 #include <openssl/x509.h>
 
 #include "cli/output.h"
@@ -16,6 +17,12 @@ static const char *const pin_states[] = {
     [PRIVYSEAL__V1__PIN_STATE__PIN_STATE_LOCKED] = "locked",
     [PRIVYSEAL__V1__PIN_STATE__PIN_STATE_DELAYED] = "delayed",
     [PRIVYSEAL__V1__PIN_STATE__PIN_STATE_NOT_SET] = "not set",
+};
+
+static const char *const usages[] = {
+    [PRIVYSEAL__V1__KEY_USAGE__KEY_USAGE_SIGN] = "sign",
+    [PRIVYSEAL__V1__KEY_USAGE__KEY_USAGE_DECRYPT] = "decrypt",
+    [PRIVYSEAL__V1__KEY_USAGE__KEY_USAGE_DERIVE] = "derive",
 };
 
 static const struct key_kind key_kinds[] = {
@@ -54,16 +61,42 @@ const char *names_key(CK_KEY_TYPE type, unsigned bits)
     return "unknown";
 }
 
+const char *names_usage(Privyseal__V1__KeyUsage usage)
+{
+    return (unsigned)usage < ARRAY_SIZE(usages) ? usages[usage] : "unknown";
+}
+
+bool names_find_usage(const char *name, Privyseal__V1__KeyUsage *ret)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(usages); i++)
+        if (strcmp(usages[i], name) == 0) {
+            *ret = (Privyseal__V1__KeyUsage)i;
+            return true;
+        }
+    return false;
+}
+
+bool names_key_is(const Privyseal__V1__KeyInfo *key, const char *name)
+{
+    char id[2 * KEY_ID_MAX + 1] = "";
+
+    if (key->id.len <= KEY_ID_MAX)
+        hex_encode(BYTES(key->id.data, key->id.len), id);
+    return strcmp(key->label, name) == 0 || strcasecmp(id, name) == 0;
+}
+
 json_t *names_keys(Privyseal__V1__KeyInfo **keys, size_t count)
 {
     json_t *rows = json_array();
 
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(rows, json_pack("{s:o, s:s, s:s, s:o, s:o}", "id",
+        json_array_append_new(rows, json_pack("{s:o, s:s, s:s, s:s, s:b, s:o, s:o}", "id",
                                               output_hex(BYTES(keys[i]->id.data, keys[i]->id.len)), "type",
-                                              names_key(keys[i]->key_type, keys[i]->bits), "label",
-                                              keys[i]->label, "created", output_time(keys[i]->created_unix),
-                                              "good_until", output_time(keys[i]->expires_unix)));
+                                              names_key(keys[i]->key_type, keys[i]->bits), "use",
+                                              names_usage(keys[i]->usage), "label", keys[i]->label,
+                                              "always_authenticate", keys[i]->always_authenticate, "created",
+                                              output_time(keys[i]->created_unix), "good_until",
+                                              output_time(keys[i]->expires_unix)));
     return rows;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <p11-kit/pkcs11.h>
 
 #include "proto/privyseal.pb-c.h"
@@ -20,6 +21,12 @@ struct key_kind {
 /* NULL: no such kind. */
 const struct key_kind *names_key_kind(const char *name);
 const char *names_key(CK_KEY_TYPE type, unsigned bits);
+/* "sign", "decrypt", "derive". */
+const char *names_usage(Privyseal__V1__KeyUsage usage);
+/* False: no use is called so. */
+bool names_find_usage(const char *name, Privyseal__V1__KeyUsage *ret);
+/* Whether @name is the key's label or its CKA_ID in hexadecimal. */
+bool names_key_is(const Privyseal__V1__KeyInfo *key, const char *name);
 
 /* Arrays of objects for output_object(), new references. */
 json_t *names_keys(Privyseal__V1__KeyInfo **keys, size_t count);
