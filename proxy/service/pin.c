@@ -9,6 +9,7 @@
 #include "proxy/service/change.h"
 #include "proxy/service/handlers.h"
 #include "proxy/service/message.h"
+#include "proxy/service/notice.h"
 #include "proxy/service/pin_proof.h"
 #include "proxy/service/random.h"
 #include "proxy/service/refusal.h"
@@ -97,6 +98,7 @@ enum reason handle_SetPin(struct service *service, struct call *call, const Prot
         return reason;
     creation.ops = NULL; /* stored: it stays */
     answer->pin_version = row.version;
+    notice_tell(service, call, "pin.set", call->token.name);
     return REASON_NONE;
 }
 
@@ -271,7 +273,9 @@ enum reason handle_ChangePin(struct service *service, struct call *call, const P
     reason = pin_proof_open(service, call, &proof, &opened);
     if (reason == REASON_NONE)
         reason = change_secret(service, call, &opened, proof.s, new_s, &answer->pin_version);
-    if (reason == REASON_NONE) /* here at once; at other signers at their next recheck */
-        leases_sweep(service->leases, call->now_ms, call->token.id);
-    return reason;
+    if (reason != REASON_NONE)
+        return reason;
+    leases_sweep(service->leases, call->now_ms, call->token.id); /* at other signers at their next recheck */
+    notice_tell(service, call, "pin.changed", call->token.name);
+    return REASON_NONE;
 }

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+#include "proxy/service/notice.h"
 #include "proxy/service/random.h"
 #include "proxy/service/refusal.h"
 
@@ -102,11 +103,11 @@ static enum reason settle(struct service *service, struct call *call, const stru
     if (reason != REASON_NONE || outcome != ATTEMPT_WRONG)
         return reason != REASON_NONE ? reason : checked;
     call->failure.tries_left = tries_left;
-    if (call->token.locked) {
-        leases_sweep(service->leases, call->now_ms, call->token.id);
-        return REASON_PIN_LOCKED;
-    }
-    return checked;
+    if (!call->token.locked)
+        return checked;
+    leases_sweep(service->leases, call->now_ms, call->token.id);
+    notice_tell(service, call, "pin.locked", call->token.name);
+    return REASON_PIN_LOCKED;
 }
 
 enum reason pin_proof_open(struct service *service, struct call *call, const struct pin_proof *proof,

@@ -33,6 +33,8 @@ struct service_config {
     bool verify_every_ec;
     uint32_t key_life_days;
     struct leases_config leases;
+    bool has_herald; /* else notices are only logged */
+    int herald;      /* the socket that leads to it (notice.h); shared with every other signer */
     uint64_t started_unix;
 };
 

@@ -11,6 +11,7 @@
 #include "proxy/service/change.h"
 #include "proxy/service/handlers.h"
 #include "proxy/service/message.h"
+#include "proxy/service/notice.h"
 #include "proxy/service/random.h"
 #include "proxy/service/refusal.h"
 #include "proxy/service/roles.h"
@@ -328,9 +329,12 @@ enum reason handle_SetUserEnabled(struct service *service, struct call *call, co
         reason = store_enabled(service, ask->user, ask->enabled, &token_id);
     if (reason == REASON_NOT_PERMITTED)
         return REASON_NOT_FOUND; /* no such token, and operators may know */
-    if (reason == REASON_NONE && !ask->enabled)
+    if (reason != REASON_NONE)
+        return reason;
+    if (!ask->enabled)
         leases_sweep(service->leases, call->now_ms, token_id);
-    return reason;
+    notice_tell(service, call, ask->enabled ? "user.enabled" : "user.disabled", ask->user);
+    return REASON_NONE;
 }
 
 enum reason handle_UnlockPin(struct service *service, struct call *call, const ProtobufCMessage *request,
@@ -345,5 +349,9 @@ enum reason handle_UnlockPin(struct service *service, struct call *call, const P
     if (reason == REASON_NONE)
         reason = attempt_state(&service->access, &token, NULL, call->now_ms, &answer->pin_state,
                                &retry_after_ms, &failures);
-    return reason == REASON_NONE ? attempt_clear(&service->access, &token) : reason;
+    if (reason == REASON_NONE)
+        reason = attempt_clear(&service->access, &token);
+    if (reason == REASON_NONE)
+        notice_tell(service, call, "pin.unlocked", ask->user);
+    return reason;
 }

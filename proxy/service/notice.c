@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * notice.c - notices as messages to the herald. Everything that can go wrong here is logged and forgotten: the call
+ * that caused the notice has done its work.
+ */
+#include "proxy/service/notice.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "include/log.h"
+#include "proto/notice.h"
+
+#define LOGGED_PER_MINUTE 600
+
+DEFINE_CLEANUP(json_decref, json_t *);
+
+struct notice notice_of(const struct call *call, const char *event, const char *user)
+{
+    return (struct notice){
+        .event = event,
+        .user = user,
+        .text = { { "by", call->caller.principal.name },
+                  { "address", call->peer },
+                  { "request_id", call->request_id } },
+    };
+}
+
+void notice_add(struct notice *notice, const char *name, const char *value)
+{
+    for (size_t i = 0; i < NOTICE_TEXTS; i++) {
+        if (notice->text[i].name)
+            continue;
+        notice->text[i].name = name;
+        notice->text[i].value = value;
+        return;
+    }
+}
+
+/* RFC 3339 5.6 (Internet Date/Time Format). */
+static void write_now(char text[sizeof("2000-01-01T00:00:00Z")])
+{
+    time_t now = time(NULL);
+    struct tm utc;
+
+    gmtime_r(&now, &utc);
+    strftime(text, sizeof("2000-01-01T00:00:00Z"), "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+/* NULL: out of memory. A text that is not UTF-8 (a peer's words) is left out. */
+static char *write_object(const struct service *service, const struct notice *notice)
+{
+    char now[sizeof("2000-01-01T00:00:00Z")];
+    CLEANUP(json_decref) json_t *object = NULL;
+
+    write_now(now);
+    object = json_pack("{s:s, s:s, s:s, s:s}", "event", notice->event, "user", notice->user, "realm",
+                       service->config->realm, "time", now);
+    if (!object)
+        return NULL;
+    for (size_t i = 0; i < NOTICE_TEXTS && notice->text[i].name; i++)
+        if (notice->text[i].value && *notice->text[i].value)
+            (void)json_object_set_new(object, notice->text[i].name, json_string(notice->text[i].value));
+    return json_dumps(object, JSON_COMPACT);
+}
+
+/* Errors: -errno: -EAGAIN when the herald does not keep up, -ENOTCONN when there is none. */
+static int hand_over(const struct service *service, const struct notice *notice, const char *code)
+{
+    CLEANUP(free_string) char *object = NULL;
+    CLEANUP(secret_free) struct secret *message = NULL;
+    int r;
+
+    if (!service->config->has_herald)
+        return -ENOTCONN;
+    object = write_object(service, notice);
+    if (!object)
+        return -ENOMEM;
+    r = notice_message_make(notice->event, object, code, &message);
+    if (r < 0)
+        return r;
+    return send(service->config->herald, message->data, message->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0
+               ? -errno
+               : 0;
+}
+
+static bool deliver(const struct service *service, const struct notice *notice, const char *code)
+{
+    int r = hand_over(service, notice, code);
+
+    if (r == 0 || r == -ENOTCONN)
+        log_event_limited(LOG_LEVEL_NOTICE, LOGGED_PER_MINUTE, "notice", "event=%s user=\"%s\" herald=%s",
+                          notice->event, notice->user, r == 0 ? "yes" : "no");
+    else
+        log_event_limited(LOG_LEVEL_ERROR, LOGGED_PER_MINUTE, "notice.lost",
+                          "event=%s user=\"%s\" why=\"%s\"", notice->event, notice->user, strerror(-r));
+    return r == 0;
+}
+
+void notice_send(struct service *service, const struct notice *notice)
+{
+    (void)deliver(service, notice, NULL);
+}
+
+void notice_tell(struct service *service, const struct call *call, const char *event, const char *user)
+{
+    struct notice notice = notice_of(call, event, user);
+
+    notice_send(service, &notice);
+}
+
+bool notice_send_code(struct service *service, const struct notice *notice, const char *code)
+{
+    return deliver(service, notice, code);
+}
