@@ -104,6 +104,7 @@ static const struct issue_profile {
     { "application", CA_PROFILE_CLIENT, "application" },
     { "operator", CA_PROFILE_CLIENT, "operator" },
     { "auditor", CA_PROFILE_CLIENT, "auditor" },
+    { "officer", CA_PROFILE_CLIENT, "officer" },
     { "server", CA_PROFILE_SERVER, NULL },
 };
 
@@ -205,7 +206,7 @@ enum cli_exit cmd_cert_issue(struct cli *cli)
     if (!ca)
         ca = getenv("PRIVYSEAL_CA");
     if (!profile)
-        return cli_fail(cli, CLI_USAGE, "signing, device, application, operator, auditor or server.",
+        return cli_fail(cli, CLI_USAGE, "signing, device, application, operator, auditor, officer or server.",
                         "no profile is called \"%s\"", name);
     if (!ca)
         return cli_fail(cli, CLI_USAGE, NULL, "where is the CA? Give --ca DIR or set PRIVYSEAL_CA");

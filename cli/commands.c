@@ -83,7 +83,7 @@ const struct command commands[] = {
       "sign a request with the deployment's CA; registers devices",
       cmd_cert_issue,
       { { "ca", "DIR", "the CA's directory (default: PRIVYSEAL_CA)" },
-        { "profile", "KIND", "signing (default), device, application, operator, auditor or server" },
+        { "profile", "KIND", "signing (default), device, application, operator, auditor, officer or server" },
         { "days", "N", "validity (default: 730)" } } },
     { "cert",
       "delete",

@@ -28,6 +28,7 @@ enum permission {
     PERM_MAKE_KEY,   /* as PERM_USE_TOKEN, and the grant lets it make keys, and unmake them */
     PERM_WATCH,      /* role operator or auditor, proved by signature */
     PERM_OPERATE,    /* role operator, proved by signature */
+    PERM_APPROVE,    /* role operator or officer, proved by signature */
 };
 
 struct method {

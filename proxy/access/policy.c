@@ -8,7 +8,8 @@
 #define ROLE_BIT(role)  (1U << (role))
 #define ROLES_USERS     (ROLE_BIT(ROLE_DEVICE) | ROLE_BIT(ROLE_APPLICATION))
 #define ROLES_WATCHERS  (ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_AUDITOR))
-#define ROLES_EVERYBODY (ROLES_USERS | ROLES_WATCHERS)
+#define ROLES_APPROVERS (ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_OFFICER))
+#define ROLES_EVERYBODY (ROLES_USERS | ROLES_WATCHERS | ROLES_APPROVERS)
 
 struct policy {
     unsigned roles;        /* ROLE_BIT()s of those who may; none: nobody */
@@ -27,6 +28,7 @@ static const struct policy policies[] = {
     [PERM_MAKE_KEY] = { ROLES_USERS, GRANT_SEE | GRANT_MAKE_KEYS, true },
     [PERM_WATCH] = { ROLES_WATCHERS, 0, false },
     [PERM_OPERATE] = { ROLE_BIT(ROLE_OPERATOR), 0, false },
+    [PERM_APPROVE] = { ROLES_APPROVERS, 0, false },
 };
 
 static const struct policy *policy_find(enum permission permission)

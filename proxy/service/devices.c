@@ -26,6 +26,7 @@ static const struct role_row role_rows[] = {
     { ROLE_APPLICATION, "application", true },
     { ROLE_OPERATOR, "operator", true },
     { ROLE_AUDITOR, "auditor", true },
+    { ROLE_OFFICER, "officer", true },
 };
 
 const char *role_word(enum role role)

@@ -179,7 +179,7 @@ MUST_CHECK int store_certificate_delete(struct store *store, int64_t token_id,
 
 /* -------------------------------------------------------------------------------------------- principals */
 
-enum role { ROLE_NONE = 0, ROLE_DEVICE, ROLE_APPLICATION, ROLE_OPERATOR, ROLE_AUDITOR, ROLES };
+enum role { ROLE_NONE = 0, ROLE_DEVICE, ROLE_APPLICATION, ROLE_OPERATOR, ROLE_AUDITOR, ROLE_OFFICER, ROLES };
 
 struct principal_row {
     int64_t id;

@@ -250,7 +250,7 @@ static void make_seal_chain(void)
     write_file("seal.pem", buffer_bytes(&pem));
 }
 
-static void make_person(struct person *person, const char *subject)
+void deployment_person(struct person *person, const char *subject)
 {
     CLEANUP(buffer_clear) struct buffer pem = { 0 };
 
@@ -269,9 +269,9 @@ static void make_pki(void)
 
     ck_assert_msg(r == 0, "ca_create: %s", why ? why : "");
     make_seal_chain();
-    make_person(&deployment.alice, "/CN=alice");
-    make_person(&deployment.mallory, "/CN=mallory");
-    make_person(&deployment.operator_, "/CN=operator");
+    deployment_person(&deployment.alice, "/CN=alice");
+    deployment_person(&deployment.mallory, "/CN=mallory");
+    deployment_person(&deployment.operator_, "/CN=operator");
 }
 
 /* As `init` leaves it: one operator, nobody else. */
@@ -361,7 +361,7 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
     return remove(path);
 }
 
-static void person_clear(struct person *person)
+void deployment_person_clear(struct person *person)
 {
     EVP_PKEY_free(person->key);
     certificate_free_stack(person->chain);
@@ -376,9 +376,9 @@ void deployment_close(void)
     }
     store_close(deployment.store);
     hsm_close(deployment.hsm);
-    person_clear(&deployment.alice);
-    person_clear(&deployment.mallory);
-    person_clear(&deployment.operator_);
+    deployment_person_clear(&deployment.alice);
+    deployment_person_clear(&deployment.mallory);
+    deployment_person_clear(&deployment.operator_);
 }
 
 void deployment_remove(void)
@@ -412,7 +412,7 @@ static void operate(enum method_id method, const ProtobufCMessage *request, Prot
     ck_assert_msg(rv == CKR_OK, "%s: %s", method_by_id(method)->name, error.detail);
 }
 
-static void register_device(const char *name, const struct person *person)
+void deployment_register(const char *name, const char *role, const struct person *person)
 {
     Privyseal__V1__AddCertificateRequest request = PRIVYSEAL__V1__ADD_CERTIFICATE_REQUEST__INIT;
     ProtobufCMessage *reply = NULL;
@@ -421,7 +421,7 @@ static void register_device(const char *name, const struct person *person)
 
     ck_assert_int_gt(len, 0);
     request.principal = (char *)name;
-    request.role = "device";
+    request.role = (char *)role;
     request.der = pack_borrow(BYTES(der, (size_t)len));
     operate(METHOD_AddCertificate, &request.base, &reply);
     protobuf_c_message_free_unpacked(reply, NULL);
@@ -442,7 +442,7 @@ void deployment_add_user(const char *name, const struct person *person, Privysea
     ck_assert_uint_eq(answer->activation_code.len, ACTIVATION_CODE_LEN);
     memcpy(ret_code, answer->activation_code.data, ACTIVATION_CODE_LEN);
     protobuf_c_message_free_unpacked(reply, NULL);
-    register_device(name, person);
+    deployment_register(name, "device", person);
 }
 
 struct remote_token *deployment_token(struct remote *remote, Privyseal__V1__Custody custody)

@@ -65,6 +65,11 @@ void deployment_hook(const struct front_hook *hook);
 void deployment_carry(const struct method *method, const uint8_t certificate_hash[HASH_LEN],
                       struct bytes body, struct channel_reply *ret);
 
+/* Somebody else with a certificate of the deployment's CA, of whom the signers know nothing yet. */
+void deployment_person(struct person *person, const char *subject);
+void deployment_person_clear(struct person *person);
+/* An operator registers @person's certificate for the principal @name. */
+void deployment_register(const char *name, const char *role, const struct person *person);
 /* An operator adds a user and registers @person's certificate for it. */
 void deployment_add_user(const char *name, const struct person *person, Privyseal__V1__Custody custody,
                          uint8_t ret_code[ACTIVATION_CODE_LEN]);

@@ -11,17 +11,17 @@
 /* Who may do what: a letter for each role, and the least grant. Whatever is not here is refused. */
 static const struct {
     enum permission permission;
-    const char *roles; /* d device, a application, o operator, w auditor (watches) */
+    const char *roles; /* d device, a application, o operator, w auditor (watches), f officer */
     unsigned grant;
 } allowed[] = {
-    { PERM_KNOWN, "daow", 0 },           { PERM_SEE_TOKENS, "daow", 0 },     { PERM_SEE_TOKEN, "da", SEE },
+    { PERM_KNOWN, "daowf", 0 },          { PERM_SEE_TOKENS, "daowf", 0 },    { PERM_SEE_TOKEN, "da", SEE },
     { PERM_USE_TOKEN, "da", SEE },       { PERM_USE_KEY, "da", SEE | SIGN }, { PERM_WATCH, "ow", 0 },
-    { PERM_MAKE_KEY, "da", SEE | MAKE }, { PERM_OPERATE, "o", 0 },
+    { PERM_MAKE_KEY, "da", SEE | MAKE }, { PERM_OPERATE, "o", 0 },           { PERM_APPROVE, "of", 0 },
 };
 
 static const char role_letters[ROLES] = {
     [ROLE_NONE] = '-',     [ROLE_DEVICE] = 'd',  [ROLE_APPLICATION] = 'a',
-    [ROLE_OPERATOR] = 'o', [ROLE_AUDITOR] = 'w',
+    [ROLE_OPERATOR] = 'o', [ROLE_AUDITOR] = 'w', [ROLE_OFFICER] = 'f',
 };
 
 static bool is_allowed(enum permission permission, enum role role, unsigned bits)
@@ -36,7 +36,7 @@ static bool is_allowed(enum permission permission, enum role role, unsigned bits
 
 START_TEST(every_permission_role_and_grant_is_as_written)
 {
-    for (int permission = PERM_NOBODY; permission <= PERM_OPERATE + 1; permission++)
+    for (int permission = PERM_NOBODY; permission <= PERM_APPROVE + 1; permission++)
         for (int role = ROLE_NONE; role <= ROLES; role++)
             for (unsigned bits = 0; bits < 8; bits++)
                 ck_assert_msg(policy_allows(permission, role, bits) ==
