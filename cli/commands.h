@@ -30,6 +30,7 @@ enum cli_exit cmd_apps_add(struct cli *cli);
 enum cli_exit cmd_apps_remove(struct cli *cli);
 enum cli_exit cmd_key_delete(struct cli *cli);
 enum cli_exit cmd_cert_delete(struct cli *cli);
+enum cli_exit cmd_officer_key(struct cli *cli);
 enum cli_exit cmd_completion(struct cli *cli);
 
 /* All commands, ended by a row without a noun: usage, completion and the manual come from it. */
