@@ -112,6 +112,14 @@ static void end_login(struct remote_token *token)
     token->login_state = LOGIN_NONE;
 }
 
+void remote_token_end_login(struct remote_token *token, const struct login *login)
+{
+    pthread_mutex_lock(&token->lock);
+    if (token->login == login)
+        end_login(token);
+    pthread_mutex_unlock(&token->lock);
+}
+
 /* A signer says that S opens nothing any more: the PIN was changed or locked elsewhere. Trying on would only count. */
 static bool ends_login(const struct remote_error *error)
 {

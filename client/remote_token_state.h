@@ -84,6 +84,8 @@ MUST_CHECK CK_RV remote_token_sealed(struct remote_token *token, enum method_id 
 /* The login that is held, with a reference. Errors: CKR_USER_NOT_LOGGED_IN. */
 MUST_CHECK CK_RV remote_token_login_get(struct remote_token *token, struct login **ret,
                                         struct remote_error *error);
+/* Ends @login, unless another took its place: the next use asks the application to log in. */
+void remote_token_end_login(struct remote_token *token, const struct login *login);
 /* A lease of @login other than @stale, which was refused; unlocks where there is none. */
 MUST_CHECK CK_RV remote_token_lease_get(struct remote_token *token, struct login *login,
                                         const struct lease *stale, int64_t deadline_ms, struct lease **ret,

@@ -68,6 +68,9 @@ static CK_RV call_in_login(struct remote_token *token, enum method_id id, const 
         rv = remote_token_call(token, lease, method, secret_bytes(message), deadline_ms, &reply, error);
         if (rv == CKR_OK)
             return remote_unpack(method, secret_bytes(reply), ret, error);
+        if (error->failure.reason == REASON_POLICY_SPENT && error->failure.is_authentic)
+            remote_token_end_login(token,
+                                   login); /* what is left of it opens nothing: the PIN is asked for anew */
         if (error->failure.reason != REASON_UNLOCK_REQUIRED)
             break;
         remote_token_keep_challenge(token, &error->failure);

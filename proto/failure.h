@@ -63,19 +63,23 @@ enum reason {
     REASON_KEY_SIZE,         /* CKR_KEY_SIZE_RANGE */
     REASON_KEY_USAGE,        /* CKR_KEY_FUNCTION_NOT_PERMITTED: keys sign, or decrypt, or derive */
     REASON_CONSENT_REQUIRED, /* CKR_USER_NOT_LOGGED_IN: the key signs by SignOnce alone */
-    REASON_CIPHERTEXT,       /* CKR_ENCRYPTED_DATA_INVALID */
-    REASON_CIPHERTEXT_LEN,   /* CKR_ENCRYPTED_DATA_LEN_RANGE */
-    REASON_OBJECT_UNKNOWN,   /* CKR_OBJECT_HANDLE_INVALID */
-    REASON_ID_TAKEN,         /* CKR_ATTRIBUTE_VALUE_INVALID: another key of the token has that CKA_ID */
-    REASON_ALREADY_EXISTS,   /* CKR_FUNCTION_FAILED */
-    REASON_NOT_FOUND,        /* CKR_FUNCTION_FAILED: to operators only */
-    REASON_CERT_MISMATCH,    /* CKR_ATTRIBUTE_VALUE_INVALID: a certificate without a key here */
-    REASON_LIMIT,            /* CKR_DEVICE_MEMORY: a count or size limit of the deployment */
-    REASON_REPLAY,           /* CKR_FUNCTION_FAILED: sequence used with other bytes, or too old */
-    REASON_BUSY,             /* CKR_DEVICE_ERROR; retry_after_ms */
-    REASON_STORE,            /* CKR_DEVICE_ERROR */
-    REASON_HSM,              /* CKR_DEVICE_ERROR */
-    REASON_AUDIT,            /* CKR_DEVICE_ERROR: no record, no signature */
+    REASON_POLICY_MECHANISM, /* CKR_MECHANISM_INVALID: not one that the token's policy allows */
+    REASON_POLICY_USAGE,     /* CKR_KEY_FUNCTION_NOT_PERMITTED: the policy lets keys sign only */
+    REASON_POLICY_SPENT,     /* CKR_USER_NOT_LOGGED_IN: as many uses as the policy gives one login */
+    REASON_POLICY_PERMIT, /* CKR_ACTION_PROHIBITED: a new key needs an operator's permit, and there is none */
+    REASON_CIPHERTEXT,    /* CKR_ENCRYPTED_DATA_INVALID */
+    REASON_CIPHERTEXT_LEN, /* CKR_ENCRYPTED_DATA_LEN_RANGE */
+    REASON_OBJECT_UNKNOWN, /* CKR_OBJECT_HANDLE_INVALID */
+    REASON_ID_TAKEN,       /* CKR_ATTRIBUTE_VALUE_INVALID: another key of the token has that CKA_ID */
+    REASON_ALREADY_EXISTS, /* CKR_FUNCTION_FAILED */
+    REASON_NOT_FOUND,      /* CKR_FUNCTION_FAILED: to operators only */
+    REASON_CERT_MISMATCH,  /* CKR_ATTRIBUTE_VALUE_INVALID: a certificate without a key here */
+    REASON_LIMIT,          /* CKR_DEVICE_MEMORY: a count or size limit of the deployment */
+    REASON_REPLAY,         /* CKR_FUNCTION_FAILED: sequence used with other bytes, or too old */
+    REASON_BUSY,           /* CKR_DEVICE_ERROR; retry_after_ms */
+    REASON_STORE,          /* CKR_DEVICE_ERROR */
+    REASON_HSM,            /* CKR_DEVICE_ERROR */
+    REASON_AUDIT,          /* CKR_DEVICE_ERROR: no record, no signature */
     REASON_INTEGRITY,   /* CKR_DEVICE_ERROR: a row's MAC, a swapped key, a signature that does not verify */
     REASON_UNAVAILABLE, /* CKR_DEVICE_ERROR: made by front or client, nothing was done */
     REASON_DEADLINE,    /* CKR_DEVICE_ERROR */

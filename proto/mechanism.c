@@ -64,6 +64,24 @@ const struct mechanism *mechanism_at(size_t index)
     return index < ARRAY_SIZE(mechanisms) ? &mechanisms[index] : NULL;
 }
 
+/* By number of the bit: rows are only ever added. */
+static const CK_MECHANISM_TYPE wire_mechanisms[] = {
+    CKM_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_ECDSA, CKM_EDDSA, CKM_RSA_PKCS_OAEP, CKM_ECDH1_DERIVE,
+};
+
+uint32_t mechanism_wire_bit(CK_MECHANISM_TYPE raw)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(wire_mechanisms); i++)
+        if (wire_mechanisms[i] == raw)
+            return UINT32_C(1) << i;
+    return 0;
+}
+
+uint32_t mechanism_wire_bits(void)
+{
+    return (UINT32_C(1) << ARRAY_SIZE(wire_mechanisms)) - 1;
+}
+
 /* ------------------------------------------------------------------------------------------------- hashes */
 
 /* RFC 8017 9.2 (EMSA-PKCS1-v1_5), note 1: DigestInfo up to its digest. */

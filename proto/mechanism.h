@@ -42,6 +42,13 @@ const struct mechanism *mechanism_find(CK_MECHANISM_TYPE type);
 /* Walks the table: index from 0 until NULL. CKM_SHA256_RSA_PKCS stands before CKM_RSA_PKCS (pkcs11-tool --test). */
 const struct mechanism *mechanism_at(size_t index);
 
+/*
+ * One bit for each mechanism that travels, for sets of them; 0: it does not travel. Bits are stored: a new mechanism
+ * gets a new one, and none ever changes.
+ */
+uint32_t mechanism_wire_bit(CK_MECHANISM_TYPE raw);
+uint32_t mechanism_wire_bits(void); /* all of them */
+
 /* OpenSSL's name of a hash mechanism ("SHA256"), its output length; NULL and 0 for another. */
 const char *mechanism_hash_name(CK_MECHANISM_TYPE hash);
 size_t mechanism_hash_len(CK_MECHANISM_TYPE hash);

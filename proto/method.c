@@ -30,6 +30,7 @@
 #define SNAKE_SetUserEnabled set_user_enabled
 #define SNAKE_UnlockPin      unlock_pin
 #define SNAKE_AddCertificate add_certificate
+#define SNAKE_SetPolicy      set_policy
 #define SNAKE_GetStatus      get_status
 #define SNAKE_ReadAudit      read_audit
 

@@ -20,6 +20,7 @@
 #include "include/table.h"
 #include "proto/limits.h"
 #include "proto/name.h"
+#include "proto/token_policy.h"
 
 struct key;
 
@@ -27,7 +28,7 @@ struct key;
 typedef int parse_fn(const struct key *key, const char *value, void *member);
 
 static parse_fn parse_text, parse_realm, parse_listen, parse_number, parse_switch, parse_sync, parse_level,
-    parse_assignment;
+    parse_assignment, parse_policy;
 
 /* What a value looks like. */
 struct form {
@@ -46,6 +47,8 @@ static const struct form form_yes_no = { parse_switch, false, "yes or no" };
 static const struct form form_batch_write = { parse_sync, false, "batch or write" };
 static const struct form form_level = { parse_level, true, "error, warning, notice, info or debug" };
 static const struct form form_assignment = { parse_assignment, true, "NAME=VALUE" };
+
+static const struct form form_policy = { parse_policy, false, "" }; /* each setting says what it takes */
 
 struct key {
     const char *section, *name;
@@ -107,6 +110,14 @@ static const struct key keys[] = {
     { "lease", "leases", &form_number, AT(leases), DEFAULT(4096), 1, 1000000 },
     { "keys", "verify_every_ec", &form_yes_no, AT(verify_every_ec), DEFAULT(no) },
     { "keys", "life_days", &form_number, AT(key_life_days), DEFAULT(1826), 1, 36525 },
+    { "policy", "second_factor", &form_policy, AT(policy), OPTIONAL },
+    { "policy", "device_secret", &form_policy, AT(policy), OPTIONAL },
+    { "policy", "always_authenticate", &form_policy, AT(policy), OPTIONAL },
+    { "policy", "idle_ms", &form_policy, AT(policy), OPTIONAL },
+    { "policy", "max_signatures", &form_policy, AT(policy), OPTIONAL },
+    { "policy", "mechanisms", &form_policy, AT(policy), OPTIONAL },
+    { "policy", "decrypt", &form_policy, AT(policy), OPTIONAL },
+    { "policy", "keys_need_permit", &form_policy, AT(policy), OPTIONAL },
 };
 
 /* A file on its way into a config. */
@@ -196,9 +207,13 @@ static int refuse_section(struct loader *loader, const char *section, const char
 
 static int refuse_value(struct loader *loader, const struct key *key, const char *value)
 {
-    if (key->form->expected)
-        return refuse(loader, -EINVAL, loader->line, "%s = \"%s\": expected %s", key->name, value,
-                      key->form->expected);
+    const char *expected = key->form->expected;
+    struct token_policy policy;
+
+    if (key->form == &form_policy)
+        (void)!token_policy_set(&policy, key->name, value, &expected);
+    if (expected)
+        return refuse(loader, -EINVAL, loader->line, "%s = \"%s\": expected %s", key->name, value, expected);
     return refuse(loader, -EINVAL, loader->line, "%s = \"%s\": expected a number from %u to %u", key->name,
                   value, key->least, key->most);
 }
@@ -291,6 +306,14 @@ static int parse_level(const struct key *key, const char *value, void *member)
     int r = parse_choice(words, ARRAY_SIZE(words), value, &index);
 
     return r < 0 ? r : parse_text(key, value, member);
+}
+
+/* @member is the whole policy; the name says which of its settings. */
+static int parse_policy(const struct key *key, const char *value, void *member)
+{
+    const char *expected;
+
+    return token_policy_set(member, key->name, value, &expected);
 }
 
 /* The front reads the address itself; here it must have a host and a port. Port 0 lets the system choose. */

@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include "include/cleanup.h"
+#include "proto/policy.h"
 
 #define LISTEN_MAX 8
 
@@ -65,6 +66,8 @@ struct proxy_config {
     /* [keys] */
     bool verify_every_ec;   /* no: the first of each unwrapped handle only */
     unsigned key_life_days; /* 1826 */
+    /* [policy], of new tokens */
+    struct token_policy policy;
 };
 
 /* @why: "FILE:LINE: what was expected", caller frees. Errors: -EINVAL, -errno of the file. */

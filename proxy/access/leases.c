@@ -130,9 +130,14 @@ size_t leases_count(const struct leases *leases)
 
 /* ------------------------------------------------------------------------------------------- use and end */
 
+uint32_t lease_idle_ms(const struct leases *leases, const struct token_row *token)
+{
+    return token->policy.idle_ms ? token->policy.idle_ms : leases->config.idle_ms;
+}
+
 static bool lease_is_over(const struct leases *leases, const struct lease *lease, int64_t now_ms)
 {
-    return now_ms >= lease->ends_ms || now_ms - lease->used_ms >= leases->config.idle_ms;
+    return now_ms >= lease->ends_ms || now_ms - lease->used_ms >= lease_idle_ms(leases, &lease->token);
 }
 
 struct lease *leases_find(struct leases *leases, struct bytes id, int64_t now_ms)

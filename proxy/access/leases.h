@@ -27,6 +27,7 @@ struct lease {
     struct custody_token *custody_token;
     const struct custody_ops *custody;
     unsigned grant_bits; /* as of the last recheck */
+    uint32_t uses;       /* of keys, so far: policy.max_signatures bounds them */
 
     /* leases.c's own */
     int64_t used_ms, ends_ms;
@@ -60,6 +61,8 @@ DEFINE_CLEANUP(leases_free, struct leases *);
  * Errors: -EEXIST (that id is taken: @lease stays the caller's).
  */
 MUST_CHECK int leases_add(struct leases *leases, struct lease *lease, int64_t now_ms);
+/* After how long without use a lease of @token ends. */
+uint32_t lease_idle_ms(const struct leases *leases, const struct token_row *token);
 /* NULL: not here, or ended (then it is closed). Does not count as use. */
 struct lease *leases_find(struct leases *leases, struct bytes id, int64_t now_ms);
 /*

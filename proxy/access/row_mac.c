@@ -60,6 +60,15 @@ static struct context token_context(const struct access *access, const struct to
     context_number(&context, (uint64_t)row->failed_ms);
     context_bytes(&context, BYTES_OF_ARRAY(row->attempts));
     context_bytes(&context, BYTES_OF_ARRAY(row->grants));
+    context_number(&context, row->policy.second_factor);
+    context_number(&context, row->policy.device_secret);
+    context_number(&context, row->policy.always_authenticate);
+    context_number(&context, row->policy.idle_ms);
+    context_number(&context, row->policy.max_signatures);
+    context_number(&context, row->policy.mechanisms);
+    context_number(&context, row->policy.no_decrypt);
+    context_number(&context, row->policy.keys_need_permit);
+    context_number(&context, row->policy.key_permits);
     return context;
 }
 

@@ -9,6 +9,7 @@
 #include "proxy/service/handlers.h"
 #include "proxy/service/key_access.h"
 #include "proxy/service/message.h"
+#include "proxy/service/policies.h"
 #include "proxy/service/refusal.h"
 
 static const char *mechanism_name(CK_MECHANISM_TYPE type)
@@ -51,6 +52,10 @@ enum reason handle_Decrypt(struct service *service, struct call *call, const Pro
     if (reason == REASON_NONE)
         reason = key_find(service, call, &ask->key, KEY_DECRYPTS, &key);
     if (reason == REASON_NONE)
+        reason = policy_of_use(&call->token, KEY_DECRYPTS, ask->mechanism);
+    if (reason == REASON_NONE)
+        reason = policy_count_use(call->lease);
+    if (reason == REASON_NONE)
         reason = decrypt(call->lease, &key, ask, &plaintext);
     return reason == REASON_NONE ? give_out(service, call, &key, plaintext, &answer->plaintext) : reason;
 }
@@ -70,6 +75,10 @@ enum reason handle_Derive(struct service *service, struct call *call, const Prot
         reason = REASON_MECHANISM;
     if (reason == REASON_NONE)
         reason = key_find(service, call, &ask->key, KEY_DERIVES, &key);
+    if (reason == REASON_NONE)
+        reason = policy_of_use(&call->token, KEY_DERIVES, ask->mechanism);
+    if (reason == REASON_NONE)
+        reason = policy_count_use(call->lease);
     if (reason == REASON_NONE)
         reason =
             refusal_of_rv(lease->custody->derive(lease->custody_token, &key, pack_lend(&ask->peer), &shared));

@@ -41,6 +41,7 @@ static const struct event events[METHODS] = {
     [METHOD_SetUserEnabled] = { "user.enable", RECORD_ALWAYS },
     [METHOD_UnlockPin] = { "pin.unlock", RECORD_ALWAYS },
     [METHOD_AddCertificate] = { "device.add", RECORD_ALWAYS },
+    [METHOD_SetPolicy] = { "policy.set", RECORD_ALWAYS },
     [METHOD_GetStatus] = { "status.get", RECORD_REFUSED },
     [METHOD_ReadAudit] = { "audit.read", RECORD_ALWAYS },
 };

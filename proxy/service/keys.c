@@ -16,6 +16,7 @@
 #include "proxy/service/key_kind.h"
 #include "proxy/service/message.h"
 #include "proxy/service/pin_proof.h"
+#include "proxy/service/policies.h"
 #include "proxy/service/refusal.h"
 #include "proxy/service/snapshot.h"
 
@@ -68,6 +69,8 @@ static enum reason prepare(struct service *service, struct call *call, const Pri
 
     if (reason == REASON_NONE)
         reason = key_find(service, call, &ask->key, KEY_SIGNS, ret);
+    if (reason == REASON_NONE)
+        reason = policy_of_use(&call->token, KEY_SIGNS, ask->mechanism);
     if (reason != REASON_NONE)
         return reason;
     return refusal_of_rv(
@@ -98,8 +101,10 @@ enum reason handle_Sign(struct service *service, struct call *call, const Protob
     CLEANUP(key_row_clear) struct key_row key = { 0 };
     enum reason reason = prepare(service, call, ask, &key);
 
-    if (reason == REASON_NONE && key.always_authenticate)
+    if (reason == REASON_NONE && (key.always_authenticate || call->token.policy.always_authenticate))
         reason = REASON_CONSENT_REQUIRED;
+    if (reason == REASON_NONE)
+        reason = policy_count_use(call->lease);
     return reason == REASON_NONE ? sign(service, call, &opened, &key, ask, &answer->signature) : reason;
 }
 
@@ -166,6 +171,8 @@ static enum reason store_key(struct service *service, const struct call *call, s
     if (reason == REASON_NONE) /* again: others make keys too */
         reason = check_others(service, change.token.id, buffer_bytes(&key->cka_id), &count);
     if (reason == REASON_NONE)
+        reason = policy_take_permit(&change.token);
+    if (reason == REASON_NONE)
         reason = row_mac_key(&service->access, key);
     if (reason == REASON_NONE)
         reason = refusal_of_store(store_key_insert(service->access.store, key));
@@ -201,6 +208,8 @@ static enum reason check_request(struct service *service, struct call *call,
     if (reason == REASON_NONE && ask->always_authenticate &&
         ask->usage != PRIVYSEAL__V1__KEY_USAGE__KEY_USAGE_SIGN)
         reason = REASON_KEY_USAGE; /* there is no Decrypt with the PIN in the message */
+    if (reason == REASON_NONE)
+        reason = policy_of_new_key(service, call, (enum key_usage)ask->usage);
     if (reason == REASON_NONE)
         reason = check_others(service, call->token.id, pack_lend(&ask->id), &count);
     return reason == REASON_NONE ? choose_label(ask->label, count, ret_label) : reason;

@@ -167,7 +167,7 @@ static enum reason give_lease(struct service *service, const struct call *call, 
 {
     CLEANUP(lease_discard) struct lease *lease = made;
 
-    answer->idle_ms = service->config->leases.idle_ms;
+    answer->idle_ms = lease_idle_ms(service->leases, &call->token);
     answer->life_ms = service->config->leases.life_ms;
     if (message_set_bytes(&answer->lease, BYTES_OF_ARRAY(lease->keys.lease)) < 0 ||
         leases_add(service->leases, lease, call->now_ms) < 0)

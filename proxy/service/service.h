@@ -35,6 +35,7 @@ struct service_config {
     struct leases_config leases;
     bool has_herald; /* else notices are only logged */
     int herald;      /* the socket that leads to it (notice.h); shared with every other signer */
+    struct token_policy policy; /* of new tokens */
     uint64_t started_unix;
 };
 

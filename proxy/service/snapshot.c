@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "proto/mechanism.h"
+#include "proto/token_policy.h"
 #include "proxy/service/key_kind.h"
 #include "proxy/service/message.h"
 #include "proxy/service/refusal.h"
@@ -146,10 +147,20 @@ enum reason contents_certificates(const struct contents *contents, size_t *ret_c
     return REASON_NONE;
 }
 
+/* Of those that sign, or decrypt as well, the use alone does not tell: the raw mechanism does. */
+static bool is_allowed(const struct token_policy *policy, const struct mechanism *mechanism)
+{
+    if (!mechanism->raw)
+        return true;
+    if (policy->no_decrypt && !(mechanism->use & USE_SIGN))
+        return false;
+    return token_policy_allows(policy, mechanism->raw);
+}
+
 static bool is_offered(const struct service *service, const struct token_row *token,
                        const struct mechanism *mechanism)
 {
-    return mechanism->key_type != CK_UNAVAILABLE_INFORMATION &&
+    return mechanism->key_type != CK_UNAVAILABLE_INFORMATION && is_allowed(&token->policy, mechanism) &&
            key_kind_is_held(service, token->custody, mechanism->key_type);
 }
 
@@ -211,6 +222,15 @@ static enum reason fill_names(const struct service *service, const struct token_
     return REASON_NONE;
 }
 
+/* What the application has to know of the token's policy is shown as its keys': CKA_ALWAYS_AUTHENTICATE. */
+static void apply_policy(const struct token_policy *policy, Privyseal__V1__Snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->n_key; i++)
+        if (policy->always_authenticate &&
+            snapshot->key[i]->usage == PRIVYSEAL__V1__KEY_USAGE__KEY_USAGE_SIGN)
+            snapshot->key[i]->always_authenticate = true;
+}
+
 enum reason snapshot_build(struct service *service, const struct token_row *token, struct secret **ret)
 {
     CLEANUP(contents_clear) struct contents contents = { 0 };
@@ -234,5 +254,6 @@ enum reason snapshot_build(struct service *service, const struct token_row *toke
         reason = fill_oaep(service, &contents, snapshot);
     if (reason != REASON_NONE)
         return reason;
+    apply_policy(&token->policy, snapshot);
     return message_pack(message, ret) < 0 ? REASON_INTERNAL : REASON_NONE;
 }

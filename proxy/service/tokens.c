@@ -8,6 +8,7 @@
 #include "proto/digest.h"
 #include "proxy/service/handlers.h"
 #include "proxy/service/message.h"
+#include "proxy/service/policies.h"
 #include "proxy/service/refusal.h"
 #include "proxy/service/seal_chain.h"
 #include "proxy/service/snapshot.h"
@@ -69,7 +70,8 @@ static enum reason fill_login(struct service *service, const struct call *call,
     answer->argon2_passes = config->argon2_passes;
     answer->argon2_lanes = config->argon2_lanes;
     answer->pin_version = call->token.pin_version;
-    if (message_set_bytes(&answer->salt, BYTES_OF_ARRAY(salt)) < 0)
+    answer->policy = policy_message(&call->token.policy);
+    if (!answer->policy || message_set_bytes(&answer->salt, BYTES_OF_ARRAY(salt)) < 0)
         return REASON_INTERNAL;
     if (call->token.pin_version == 0) {
         answer->pin_state = PRIVYSEAL__V1__PIN_STATE__PIN_STATE_NOT_SET;

@@ -12,6 +12,7 @@
 #include "proxy/service/handlers.h"
 #include "proxy/service/message.h"
 #include "proxy/service/notice.h"
+#include "proxy/service/policies.h"
 #include "proxy/service/random.h"
 #include "proxy/service/refusal.h"
 #include "proxy/service/roles.h"
@@ -79,6 +80,7 @@ static enum reason fill_token(struct service *service, const struct call *call,
         .sequence = 1,
         .created_ms = call->now_ms,
         .activation_until_ms = call->now_ms + (int64_t)hours * HOUR_MS,
+        .policy = service->config->policy,
     };
     strcpy(row->name, ask->user); /* name_is_valid: at most NAME_MAX_LEN */
     hex_encode(BYTES_OF_ARRAY(serial), row->serial);
@@ -285,7 +287,10 @@ enum reason handle_ShowUser(struct service *service, struct call *call, const Pr
         reason = contents_keys(&contents, &answer->n_key, &answer->key);
     if (reason == REASON_NONE)
         reason = contents_certificates(&contents, &answer->n_certificate, &answer->certificate);
-    return reason == REASON_NONE ? fill_devices(service, ask->user, answer) : reason;
+    if (reason != REASON_NONE)
+        return reason;
+    answer->policy = policy_message(&token.policy);
+    return answer->policy ? fill_devices(service, ask->user, answer) : REASON_INTERNAL;
 }
 
 /* -------------------------------------------------------------------------------- SetUserEnabled, UnlockPin */

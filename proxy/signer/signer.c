@@ -213,6 +213,7 @@ static void fill_service_config(struct signer *signer)
                     .life_ms = config->lease_life_ms,
                     .recheck_ms = LEASE_RECHECK_MS,
                     .storeless_ms = LEASE_STORELESS_MS },
+        .policy = config->policy,
         .started_unix = (uint64_t)unix_ms() / 1000,
     };
 }

@@ -58,7 +58,7 @@ struct row_type {
         .field_count = ARRAY_SIZE(field_table)                                                               \
     }
 
-#define ROW_FIELDS_MAX 24
+#define ROW_FIELDS_MAX 48
 
 /* The values of @row's fields from number @first on, as parameters. They borrow from @row and live in @room. */
 struct values row_values(const struct row_type *type, const void *row, size_t first,

@@ -22,7 +22,10 @@ static const char version_1[] =
     " sequence {number} NOT NULL, created_ms {number} NOT NULL, activation {blob} NOT NULL,"
     " activation_until_ms {number} NOT NULL, failures_total {number} NOT NULL,"
     " failures_version {number} NOT NULL, failed_ms {number} NOT NULL, attempts {blob} NOT NULL,"
-    " grants {blob} NOT NULL, mac {blob} NOT NULL){strict};"
+    " grants {blob} NOT NULL, second_factor {number} NOT NULL, device_secret {number} NOT NULL,"
+    " always_authenticate {number} NOT NULL, idle_ms {number} NOT NULL, max_signatures {number} NOT NULL,"
+    " mechanisms {number} NOT NULL, no_decrypt {number} NOT NULL, keys_need_permit {number} NOT NULL,"
+    " key_permits {number} NOT NULL, mac {blob} NOT NULL){strict};"
 
     "CREATE TABLE access_rows (id {id}, token_id {number} NOT NULL REFERENCES tokens (id),"
     " kind {number} NOT NULL, row_name {blob} NOT NULL, version {number} NOT NULL, kd_epoch {number} NOT "

@@ -17,6 +17,7 @@
 
 #include "include/bytes.h"
 #include "proto/limits.h"
+#include "proto/policy.h"
 
 struct store;
 
@@ -69,7 +70,8 @@ struct token_row {
     int64_t failed_ms;          /* the last of them */
     uint8_t attempts[HASH_LEN]; /* digest of this token's attempt rows; all zero: there are none */
     uint8_t grants[HASH_LEN];   /* digest of the grants on this token; all zero: there are none */
-    uint8_t mac[HASH_LEN];      /* by proxy/access under Krow, over all of the above but id */
+    struct token_policy policy;
+    uint8_t mac[HASH_LEN]; /* by proxy/access under Krow, over all of the above but id */
 };
 
 /* Errors: -EEXIST (name taken). @row->id is set. */

@@ -9,7 +9,8 @@
 #define TOKEN_COLUMNS                                                                                        \
     "id, name, serial, custody, home, partition, enabled, locked, pin_version, version, sequence, "          \
     "created_ms, activation, activation_until_ms, failures_total, failures_version, failed_ms, attempts, "   \
-    "grants, mac"
+    "grants, second_factor, device_secret, always_authenticate, idle_ms, max_signatures, mechanisms, "       \
+    "no_decrypt, keys_need_permit, key_permits, mac"
 
 static const struct field token_fields[] = {
     FIELD(struct token_row, id),
@@ -31,6 +32,15 @@ static const struct field token_fields[] = {
     FIELD(struct token_row, failed_ms),
     FIELD(struct token_row, attempts),
     FIELD(struct token_row, grants),
+    FIELD(struct token_row, policy.second_factor),
+    FIELD(struct token_row, policy.device_secret),
+    FIELD(struct token_row, policy.always_authenticate),
+    FIELD(struct token_row, policy.idle_ms),
+    FIELD(struct token_row, policy.max_signatures),
+    FIELD(struct token_row, policy.mechanisms),
+    FIELD(struct token_row, policy.no_decrypt),
+    FIELD(struct token_row, policy.keys_need_permit),
+    FIELD(struct token_row, policy.key_permits),
     FIELD(struct token_row, mac),
 };
 static const struct row_type token_type = ROW_TYPE("token", struct token_row, token_fields);
@@ -41,9 +51,11 @@ int store_token_insert(struct store *store, struct token_row *row)
         store, &token_type,
         "INSERT INTO tokens (name, serial, custody, home, partition, enabled, locked,"
         " pin_version, version, sequence, created_ms, activation, activation_until_ms,"
-        " failures_total, failures_version, failed_ms, attempts, grants, mac)"
+        " failures_total, failures_version, failed_ms, attempts, grants, second_factor, device_secret,"
+        " always_authenticate, idle_ms, max_signatures, mechanisms, no_decrypt, keys_need_permit,"
+        " key_permits, mac)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,"
-        " $19) RETURNING id",
+        " $19, $20, $21, $22, $23, $24, $25, $26, $27, $28) RETURNING id",
         row);
 }
 
@@ -66,13 +78,16 @@ int store_token_update(struct store *store, const struct token_row *row, uint64_
     struct values values = row_values(&token_type, row, 0, room);
 
     room[values.count++] = value_integer((int64_t)old_sequence);
-    return row_change(store,
-                      "UPDATE tokens SET custody = $4, home = $5, partition = $6, enabled = $7, locked = $8,"
-                      " pin_version = $9, version = $10, sequence = $11, activation = $13,"
-                      " activation_until_ms = $14, failures_total = $15, failures_version = $16,"
-                      " failed_ms = $17, attempts = $18, grants = $19, mac = $20"
-                      " WHERE id = $1 AND name = $2 AND serial = $3 AND created_ms = $12 AND sequence = $21",
-                      values, -ESTALE);
+    return row_change(
+        store,
+        "UPDATE tokens SET custody = $4, home = $5, partition = $6, enabled = $7, locked = $8,"
+        " pin_version = $9, version = $10, sequence = $11, activation = $13,"
+        " activation_until_ms = $14, failures_total = $15, failures_version = $16,"
+        " failed_ms = $17, attempts = $18, grants = $19, second_factor = $20,"
+        " device_secret = $21, always_authenticate = $22, idle_ms = $23, max_signatures = $24,"
+        " mechanisms = $25, no_decrypt = $26, keys_need_permit = $27, key_permits = $28, mac = $29"
+        " WHERE id = $1 AND name = $2 AND serial = $3 AND created_ms = $12 AND sequence = $30",
+        values, -ESTALE);
 }
 
 int store_token_list(struct store *store, const char *after, unsigned limit, struct token_row **ret_rows,

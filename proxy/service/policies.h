@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * policies.h - what a token's policy says to a call. Every question is asked of the row under its MAC: a lease's is at
+ * most as old as its last recheck, so a stricter policy is in force everywhere within seconds.
+ */
+#pragma once
+
+#include "proxy/service/service.h"
+
+/* For a reply. NULL: out of memory. */
+Privyseal__V1__TokenPolicy *policy_message(const struct token_policy *policy);
+/* Whether keys may be used so. Errors: REASON_POLICY_USAGE, REASON_POLICY_MECHANISM. */
+MUST_CHECK enum reason policy_of_use(const struct token_row *token, enum key_usage usage,
+                                     CK_MECHANISM_TYPE mechanism);
+/* One use of a key in @lease. Errors: REASON_POLICY_SPENT (there is none left). */
+MUST_CHECK enum reason policy_count_use(struct lease *lease);
+/*
+ * Whether a key may be made, and would then be of use, by the row as it is now: the permit may be seconds old.
+ * Errors: REASON_POLICY_USAGE, REASON_POLICY_PERMIT, those of token_reload().
+ */
+MUST_CHECK enum reason policy_of_new_key(struct service *service, const struct call *call,
+                                         enum key_usage usage);
+/* Uses up a permit, in the transaction that stores the key. Errors: REASON_POLICY_PERMIT. */
+MUST_CHECK enum reason policy_take_permit(struct token_row *token);
