@@ -63,6 +63,15 @@ struct proxy_config {
     unsigned lease_idle_ms; /* 900000: a quarter of an hour without use */
     unsigned lease_life_ms; /* 43200000: a working day */
     unsigned leases;        /* of one signer: 4096 */
+    /* [notice]: command or webhook, or neither: then notices are only logged */
+    char *notice_command;        /* a program: JSON on standard input, the event as its argument */
+    char *notice_webhook;        /* "https://..." */
+    char *notice_webhook_ca;     /* PEM: who vouches for its certificate; default: whom the system trusts */
+    char *notice_user;           /* name or uid; required when started as root */
+    unsigned notice_timeout_ms;  /* of one try: 10000 */
+    unsigned notice_workers;     /* tries at a time: 4 */
+    unsigned notice_keep;        /* news that may wait: 10000 */
+    unsigned notice_retry_hours; /* until they are given up: 72 */
     /* [keys] */
     bool verify_every_ec;   /* no: the first of each unwrapped handle only */
     unsigned key_life_days; /* 1826 */

@@ -15,6 +15,7 @@
 
 #include "include/descriptor.h"
 #include "include/log.h"
+#include "proxy/herald/herald.h"
 #include "proxy/signer/signer.h"
 
 #define BACK_OFF_MIN_MS 100
@@ -30,22 +31,41 @@ uint64_t crew_now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+static void name_children(struct crew *crew)
+{
+    struct child *child;
+
+    for (EACH_CHILD(child, crew)) {
+        unsigned index = (unsigned)(child - crew->signers);
+
+        *child = (struct child){ .crew = crew, .index = index, .control = -1, .ready = -1 };
+        snprintf(child->name, sizeof(child->name), "signer %u", index);
+    }
+    crew->front->kind = CHILD_FRONT;
+    snprintf(crew->front->name, sizeof(crew->front->name), "front");
+    if (!crew->herald)
+        return;
+    crew->herald->kind = CHILD_HERALD;
+    snprintf(crew->herald->name, sizeof(crew->herald->name), "herald");
+}
+
 int crew_init(struct crew *crew, const struct proxy_config *config, enum log_level level)
 {
-    *crew = (struct crew){ .config = config, .log_level = level, .material = MATERIAL_NONE };
+    bool has_herald = herald_is_wanted(config);
+
+    *crew = (struct crew){
+        .config = config, .log_level = level, .material = MATERIAL_NONE, .notices = { -1, -1 }
+    };
     crew->signer_count = config->signers + (config->partitions ? 1 : 0);
-    crew->signers = calloc(crew->signer_count + 1, sizeof(*crew->signers));
+    crew->signers = calloc(crew->signer_count + 2, sizeof(*crew->signers));
     if (!crew->signers)
         return -ENOMEM;
-    for (unsigned i = 0; i <= crew->signer_count; i++) {
-        struct child *child = &crew->signers[i];
-
-        *child = (struct child){ .crew = crew, .index = i, .control = -1, .ready = -1 };
-        snprintf(child->name, sizeof(child->name), "signer %u", i);
-    }
-    crew->front = &crew->signers[crew->signer_count];
-    crew->front->is_front = true;
-    snprintf(crew->front->name, sizeof(crew->front->name), "front");
+    crew->front = crew->last = &crew->signers[crew->signer_count];
+    if (has_herald)
+        crew->herald = crew->last = crew->front + 1;
+    name_children(crew);
+    if (has_herald && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, crew->notices))
+        return -errno;
     return 0;
 }
 
@@ -64,6 +84,8 @@ void crew_clear(struct crew *crew)
         close_if_open(&child->control);
         close_if_open(&child->ready);
     }
+    close_if_open(&crew->notices[0]);
+    close_if_open(&crew->notices[1]);
     sockets_close(&crew->sockets);
     material_clear(&crew->material);
     free(crew->signers);
@@ -184,9 +206,29 @@ static int run(void *argument)
     const struct start *start = argument;
     const struct child *child = start->child;
 
-    if (child->is_front)
-        return front_main(child->crew->config, start->control);
-    return signer_main(child->crew->config, child->index, start->control, start->ready);
+    const struct crew *crew = child->crew;
+
+    if (child->kind == CHILD_FRONT)
+        return front_main(crew->config, start->control);
+    if (child->kind == CHILD_HERALD)
+        return herald_main(crew->config, start->control, crew->notices[0]);
+    return signer_main(crew->config, child->index, start->control, start->ready, crew->notices[1]);
+}
+
+/* Who it runs as, when we are root. */
+static const struct identity *identity_of(const struct child *child)
+{
+    const struct crew *crew = child->crew;
+
+    return child->kind == CHILD_FRONT    ? &crew->front_user
+           : child->kind == CHILD_HERALD ? &crew->herald_user
+                                         : &crew->signer_user;
+}
+
+/* Its end of the socket to the herald; -1: none. */
+static int notices_of(const struct child *child)
+{
+    return child->kind == CHILD_FRONT ? -1 : child->crew->notices[child->kind == CHILD_SIGNER];
 }
 
 static int fork_child(struct child *child, struct start *start)
@@ -195,12 +237,10 @@ static int fork_child(struct child *child, struct start *start)
     const struct child_plan plan = {
         .speaker = child->name,
         .log_level = crew->log_level,
-        .identity = !crew->has_users  ? NULL
-                    : child->is_front ? &crew->front_user
-                                      : &crew->signer_user,
-        .is_jailed = crew->has_users && child->is_front,
-        .descriptors = child->is_front ? front_descriptors(crew->config) : 0,
-        .keep = { start->control, start->ready, -1, -1 },
+        .identity = crew->has_users ? identity_of(child) : NULL,
+        .is_jailed = crew->has_users && child->kind == CHILD_FRONT,
+        .descriptors = child->kind == CHILD_FRONT ? front_descriptors(crew->config) : 0,
+        .keep = { start->control, start->ready, notices_of(child), -1 },
         .run = run,
         .argument = start,
     };
@@ -247,8 +287,10 @@ int crew_start(struct child *child)
     child->state = CHILD_STARTING;
     child->started_ms = crew_now_ms();
     log_event(LOG_LEVEL_INFO, "supervisor.start", "child=\"%s\" pid=%d", child->name, pid);
-    if (child->is_front)
+    if (child->kind == CHILD_FRONT)
         brief_front(child->crew);
+    if (child->kind == CHILD_HERALD)
+        child->state = CHILD_UP; /* messages wait for it; nobody waits for it */
     return 0;
 }
 
@@ -270,8 +312,8 @@ void crew_signer_ready(struct child *signer)
 
 static uint64_t back_off(const struct child *child, int status, uint64_t lived_ms)
 {
-    bool is_recycled =
-        child->state == CHILD_UP && !child->is_front && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    bool is_recycled = child->state == CHILD_UP && child->kind == CHILD_SIGNER && WIFEXITED(status) &&
+                       WEXITSTATUS(status) == 0;
 
     if (is_recycled || lived_ms >= HEALTHY_MS)
         return 0;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * crew.h - the supervisor's children: signers and the front, how each is started and what connects them.
+ * crew.h - the supervisor's children: signers, the front and the herald, how each is started and what connects them.
  *
  *     supervisor (root: binds sockets, reads the TLS key) --- front    (front_user, jailed, sandboxed)
- *                                                         \-- signers  (signer_user, one by one)
+ *                                                         |-- signers  (signer_user, one by one)
+ *                                                         \-- herald   (the user of [notice], if there is one)
  *
  * Between the front and each signer runs a stream. The supervisor makes it and hands an end to both, over their control
- * sockets; so either may die and come back without the other.
+ * sockets; so either may die and come back without the other. All signers share one socket to the herald; the supervisor
+ * keeps both ends, so that what is sent while there is no herald waits for the next.
  */
 #pragma once
 
@@ -20,13 +22,14 @@
 #include "proxy/material.h"
 #include "proxy/sockets.h"
 
+enum child_kind { CHILD_SIGNER, CHILD_FRONT, CHILD_HERALD };
 enum child_state { CHILD_DOWN, CHILD_STARTING, CHILD_UP };
 
 struct child {
     struct crew *crew;
-    char name[24];  /* "front", "signer 0" */
+    enum child_kind kind;
+    char name[24];  /* "front", "signer 0", "herald" */
     unsigned index; /* of a signer */
-    bool is_front;
     enum child_state state;
     pid_t pid;            /* 0: none */
     int control, ready;   /* to it; a signer writes a byte to ready when it serves; -1: none */
@@ -41,18 +44,21 @@ struct crew {
     struct sockets sockets;
     struct material material;
     bool has_users; /* we are root: children get users of their own */
-    struct identity front_user, signer_user;
+    struct identity front_user, signer_user, herald_user;
+    int notices[2]; /* the herald reads the first, signers write the second; -1: no herald */
     unsigned signer_count;
-    struct child *signers; /* signer_count of them, and the front behind */
+    struct child *signers; /* signer_count of them, behind them the front, and the herald */
     struct child *front;
+    struct child *herald; /* NULL: none is wanted */
+    struct child *last;
 };
 
-/* All down; sockets and material are the caller's to fill in. Errors: -ENOMEM. */
+/* All down; sockets and material are the caller's to fill in. Errors: -ENOMEM, -errno. */
 MUST_CHECK int crew_init(struct crew *crew, const struct proxy_config *config, enum log_level level);
 void crew_clear(struct crew *crew); /* closes what is open; the children are gone by then */
 #define EACH_CHILD(child, crew)                                                                              \
     child = (crew)->signers;                                                                                 \
-    child <= (crew)->front;                                                                                  \
+    child <= (crew)->last;                                                                                   \
     child++
 
 /* Starts @child, which is down. A front is told everything it needs, except that nothing may come of it. */
@@ -69,7 +75,7 @@ void crew_tell_front_material(struct crew *crew);
 /* The next message of the front. Errors: -EPIPE (it has closed its end, or sent nonsense: it is killed). */
 MUST_CHECK int crew_hear_front(struct crew *crew, struct front_control *ret);
 
-/* Closes its control socket, which a signer understands as the order to leave. */
+/* Closes its control socket, which a signer or the herald understands as the order to leave. */
 void crew_dismiss(struct child *child);
 void crew_kill(struct child *child);
 struct child *crew_find(struct crew *crew, pid_t pid); /* NULL: none of ours */

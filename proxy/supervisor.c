@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * supervisor.c - one poll() loop over signals and the children's sockets. After every event it pursues its goal one
- * step further: to serve (signers one after the other, then the front), or to stop (the front, then the signers).
+ * step further: to serve (the herald, signers one after the other, then the front), or to stop (the front, then the
+ * signers, then the herald).
  */
 #include "proxy/supervisor.h"
 
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
@@ -22,13 +24,15 @@
 #include "include/table.h"
 #include "proxy/crew.h"
 #include "proxy/front/tls.h"
+#include "proxy/herald/herald.h"
 
 #define START_MAX_MS    120000 /* until a signer serves: an HSM may test itself first */
 #define FRONT_STOP_MS   (FRONT_DRAIN_MS + 2000)
 #define SIGNERS_STOP_MS 10000
+#define HERALD_STOP_MS  (HERALD_DRAIN_MS + 2000)
 #define TICK_MS         50 /* how often time is looked at, while anything waits for it */
 
-enum goal { GOAL_SERVE, GOAL_STOP_FRONT, GOAL_STOP_SIGNERS, GOALS };
+enum goal { GOAL_SERVE, GOAL_STOP_FRONT, GOAL_STOP_SIGNERS, GOAL_STOP_HERALD, GOALS };
 
 struct proxy {
     struct crew crew;
@@ -102,18 +106,18 @@ static int check_tls_in_child(struct crew *crew)
     return WEXITSTATUS(status);
 }
 
+/* @key: "[server] front_user". */
 static int resolve_user(const char *key, const char *name, struct identity *ret)
 {
     int error;
 
     if (!name)
-        return explain(EX_CONFIG, "started as root without [server] %s: name the user to run as", key);
+        return explain(EX_CONFIG, "started as root without %s: name the user to run as", key);
     error = identity_resolve(name, ret);
     if (error == -EPERM)
-        return explain(EX_CONFIG, "[server] %s: \"%s\" is root; name a user that is not", key, name);
+        return explain(EX_CONFIG, "%s: \"%s\" is root; name a user that is not", key, name);
     if (error)
-        return explain(EX_NOUSER, "[server] %s: there is no user \"%s\"; create it, or give a numeric uid",
-                       key, name);
+        return explain(EX_NOUSER, "%s: there is no user \"%s\"; create it, or give a numeric uid", key, name);
     return EX_OK;
 }
 
@@ -130,8 +134,12 @@ static int resolve_users(struct crew *crew)
                   geteuid());
         return EX_OK;
     }
-    status = resolve_user("front_user", config->front_user, &crew->front_user);
-    return status ? status : resolve_user("signer_user", config->signer_user, &crew->signer_user);
+    status = resolve_user("[server] front_user", config->front_user, &crew->front_user);
+    if (!status)
+        status = resolve_user("[server] signer_user", config->signer_user, &crew->signer_user);
+    if (!status && crew->herald)
+        status = resolve_user("[notice] user", config->notice_user, &crew->herald_user);
+    return status;
 }
 
 /* Everything that can be wrong without binding a socket or touching the HSM. */
@@ -142,7 +150,8 @@ static int check(struct crew *crew)
 
     if (status)
         return status;
-    if (sockets_check(crew->config, &why) || material_read(crew->config, &crew->material, &why))
+    if (sockets_check(crew->config, &why) || herald_check(crew->config, &why) ||
+        material_read(crew->config, &crew->material, &why))
         return explain(EX_CONFIG, "%s", why ? why : "out of memory");
     return check_tls_in_child(crew);
 }
@@ -196,6 +205,22 @@ static void pursue_stop_front(struct proxy *proxy)
 }
 
 static void pursue_stop_signers(struct proxy *proxy)
+{
+    struct crew *crew = &proxy->crew;
+
+    if (crew_now_ms() >= proxy->kill_at_ms)
+        kill_all(proxy);
+    for (unsigned i = 0; i < crew->signer_count; i++)
+        if (crew->signers[i].state != CHILD_DOWN)
+            return;
+    if (crew->herald)
+        crew_dismiss(crew->herald);
+    proxy->kill_at_ms = crew_now_ms() + HERALD_STOP_MS;
+    proxy->goal = GOAL_STOP_HERALD;
+}
+
+/* The last: signers may have told it something until their end. */
+static void pursue_stop_herald(struct proxy *proxy)
 {
     if (crew_now_ms() >= proxy->kill_at_ms)
         kill_all(proxy);
@@ -257,6 +282,8 @@ static void pursue_serve(struct proxy *proxy)
 {
     struct crew *crew = &proxy->crew;
 
+    if (crew->herald && is_due(crew->herald))
+        start_child(proxy, crew->herald);
     start_signers(proxy);
     if (is_due(crew->front) && (proxy->is_serving || are_signers_up(crew)))
         start_child(proxy, crew->front);
@@ -266,6 +293,7 @@ static void (*const pursue[GOALS])(struct proxy *proxy) = {
     [GOAL_SERVE] = pursue_serve,
     [GOAL_STOP_FRONT] = pursue_stop_front,
     [GOAL_STOP_SIGNERS] = pursue_stop_signers,
+    [GOAL_STOP_HERALD] = pursue_stop_herald,
 };
 
 /* ------------------------------------------------------------------------------------------------------ events */
@@ -406,6 +434,16 @@ static int watch_signals(int *ret)
 
 /* ------------------------------------------------------------------------------------------------------ public */
 
+/* Whose it is may change with the configuration; what lies in it is the herald's. */
+static int make_spool(const struct crew *crew)
+{
+    if (mkdir(HERALD_SPOOL, 0700) && errno != EEXIST)
+        return -errno;
+    if (!crew->has_users)
+        return 0;
+    return lchown(HERALD_SPOOL, crew->herald_user.uid, crew->herald_user.gid) ? -errno : 0;
+}
+
 static int prepare(struct proxy *proxy)
 {
     CLEANUP(free_string) char *why = NULL;
@@ -414,6 +452,8 @@ static int prepare(struct proxy *proxy)
 
     if (status)
         return status;
+    if (crew->herald && make_spool(crew))
+        return explain(EX_CANTCREAT, "cannot make the directory " HERALD_SPOOL ": %s", strerror(errno));
     if (sockets_open(crew->config, &crew->sockets, &why))
         return explain(EX_OSERR, "%s", why ? why : "out of memory");
     if (watch_signals(&proxy->signals) || prctl(PR_SET_DUMPABLE, 0))

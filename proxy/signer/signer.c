@@ -29,6 +29,7 @@
 struct signer {
     const struct proxy_config *config;
     unsigned index;
+    int herald; /* -1: none */
     struct hsm *hsm;
     struct store *store;
     struct audit *audit;
@@ -214,6 +215,8 @@ static void fill_service_config(struct signer *signer)
                     .recheck_ms = LEASE_RECHECK_MS,
                     .storeless_ms = LEASE_STORELESS_MS },
         .policy = config->policy,
+        .has_herald = signer->herald >= 0,
+        .herald = signer->herald,
         .started_unix = (uint64_t)unix_ms() / 1000,
     };
 }
@@ -357,12 +360,13 @@ static int report_ready(int ready_fd)
     return len == 1 ? EX_OK : EX_OSERR;
 }
 
-int signer_main(const struct proxy_config *config, unsigned index, int control, int ready_fd)
+int signer_main(const struct proxy_config *config, unsigned index, int control, int ready_fd, int herald)
 {
     CLEANUP(signer_clear)
     struct signer signer = {
         .config = config,
         .index = index,
+        .herald = herald,
         .frames = FRAMES_NONE,
     };
     int status = open_all(&signer);

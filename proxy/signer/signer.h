@@ -17,6 +17,7 @@
  * Runs signer @index. Frames on the stream: 4-byte big-endian length (at most FRAME_MAX), then a serialized Envelope
  * or EnvelopeReply. Writes one byte to @ready_fd and closes it once it serves, so that the supervisor starts the next
  * and sends the first stream. SIGTERM, SIGINT and SIGHUP are ignored in a signer: EOF on @control ends it.
+ * @herald: where notices go; -1: nowhere.
  * Returns an exit status (sysexits.h): 0 after EOF on @control, or when it is due for recycling.
  */
-int signer_main(const struct proxy_config *config, unsigned index, int control, int ready_fd);
+int signer_main(const struct proxy_config *config, unsigned index, int control, int ready_fd, int herald);
