@@ -54,7 +54,7 @@ enum cli_exit connect_remote(struct cli *cli)
 
     if (status != CLI_DONE || cli->remote)
         return status;
-    r = channel_curl_new(NULL, cli->deployment, cli->identity, &channel, &why);
+    r = channel_http2_new(NULL, cli->deployment, cli->identity, &channel, &why);
     if (r < 0)
         return cli_fail(cli, CLI_REFUSED, "`privyseal doctor` looks at every part of the set-up.",
                         "identity \"%s\": %s", cli->identity->name, why ? why : strerror(-r));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * channel.h - one gRPC call, whoever carries it: libcurl over the network, the dispatcher in the same process
+ * channel.h - one gRPC call, whoever carries it: HTTP/2 over the network, the dispatcher in the same process
  * (tests/loopback), or a faulty one (tests).
  */
 #pragma once
@@ -45,13 +45,13 @@ struct channel {
 
 /*
  * The real one. Loads nothing from the network; connects at the first call, tries the endpoints in turn, keeps a
- * pool of connections, rests a bad endpoint. @libctx: a private library context, set as the calling thread's default
+ * connection to each, rests a bad endpoint. @libctx: a private library context, set as the calling thread's default
  * around each call and restored after; a call from within itself (a host's OpenSSL that routes keys back into us) is
  * refused. After fork the child must free nothing and make a new one: channel_abandon().
  * Errors: -errno of the certificate and key files, with a sentence in @why (caller frees).
  */
-MUST_CHECK int channel_curl_new(OSSL_LIB_CTX *libctx, const struct deployment_config *deployment,
-                                const struct identity_config *identity, struct channel **ret, char **why);
+MUST_CHECK int channel_http2_new(OSSL_LIB_CTX *libctx, const struct deployment_config *deployment,
+                                 const struct identity_config *identity, struct channel **ret, char **why);
 void channel_free(struct channel *channel);
 DEFINE_CLEANUP(channel_free, struct channel *);
 /* In a forked child: forgets the parent's connections without a byte on them. */

@@ -6,11 +6,15 @@
 #include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "client/tls.h"
+#include "include/secret.h"
 #include "proto/certificate.h"
 
 #define CREDENTIALS_FILE_MAX 65536 /* a CA file of a few dozen roots; all of it is held in memory */
@@ -44,14 +48,24 @@ static int read_whole(const char *path, struct secret **ret, struct stat *ret_se
     return secret_copy(BYTES(content->data, len), ret); /* no more locked pages than needed */
 }
 
+static int say(char **why, int r, const char *format, ...) PRINTF_LIKE(3, 4);
+static int say(char **why, int r, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (vasprintf(why, format, arguments) < 0)
+        *why = NULL;
+    va_end(arguments);
+    return r;
+}
+
 static int read_named(const char *what, const char *path, struct secret **ret, struct stat *ret_seen,
                       char **why)
 {
     int r = read_whole(path, ret, ret_seen);
 
-    if (r < 0 && asprintf(why, "the %s %s cannot be read: %s", what, path, strerror(-r)) < 0)
-        *why = NULL;
-    return r;
+    return r < 0 ? say(why, r, "the %s %s cannot be read: %s", what, path, strerror(-r)) : 0;
 }
 
 static int hash_first_certificate(OSSL_LIB_CTX *libctx, struct bytes pem, uint8_t ret[HASH_LEN])
@@ -70,27 +84,32 @@ int credentials_load(OSSL_LIB_CTX *libctx, const struct deployment_config *deplo
                      const struct identity_config *identity, struct credentials **ret, char **why)
 {
     CLEANUP(credentials_unref) struct credentials *credentials = calloc(1, sizeof(*credentials));
+    CLEANUP(secret_free) struct secret *certificate = NULL;
+    CLEANUP(secret_free) struct secret *key = NULL;
+    CLEANUP(secret_free) struct secret *ca = NULL;
     int r;
 
     *why = NULL;
     if (!credentials)
         return -ENOMEM;
     atomic_init(&credentials->references, 1);
-    r = read_named("client certificate", identity->certificate, &credentials->certificate,
-                   &credentials->seen[0], why);
+    r = read_named("client certificate", identity->certificate, &certificate, &credentials->seen[0], why);
     if (r == 0)
-        r = read_named("client key", identity->key, &credentials->key, &credentials->seen[1], why);
+        r = read_named("client key", identity->key, &key, &credentials->seen[1], why);
     if (r == 0)
-        r = read_named("CA file", deployment->ca, &credentials->ca, &credentials->seen[2], why);
+        r = read_named("CA file", deployment->ca, &ca, &credentials->seen[2], why);
     if (r < 0)
         return r;
-    r = hash_first_certificate(libctx, secret_bytes(credentials->certificate), credentials->certificate_hash);
-    if (r < 0) {
-        if (asprintf(why, "%s: expected a PEM file with the client's certificate first",
-                     identity->certificate) < 0)
-            *why = NULL;
-        return r;
-    }
+    r = hash_first_certificate(libctx, secret_bytes(certificate), credentials->certificate_hash);
+    if (r == 0)
+        r = tls_context_new(libctx,
+                            &(struct tls_material){ .ca = secret_bytes(ca),
+                                                    .certificate = secret_bytes(certificate),
+                                                    .key = secret_bytes(key) },
+                            &credentials->tls);
+    if (r < 0)
+        return say(why, r, "%s, %s, %s: expected PEM files with the client's certificate, its key, and roots",
+                   identity->certificate, identity->key, deployment->ca);
     *ret = TAKE(credentials);
     return 0;
 }
@@ -105,9 +124,7 @@ void credentials_unref(struct credentials *credentials)
 {
     if (!credentials || atomic_fetch_sub(&credentials->references, 1) != 1)
         return;
-    secret_free(credentials->certificate);
-    secret_free(credentials->key);
-    secret_free(credentials->ca);
+    SSL_CTX_free(credentials->tls);
     free(credentials);
 }
 

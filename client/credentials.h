@@ -14,13 +14,12 @@
 
 #include "client/config.h"
 #include "include/bytes.h"
-#include "include/secret.h"
 #include "proto/limits.h"
 
 struct credentials {
     atomic_uint references;
-    struct secret *certificate, *key, *ca; /* PEM, as the files have it */
-    struct stat seen[3];                   /* of the files, when they were read */
+    SSL_CTX *tls;        /* with certificate, key and roots */
+    struct stat seen[3]; /* of the files, when they were read */
     uint8_t certificate_hash[HASH_LEN];
 };
 

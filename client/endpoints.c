@@ -23,6 +23,7 @@ int endpoints_init(struct endpoints *endpoints, const struct deployment_config *
 
         endpoint->name = name;
         endpoint->host = colon ? strndup(name, (size_t)(colon - name)) : NULL;
+        endpoint->port = colon ? colon + 1 : NULL;
         endpoints->count = i + 1;
         if (!endpoint->host) {
             endpoints_clear(endpoints);
@@ -89,13 +90,6 @@ void endpoints_report(struct endpoints *endpoints, size_t index, bool was_reache
     pthread_mutex_unlock(&endpoints->lock);
 }
 
-static void append_known(const struct endpoint *endpoint, struct buffer *ret)
-{
-    buffer_append_text(ret, endpoint->name);
-    buffer_append_text(ret, ":");
-    buffer_append_text(ret, endpoint->addresses);
-}
-
 /* Takes a look-up's result in; with a failed one the addresses at hand go on serving. */
 static bool remember(struct endpoint *endpoint, int r, struct buffer *found, struct buffer *ret)
 {
@@ -110,7 +104,7 @@ static bool remember(struct endpoint *endpoint, int r, struct buffer *found, str
     }
     if (!endpoint->addresses)
         return false;
-    append_known(endpoint, ret);
+    buffer_append_text(ret, endpoint->addresses);
     return true;
 }
 
@@ -122,13 +116,13 @@ int endpoints_addresses(struct endpoints *endpoints, size_t index, int64_t deadl
     bool is_known;
     int r;
 
-    if (resolve_is_local(endpoint->host))
-        return 0;
+    if (resolve_local(endpoint->host, ret))
+        return ret->failed ? -ENOMEM : 0;
     pthread_mutex_lock(&endpoints->lock);
     is_known = endpoint->addresses && endpoint->resolved_ms &&
                clock_now_ms() - endpoint->resolved_ms < ADDRESS_LIFE_MS;
     if (is_known)
-        append_known(endpoint, ret);
+        buffer_append_text(ret, endpoint->addresses);
     pthread_mutex_unlock(&endpoints->lock);
     if (is_known)
         return ret->failed ? -ENOMEM : 0;

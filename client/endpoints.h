@@ -19,6 +19,7 @@
 struct endpoint {
     const char *name; /* "host:port", the configuration's */
     char *host;
+    const char *port;
     unsigned failures;     /* guarded by lock, as the rest: in a row */
     int64_t rest_until_ms; /* 0: not resting */
     char *addresses;       /* "192.0.2.1,[2001:db8::1]"; NULL: not looked up */
@@ -39,8 +40,8 @@ size_t endpoints_choose(struct endpoints *endpoints, unsigned tried, int64_t now
 unsigned endpoints_patience_ms(struct endpoints *endpoints, size_t index, unsigned most_ms);
 void endpoints_report(struct endpoints *endpoints, size_t index, bool was_reached, int64_t now_ms);
 /*
- * Appends "host:port:addresses" for CURLOPT_RESOLVE, or nothing for a name that needs no resolver. Looked up again
- * after a minute and after a failure; an old answer serves while there is no new one.
+ * Appends the addresses as dial() wants them. A name is looked up again after a minute and after a failure; an old
+ * answer serves while there is no new one.
  * Errors: those of resolve_host().
  */
 MUST_CHECK int endpoints_addresses(struct endpoints *endpoints, size_t index, int64_t deadline_ms,

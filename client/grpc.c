@@ -72,12 +72,30 @@ static void take_content_type(struct grpc_answer *answer, struct bytes value)
         value.len >= sizeof(type) - 1 && strncasecmp((const char *)value.data, type, sizeof(type) - 1) == 0;
 }
 
+/* At most three digits; anything else is @fallback. */
+static unsigned read_number(struct bytes value, unsigned fallback)
+{
+    unsigned number = 0;
+
+    if (value.len == 0 || value.len > 3)
+        return fallback;
+    for (size_t i = 0; i < value.len; i++) {
+        if (!isdigit(value.data[i]))
+            return fallback;
+        number = number * 10 + (value.data[i] - '0');
+    }
+    return number;
+}
+
+static void take_http_status(struct grpc_answer *answer, struct bytes value)
+{
+    answer->http_status = read_number(value, 0);
+}
+
 static void take_status(struct grpc_answer *answer, struct bytes value)
 {
-    unsigned status = 0;
+    unsigned status = read_number(value, GRPC_UNKNOWN);
 
-    for (size_t i = 0; i < value.len && i < 3; i++)
-        status = isdigit(value.data[i]) ? status * 10 + (value.data[i] - '0') : GRPC_UNKNOWN;
     answer->has_status = value.len > 0;
     answer->status = status <= GRPC_UNAUTHENTICATED ? (enum grpc_status)status : GRPC_UNKNOWN;
 }
@@ -110,33 +128,22 @@ static const struct {
     const char *name;
     void (*take)(struct grpc_answer *answer, struct bytes value);
 } grpc_headers[] = {
+    { ":status", take_http_status },
     { "content-type", take_content_type },
     { "grpc-message", take_message },
     { "grpc-status", take_status },
     { "grpc-status-details-bin", take_details },
 };
 
-void grpc_answer_header(struct grpc_answer *answer, struct bytes line)
+void grpc_answer_header(struct grpc_answer *answer, struct bytes name, struct bytes value)
 {
-    const uint8_t *colon = line.len ? memchr(line.data, ':', line.len) : NULL;
-    size_t name_len = colon ? (size_t)(colon - line.data) : 0;
-    struct bytes value;
-
-    if (!colon)
-        return;
-    value = BYTES(colon + 1, line.len - name_len - 1);
-    while (value.len && isspace(value.data[0]))
-        value = BYTES(value.data + 1, value.len - 1);
-    while (value.len && isspace(value.data[value.len - 1]))
-        value.len--;
     for (size_t i = 0; i < ARRAY_SIZE(grpc_headers); i++)
-        if (strlen(grpc_headers[i].name) == name_len &&
-            strncasecmp(grpc_headers[i].name, (const char *)line.data, name_len) == 0)
+        if (bytes_equal(name, bytes_of_text(grpc_headers[i].name))) /* lower case: RFC 9113 8.2 */
             grpc_headers[i].take(answer, value);
 }
 
 /* grpc/doc/http-grpc-status-mapping.md: for answers that are not gRPC's, such as a gateway's. */
-static enum grpc_status status_of_http(long http_status)
+static enum grpc_status status_of_http(unsigned http_status)
 {
     switch (http_status) {
     case 400:
@@ -181,34 +188,19 @@ static void take_body(const struct grpc_answer *answer, struct channel_reply *re
         ret->status = GRPC_OK;
 }
 
-/*
- * Without trailers the answer was cut off - or libcurl 7.88 dropped them, as it does when GOAWAY or the connection's
- * end arrives with them, which is how a proxy that is being stopped ends. A whole message then speaks for itself:
- * refusals have none, and what matters in it is authentic or refused later.
- */
-static void take_cut_off(const struct grpc_answer *answer, struct channel_reply *ret)
-{
-    struct bytes message;
-
-    if (body_is_whole(answer, &message)) {
-        take_body(answer, ret);
-        return;
-    }
-    ret->status = GRPC_UNAVAILABLE;
-    snprintf(ret->detail, sizeof(ret->detail), "the answer was cut off");
-}
-
-void grpc_answer_finish(const struct grpc_answer *answer, long http_status, struct channel_reply *ret)
+void grpc_answer_finish(const struct grpc_answer *answer, struct channel_reply *ret)
 {
     CLEANUP(buffer_clear) struct buffer status = { 0 };
 
-    if (http_status != 200 || !answer->is_grpc) {
-        ret->status = status_of_http(http_status);
-        snprintf(ret->detail, sizeof(ret->detail), "the answer is not gRPC's (HTTP status %ld)", http_status);
+    if (answer->http_status != 200 || !answer->is_grpc) {
+        ret->status = status_of_http(answer->http_status);
+        snprintf(ret->detail, sizeof(ret->detail), "the answer is not gRPC's (HTTP status %u)",
+                 answer->http_status);
         return;
     }
     if (!answer->has_status) {
-        take_cut_off(answer, ret);
+        ret->status = GRPC_UNAVAILABLE;
+        snprintf(ret->detail, sizeof(ret->detail), "the answer was cut off");
         return;
     }
     if (answer->status == GRPC_OK) {

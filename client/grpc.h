@@ -15,6 +15,7 @@
 
 /* The answer as it arrives: headers and trailers alike, then the body. Clear with grpc_answer_clear(). */
 struct grpc_answer {
+    unsigned http_status;
     bool is_grpc;    /* content-type: application/grpc... */
     bool has_status; /* grpc-status was there */
     enum grpc_status status;
@@ -26,10 +27,10 @@ struct grpc_answer {
 void grpc_answer_init(struct grpc_answer *answer, size_t reply_max);
 void grpc_answer_clear(struct grpc_answer *answer);
 DEFINE_CLEAR(grpc_answer_clear, struct grpc_answer);
-/* One header or trailer line, with or without its line end. What it does not know it skips. */
-void grpc_answer_header(struct grpc_answer *answer, struct bytes line);
-/* Whatever arrived, as a reply; @http_status is HTTP's. */
-void grpc_answer_finish(const struct grpc_answer *answer, long http_status, struct channel_reply *ret);
+/* One header or trailer. What it does not know it skips. */
+void grpc_answer_header(struct grpc_answer *answer, struct bytes name, struct bytes value);
+/* Whatever arrived, as a reply. */
+void grpc_answer_finish(const struct grpc_answer *answer, struct channel_reply *ret);
 
 /* Appends prefix and message. */
 void grpc_frame(struct bytes message, struct buffer *ret);

@@ -14,7 +14,7 @@
 
 #include "client/clock.h"
 
-#define RESOLVE_ADDRESSES_MAX 16 /* a name with more of them is cut: libcurl tries them one by one */
+#define RESOLVE_ADDRESSES_MAX 16 /* a name with more of them is cut */
 #define RESOLVE_TRY_MS        2000
 
 struct resolve_answer {
@@ -23,11 +23,17 @@ struct resolve_answer {
     bool is_done;
 };
 
-bool resolve_is_local(const char *host)
+bool resolve_local(const char *host, struct buffer *ret)
 {
     uint8_t address[sizeof(struct in6_addr)];
 
-    return host[0] == '[' || inet_pton(AF_INET, host, address) == 1 || strcasecmp(host, "localhost") == 0;
+    if (host[0] == '[' || inet_pton(AF_INET, host, address) == 1)
+        buffer_append_text(ret, host);
+    else if (strcasecmp(host, "localhost") == 0)
+        buffer_append_text(ret, "127.0.0.1,[::1]");
+    else
+        return false;
+    return true;
 }
 
 static void append_address(struct buffer *ret, const struct sockaddr *address)

@@ -2,7 +2,7 @@
 /*
  * resolve.h - from a host name to addresses, in the calling thread, under a deadline (c-ares).
  *
- * libcurl as Debian builds it starts a thread for every name; a module inside somebody else's process starts none.
+ * The C library's resolver knows no deadline, and its asynchronous form starts threads, which a guest must not.
  */
 #pragma once
 
@@ -11,10 +11,10 @@
 
 #include "include/bytes.h"
 
-/* Whether libcurl needs no resolver for it: an address, or "localhost". */
-bool resolve_is_local(const char *host);
+/* What needs no resolver, an address or "localhost" (RFC 6761 6.3): appends the addresses; false: it does need one. */
+bool resolve_local(const char *host, struct buffer *ret);
 /*
- * Appends the addresses of @host as CURLOPT_RESOLVE wants them: "192.0.2.1,[2001:db8::1]".
+ * Appends the addresses of @host: "192.0.2.1,[2001:db8::1]".
  * /etc/hosts is read first, then DNS asked as resolv.conf says.
  * Errors: -ENOENT (no such host), -ETIMEDOUT, -EIO, -ENOMEM; @why gets c-ares' sentence (static).
  */

@@ -1,181 +1,419 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * wire.c - how libcurl is set up: as a guest of the process, trusting nothing but the deployment's roots, and
- * believing nothing that stands in the environment.
- */
+/* wire.c - nghttp2 between a lock and a socket. */
 #include "client/wire.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define KEEPALIVE_S      30
-#define USER_TIMEOUT_MS  5000 /* unacknowledged data: the peer or the way to it is gone */
-#define IDLE_MOST_S      110  /* below what firewalls and the front allow */
-#define LIFETIME_MOST_S  3600 /* so that load spreads again after a proxy came back */
-#define CONNECTIONS_EACH 1
+#include "client/clock.h"
+#include "client/dial.h"
+#include "client/tls.h"
+#include "include/table.h"
 
-void descriptors_init(struct descriptors *descriptors)
+#define WINDOW      (2 * 1024 * 1024) /* bytes in flight to us: more than the largest answer there is */
+#define READ_SIZE   16384             /* a TLS record */
+#define QUIET_MS    5                 /* one that was used so lately is not asked whether it is still there */
+#define OUTPUT_MOST ((size_t)4 * 1024 * 1024)
+
+/* A call on its way; it stands in the caller's stack. Guarded by the wire's lock. */
+struct wire_call {
+    const struct wire_request *request;
+    struct grpc_answer *answer;
+    size_t frame_sent;
+    int32_t stream;
+    bool was_sent, is_over;
+    enum wire_end end;
+    pthread_cond_t came; /* it is over, or its turn to lead */
+    struct wire_call *next;
+};
+
+/* ---------------------------------------------------------------------------------------------- ends of calls */
+
+static void call_end(struct wire *wire, struct wire_call *call, enum wire_end end)
 {
-    for (size_t i = 0; i < DESCRIPTORS_MAX; i++)
-        atomic_init(&descriptors->list[i], -1);
-}
-
-static bool descriptors_swap(struct descriptors *descriptors, int from, int to)
-{
-    for (size_t i = 0; i < DESCRIPTORS_MAX; i++) {
-        int expected = from;
-
-        if (atomic_compare_exchange_strong(&descriptors->list[i], &expected, to))
-            return true;
-    }
-    return false;
-}
-
-void descriptors_close(struct descriptors *descriptors)
-{
-    for (size_t i = 0; i < DESCRIPTORS_MAX; i++) {
-        int fd = atomic_exchange(&descriptors->list[i], -1);
-
-        if (fd >= 0)
-            close(fd);
-    }
-}
-
-/* Close-on-exec from birth, which libcurl's own sockets are not: the host may run other programs. */
-static curl_socket_t open_socket(void *cookie, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    int timeout_ms = USER_TIMEOUT_MS;
-
-    (void)purpose;
-    if (fd < 0)
-        return CURL_SOCKET_BAD;
-    if (!descriptors_swap(cookie, -1, fd)) {
-        close(fd);
-        return CURL_SOCKET_BAD;
-    }
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
-    return fd;
-}
-
-static int close_socket(void *cookie, curl_socket_t fd)
-{
-    /* Not in the list: a forked child has let go of it, and the number may be somebody else's by now. */
-    if (descriptors_swap(cookie, fd, -1))
-        close(fd);
-    return 0;
-}
-
-static struct curl_blob blob_of(const struct secret *secret)
-{
-    /* Lent: the connection holds a reference to its credentials. */
-    return (struct curl_blob){ .data = secret->data, .len = secret->len, .flags = CURL_BLOB_NOCOPY };
-}
-
-static CURLcode set_tls(CURL *easy, const struct credentials *credentials)
-{
-    struct curl_blob certificate = blob_of(credentials->certificate), key = blob_of(credentials->key);
-    struct curl_blob ca = blob_of(credentials->ca);
-    CURLcode code = CURLE_OK;
-
-    WIRE_SET(easy, code, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_3);
-    WIRE_SET(easy, code, CURLOPT_SSL_VERIFYPEER, 1L);
-    WIRE_SET(easy, code, CURLOPT_SSL_VERIFYHOST, 2L);
-    WIRE_SET(easy, code, CURLOPT_CAPATH, NULL); /* Debian compiles in the system's roots */
-    WIRE_SET(easy, code, CURLOPT_CAINFO_BLOB, &ca);
-    WIRE_SET(easy, code, CURLOPT_SSLCERT_BLOB, &certificate);
-    WIRE_SET(easy, code, CURLOPT_SSLKEY_BLOB, &key);
-    return code;
-}
-
-static CURLcode set_http(CURL *easy)
-{
-    CURLcode code = CURLE_OK;
-
-    WIRE_SET(easy, code, CURLOPT_PROTOCOLS_STR, "https");
-    WIRE_SET(easy, code, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    WIRE_SET(easy, code, CURLOPT_POST, 1L);
-    WIRE_SET(easy, code, CURLOPT_FOLLOWLOCATION, 0L);
-    WIRE_SET(easy, code, CURLOPT_PROXY, ""); /* not the environment's */
-    WIRE_SET(easy, code, CURLOPT_NOPROXY, "*");
-    WIRE_SET(easy, code, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    WIRE_SET(easy, code, CURLOPT_HTTP_CONTENT_DECODING, 0L);
-    /* Else libcurl 7.88 ends at the last byte of the body and never looks at the trailers, where gRPC's status is. */
-    WIRE_SET(easy, code, CURLOPT_IGNORE_CONTENT_LENGTH, 1L);
-    WIRE_SET(easy, code, CURLOPT_USERAGENT, "grpc-c-privyseal/" PRIVYSEAL_VERSION);
-    return code;
-}
-
-static CURLcode set_socket(CURL *easy, struct descriptors *descriptors)
-{
-    CURLcode code = CURLE_OK;
-
-    WIRE_SET(easy, code, CURLOPT_NOSIGNAL, 1L);
-    WIRE_SET(easy, code, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    WIRE_SET(easy, code, CURLOPT_OPENSOCKETDATA, descriptors);
-    WIRE_SET(easy, code, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-    WIRE_SET(easy, code, CURLOPT_CLOSESOCKETDATA, descriptors);
-    WIRE_SET(easy, code, CURLOPT_TCP_KEEPALIVE, 1L);
-    WIRE_SET(easy, code, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
-    WIRE_SET(easy, code, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_S);
-    WIRE_SET(easy, code, CURLOPT_MAXCONNECTS, (long)CONNECTIONS_EACH);
-    WIRE_SET(easy, code, CURLOPT_MAXAGE_CONN, (long)IDLE_MOST_S);
-    WIRE_SET(easy, code, CURLOPT_MAXLIFETIME_CONN, (long)LIFETIME_MOST_S);
-    return code;
-}
-
-int wire_new(const struct credentials *credentials, struct descriptors *descriptors, size_t endpoint,
-             struct wire **ret)
-{
-    CLEANUP(wire_free) struct wire *connection = calloc(1, sizeof(*connection));
-    CURL *easy;
-    CURLcode code;
-
-    if (!connection)
-        return -ENOMEM;
-    connection->credentials = credentials_ref((struct credentials *)credentials);
-    connection->endpoint = endpoint;
-    easy = connection->easy = curl_easy_init();
-    if (!easy)
-        return -ENOMEM;
-    code = set_tls(easy, credentials);
-    if (code == CURLE_OK)
-        code = set_http(easy);
-    if (code == CURLE_OK)
-        code = set_socket(easy, descriptors);
-    WIRE_SET(easy, code, CURLOPT_ERRORBUFFER, connection->error);
-    if (code != CURLE_OK)
-        return code == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EIO;
-    *ret = TAKE(connection);
-    return 0;
-}
-
-void wire_free(struct wire *connection)
-{
-    if (!connection)
+    if (call->is_over)
         return;
-    curl_easy_cleanup(connection->easy);
-    curl_slist_free_all(connection->resolve);
-    credentials_unref(connection->credentials);
-    free(connection);
+    call->is_over = true;
+    call->end = end;
+    /* What nghttp2 still has to say of the stream is nobody's. */
+    (void)nghttp2_session_set_stream_user_data(wire->session, call->stream, NULL);
+    pthread_cond_signal(&call->came);
 }
 
-int wire_set_addresses(struct wire *connection, const char *addresses)
+static void give_up(struct wire *wire)
 {
-    struct curl_slist *list;
+    wire->is_broken = true;
+    for (struct wire_call *call = wire->calls; call; call = call->next)
+        call_end(wire, call, call->was_sent ? WIRE_CUT_OFF : WIRE_REFUSED);
+}
 
-    if (!*addresses || (connection->resolve && strcmp(connection->resolve->data, addresses) == 0))
-        return 0;
-    list = curl_slist_append(NULL, addresses);
-    if (!list || curl_easy_setopt(connection->easy, CURLOPT_RESOLVE, list) != CURLE_OK) {
-        curl_slist_free_all(list);
-        return -ENOMEM;
-    }
-    curl_slist_free_all(connection->resolve);
-    connection->resolve = list;
+static struct wire_call *call_of(nghttp2_session *session, int32_t stream)
+{
+    return nghttp2_session_get_stream_user_data(session, stream);
+}
+
+/* ---------------------------------------------------------------------------------------- nghttp2's callbacks */
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *cookie)
+{
+    struct wire_call *call = call_of(session, frame->hd.stream_id);
+
+    (void)flags, (void)cookie;
+    if (call)
+        grpc_answer_header(call->answer, BYTES(name, name_len), BYTES(value, value_len));
     return 0;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *data, size_t len,
+                   void *cookie)
+{
+    struct wire_call *call = call_of(session, stream);
+
+    (void)flags;
+    if (!call)
+        return 0;
+    buffer_append(&call->answer->body, BYTES(data, len));
+    if (!call->answer->body.failed)
+        return 0;
+    call_end(cookie, call, WIRE_TOO_LARGE);
+    return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
+}
+
+static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *cookie)
+{
+    struct wire_call *call = call_of(session, frame->hd.stream_id);
+
+    (void)cookie;
+    if (call && frame->hd.type == NGHTTP2_HEADERS)
+        call->was_sent = true;
+    return 0;
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *cookie)
+{
+    struct wire *wire = cookie;
+
+    (void)session;
+    if (frame->hd.type == NGHTTP2_GOAWAY)
+        wire->is_closing = true;
+    return 0;
+}
+
+static int on_stream_closed(nghttp2_session *session, int32_t stream, uint32_t error, void *cookie)
+{
+    struct wire_call *call = call_of(session, stream);
+
+    if (!call)
+        return 0;
+    if (error == NGHTTP2_NO_ERROR)
+        call_end(cookie, call, WIRE_ANSWERED);
+    else
+        call_end(cookie, call, error == NGHTTP2_REFUSED_STREAM ? WIRE_REFUSED : WIRE_CUT_OFF);
+    return 0;
+}
+
+/* The request's body; that of a call whose caller has left is not there any more. */
+static ssize_t read_frame(nghttp2_session *session, int32_t stream, uint8_t *data, size_t size,
+                          uint32_t *flags, nghttp2_data_source *source, void *cookie)
+{
+    struct wire_call *call = call_of(session, stream);
+    size_t len;
+
+    (void)source, (void)cookie;
+    if (!call)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    len = call->request->frame.len - call->frame_sent;
+    len = len < size ? len : size;
+    memcpy(data, call->request->frame.data + call->frame_sent, len);
+    call->frame_sent += len;
+    if (call->frame_sent == call->request->frame.len)
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+    return (ssize_t)len;
+}
+
+/* ------------------------------------------------------------------------------------- in and out, under lock */
+
+/* Nothing more is taken from a server that does not read, than one connection may hold. */
+static void collect_output(struct wire *wire)
+{
+    const uint8_t *data;
+    ssize_t len;
+
+    while (wire->out.len < OUTPUT_MOST && (len = nghttp2_session_mem_send(wire->session, &data)) > 0)
+        buffer_append(&wire->out, BYTES(data, (size_t)len));
+    if (wire->out.failed)
+        give_up(wire);
+}
+
+static void flush(struct wire *wire)
+{
+    enum tls_io io = TLS_DONE;
+
+    collect_output(wire);
+    while (io == TLS_DONE && wire->written < wire->out.len && !wire->is_broken) {
+        size_t len;
+
+        io = tls_write(wire->ssl, BYTES(wire->out.data + wire->written, wire->out.len - wire->written), &len);
+        wire->written += len;
+    }
+    if (io == TLS_BROKEN)
+        give_up(wire);
+    if (wire->written == wire->out.len)
+        wire->out.len = wire->written = 0;
+}
+
+static void take_in(struct wire *wire)
+{
+    uint8_t data[READ_SIZE];
+    bool has_more = true;
+
+    while (has_more && !wire->is_broken) {
+        size_t len;
+        enum tls_io io = tls_read(wire->ssl, data, sizeof(data), &len, &has_more);
+
+        if (io == TLS_BROKEN || (len && nghttp2_session_mem_recv(wire->session, data, len) != (ssize_t)len)) {
+            give_up(wire);
+        } else if (len) {
+            wire->used_ms = clock_boot_ms();
+        }
+    }
+    flush(wire);
+}
+
+/* ------------------------------------------------------------------------------------------------------ waiting */
+
+/* Lets go of the lock while it waits for the socket. */
+static void lead(struct wire *wire, const struct wire_call *call)
+{
+    struct pollfd poll_fd = { .fd = wire->fd };
+
+    wire->has_leader = true;
+    while (!call->is_over) {
+        unsigned left = clock_left_ms(call->request->deadline_ms);
+
+        if (!left)
+            break;
+        poll_fd.events = (short)(POLLIN | (wire->written < wire->out.len ? POLLOUT : 0));
+        pthread_mutex_unlock(&wire->lock);
+        (void)poll(&poll_fd, 1, (int)left);
+        pthread_mutex_lock(&wire->lock);
+        if (poll_fd.revents)
+            take_in(wire);
+        poll_fd.revents = 0;
+    }
+    wire->has_leader = false;
+}
+
+static void appoint_leader(struct wire *wire)
+{
+    struct wire_call *call = wire->calls;
+
+    while (call && call->is_over)
+        call = call->next;
+    if (call && !wire->has_leader)
+        pthread_cond_signal(&call->came);
+}
+
+static void await(struct wire *wire, struct wire_call *call)
+{
+    int r = 0;
+
+    while (!call->is_over && r == 0)
+        if (wire->has_leader)
+            r = clock_wait(&call->came, &wire->lock, call->request->deadline_ms);
+        else {
+            lead(wire, call);
+            r = call->is_over ? 0 : -ETIMEDOUT;
+        }
+    if (call->is_over)
+        return;
+    (void)nghttp2_submit_rst_stream(wire->session, NGHTTP2_FLAG_NONE, call->stream, NGHTTP2_CANCEL);
+    call_end(wire, call, WIRE_EXPIRED);
+    flush(wire);
+}
+
+/* ------------------------------------------------------------------------------------------------------- a call */
+
+static nghttp2_nv header(const char *name, const char *value)
+{
+    return (nghttp2_nv){ .name = (uint8_t *)(uintptr_t)name,
+                         .value = (uint8_t *)(uintptr_t)value,
+                         .namelen = strlen(name),
+                         .valuelen = strlen(value) };
+}
+
+static int32_t submit(struct wire *wire, struct wire_call *call)
+{
+    const struct wire_request *request = call->request;
+    nghttp2_data_provider body = { .read_callback = read_frame };
+    char timeout[24];
+    nghttp2_nv headers[] = {
+        header(":method", "POST"),
+        header(":scheme", "https"),
+        header(":authority", request->authority),
+        header(":path", request->path),
+        header("te", "trailers"),
+        header("content-type", "application/grpc"),
+        header("user-agent", "grpc-c-privyseal/" PRIVYSEAL_VERSION),
+        { 0 },
+    };
+
+    snprintf(timeout, sizeof(timeout), "%um", clock_left_ms(request->deadline_ms));
+    headers[ARRAY_SIZE(headers) - 1] = header("grpc-timeout", timeout);
+    /* Never the same twice: it would push the others out of the server's table. RFC 7541 6.2.2 */
+    headers[ARRAY_SIZE(headers) - 1].flags = NGHTTP2_NV_FLAG_NO_INDEX;
+    return nghttp2_submit_request(wire->session, NULL, headers, ARRAY_SIZE(headers), &body, call);
+}
+
+static void list_add(struct wire *wire, struct wire_call *call)
+{
+    struct wire_call **link = &wire->calls;
+
+    while (*link)
+        link = &(*link)->next;
+    *link = call;
+}
+
+static void list_remove(struct wire *wire, const struct wire_call *call)
+{
+    struct wire_call **link = &wire->calls;
+
+    while (*link != call)
+        link = &(*link)->next;
+    *link = call->next;
+}
+
+enum wire_end wire_call(struct wire *wire, const struct wire_request *request, struct grpc_answer *answer,
+                        bool *ret_was_sent)
+{
+    struct wire_call call = { .request = request, .answer = answer, .end = WIRE_CUT_OFF };
+
+    *ret_was_sent = false;
+    if (clock_condition_init(&call.came) < 0)
+        return WIRE_CUT_OFF;
+    pthread_mutex_lock(&wire->lock);
+    call.stream = wire->is_broken || wire->is_closing ? -1 : submit(wire, &call);
+    if (call.stream < 0) { /* also when all stream numbers are used */
+        wire->is_closing = true;
+        call.end = WIRE_REFUSED;
+    } else {
+        list_add(wire, &call);
+        flush(wire);
+        await(wire, &call);
+        list_remove(wire, &call);
+        appoint_leader(wire);
+    }
+    pthread_mutex_unlock(&wire->lock);
+    pthread_cond_destroy(&call.came);
+    *ret_was_sent = call.was_sent && call.end != WIRE_REFUSED;
+    return call.end;
+}
+
+/* -------------------------------------------------------------------------------------------------- connections */
+
+bool wire_is_good(struct wire *wire)
+{
+    bool is_good;
+
+    pthread_mutex_lock(&wire->lock);
+    if (!wire->is_broken && !wire->has_leader && clock_boot_ms() - wire->used_ms > QUIET_MS) {
+        int64_t used_ms = wire->used_ms;
+
+        take_in(wire);
+        wire->used_ms = used_ms; /* a goodbye is no sign of life */
+    }
+    is_good = !wire->is_broken && !wire->is_closing;
+    pthread_mutex_unlock(&wire->lock);
+    return is_good;
+}
+
+int64_t wire_idle_ms(struct wire *wire)
+{
+    int64_t idle_ms;
+
+    pthread_mutex_lock(&wire->lock);
+    idle_ms = clock_boot_ms() - wire->used_ms;
+    pthread_mutex_unlock(&wire->lock);
+    return idle_ms;
+}
+
+void wire_break(struct wire *wire)
+{
+    pthread_mutex_lock(&wire->lock);
+    give_up(wire);
+    pthread_mutex_unlock(&wire->lock);
+}
+
+static int start_session(struct wire *wire)
+{
+    static const nghttp2_settings_entry settings[] = {
+        { NGHTTP2_SETTINGS_ENABLE_PUSH, 0 },
+        { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW },
+    };
+    nghttp2_session_callbacks *callbacks;
+    int r = nghttp2_session_callbacks_new(&callbacks);
+
+    if (r != 0)
+        return -ENOMEM;
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_closed);
+    r = nghttp2_session_client_new(&wire->session, callbacks, wire);
+    nghttp2_session_callbacks_del(callbacks);
+    if (r == 0)
+        r = nghttp2_submit_settings(wire->session, NGHTTP2_FLAG_NONE, settings, ARRAY_SIZE(settings));
+    if (r == 0)
+        r = nghttp2_session_set_local_window_size(wire->session, NGHTTP2_FLAG_NONE, 0, WINDOW);
+    return r == 0 ? 0 : -ENOMEM;
+}
+
+int wire_new(struct credentials *credentials, struct descriptors *descriptors,
+             const struct wire_target *target, int64_t deadline_ms, struct wire **ret, const char **why)
+{
+    CLEANUP(wire_unref) struct wire *wire = calloc(1, sizeof(*wire));
+    int r;
+
+    *why = NULL;
+    if (!wire)
+        return -ENOMEM;
+    atomic_init(&wire->references, 1);
+    pthread_mutex_init(&wire->lock, NULL);
+    wire->fd = -1;
+    wire->credentials = credentials_ref(credentials);
+    wire->descriptors = descriptors;
+    wire->made_ms = wire->used_ms = clock_boot_ms();
+    r = dial(target->addresses, target->port, descriptors, deadline_ms, &wire->fd);
+    if (r == 0)
+        r = tls_connect(credentials->tls, wire->fd, target->host, deadline_ms, &wire->ssl, why);
+    if (r == 0)
+        r = start_session(wire);
+    if (r < 0)
+        return r;
+    *ret = TAKE(wire);
+    return 0;
+}
+
+struct wire *wire_ref(struct wire *wire)
+{
+    atomic_fetch_add(&wire->references, 1);
+    return wire;
+}
+
+void wire_unref(struct wire *wire)
+{
+    if (!wire || atomic_fetch_sub(&wire->references, 1) != 1)
+        return;
+    nghttp2_session_del(wire->session);
+    tls_free(wire->ssl);
+    if (wire->fd >= 0)
+        descriptors_remove(wire->descriptors, wire->fd);
+    buffer_clear(&wire->out);
+    credentials_unref(wire->credentials);
+    pthread_mutex_destroy(&wire->lock);
+    free(wire);
 }

@@ -1,52 +1,87 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wire.h - one libcurl easy handle, which keeps one HTTP/2 connection to one endpoint alive between calls; and
- * the descriptors of them all, so that a forked child can let go of them.
+ * wire.h - one HTTP/2 connection to one endpoint, for any number of calls at once (nghttp2).
  *
- * Threads: a connection belongs to one call at a time. Its functions want the private library context set.
+ * There is no thread behind it. Whoever calls writes the request himself. One of those who wait leads: it alone waits
+ * for the socket, takes in what arrives for all of them, and hands over when its own answer is there.
+ *
+ * Source:  RFC 9113 5.1 (Stream States), 6.8 (GOAWAY), 8.7 (Request Reliability in HTTP/2).
+ * Threads: any, on one wire. wire->lock guards what is said so; nobody waits for the network with it.
  */
 #pragma once
 
-#include <curl/curl.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <nghttp2/nghttp2.h>
+#include <openssl/types.h>
 
-#include "client/config.h"
 #include "client/credentials.h"
+#include "client/descriptors.h"
+#include "client/grpc.h"
+#include "include/bytes.h"
 
-#define DESCRIPTORS_MAX 256 /* libcurl tries several addresses at once, so more than connections */
-
-/* Open sockets, -1 for a free place. No lock: a forked child reads it, and a lock might be held for ever there. */
-struct descriptors {
-    atomic_int list[DESCRIPTORS_MAX];
-};
-
-void descriptors_init(struct descriptors *descriptors);
-/* In a forked child: closes them all. Nothing is sent: the parent's connections go on. */
-void descriptors_close(struct descriptors *descriptors);
+struct wire_call;
 
 struct wire {
-    CURL *easy;
-    size_t endpoint;
-    struct credentials *credentials;
-    struct curl_slist *resolve; /* what the handle was told about addresses */
-    int64_t idle_since_ms;      /* clock_boot_ms(); 0: it was never used */
-    struct wire *next;          /* in the pool */
-    char error[CURL_ERROR_SIZE];
+    atomic_uint references;
+    struct credentials *credentials; /* those it was made with */
+    struct descriptors *descriptors;
+    int fd;
+    int64_t made_ms; /* clock_boot_ms() */
+
+    pthread_mutex_t lock;
+    SSL *ssl; /* guarded by lock, as the rest */
+    nghttp2_session *session;
+    struct buffer out; /* framed, not yet written beyond @written */
+    size_t written;
+    struct wire_call *calls; /* on their way */
+    bool has_leader;
+    bool is_broken;  /* nothing comes back any more */
+    bool is_closing; /* takes no new calls: GOAWAY */
+    int64_t used_ms; /* clock_boot_ms(): when something last arrived */
 };
 
-/* Errors: -ENOMEM, -EIO (libcurl lacks an option: not the library we were built for). */
-MUST_CHECK int wire_new(const struct credentials *credentials, struct descriptors *descriptors,
-                        size_t endpoint, struct wire **ret);
-void wire_free(struct wire *connection);
-DEFINE_CLEANUP(wire_free, struct wire *);
-/* Tells the handle where the endpoint is: "host:port:addresses", or "" for a name that libcurl knows itself. */
-MUST_CHECK int wire_set_addresses(struct wire *connection, const char *addresses);
+/*
+ * Where to: @addresses and @port as dial() wants them; @host is who the server must be.
+ */
+struct wire_target {
+    const char *addresses, *host, *port;
+};
 
-/* Sets an option unless one before it failed: @code remembers the first error. */
-#define WIRE_SET(easy, code, option, value)                                                                  \
-    do {                                                                                                     \
-        if ((code) == CURLE_OK)                                                                              \
-            (code) = curl_easy_setopt(easy, option, value);                                                  \
-    } while (0)
+/* @why: a sentence where errno's does not say it, else NULL; static. Errors: those of dial() and tls_connect(). */
+MUST_CHECK int wire_new(struct credentials *credentials, struct descriptors *descriptors,
+                        const struct wire_target *target, int64_t deadline_ms, struct wire **ret,
+                        const char **why);
+struct wire *wire_ref(struct wire *wire);
+/* The last one says goodbye and closes. */
+void wire_unref(struct wire *wire);
+DEFINE_CLEANUP(wire_unref, struct wire *);
+
+/* Whether a new call may use it. Looks, without waiting, whether the server has said goodbye meanwhile. */
+bool wire_is_good(struct wire *wire);
+/* How long nothing has come from it, although nothing is the matter: a doubt grows with it. */
+int64_t wire_idle_ms(struct wire *wire);
+/* Gives it up: everybody's calls on it end. */
+void wire_break(struct wire *wire);
+
+enum wire_end {
+    WIRE_ANSWERED,  /* the stream ended: grpc_answer_finish() tells how */
+    WIRE_EXPIRED,   /* the deadline passed */
+    WIRE_TOO_LARGE, /* the answer is larger than it may be */
+    WIRE_REFUSED,   /* surely not processed: it may be sent again. RFC 9113 8.7 */
+    WIRE_CUT_OFF,   /* the stream or the connection ended before the answer did */
+    WIRE_ENDS
+};
+
+struct wire_request {
+    const char *authority, *path;
+    struct bytes frame; /* prefix and message; lent until the call is over */
+    int64_t deadline_ms;
+};
+
+/* @ret_was_sent: the server may have the request. Out of memory is WIRE_CUT_OFF. */
+enum wire_end wire_call(struct wire *wire, const struct wire_request *request, struct grpc_answer *answer,
+                        bool *ret_was_sent);

@@ -41,7 +41,7 @@ static CK_RV make_remote(struct link *link, struct remote **ret, struct remote_e
 
     if (!link->deployment)
         return refuse(error, -ENOENT, "the identity names no [deployment] section");
-    r = channel_curl_new(link->libctx, link->deployment, link->identity, &channel, &why);
+    r = channel_http2_new(link->libctx, link->deployment, link->identity, &channel, &why);
     if (r < 0)
         return refuse(error, r, why);
     r = remote_new(link->libctx, link->deployment, channel, ret);

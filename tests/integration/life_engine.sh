@@ -47,7 +47,7 @@ check "pkcs11-tool, which knows nothing of the engine, signs" default_engine pkc
     --output-file "$work/signature"
 check "its signature verifies" openssl dgst -sha256 -verify "$work/one.pub" -signature "$work/signature" "$work/document"
 
-# A TLS client whose key is on the token: libcurl inside the module below libcurl inside the application.
+# A TLS client whose key is on the token: TLS inside the module below TLS inside the application.
 tls_port=$(free_port)
 openssl s_server -accept "$tls_port" -cert "$server/tls/server.pem" -cert_chain "$server/tls/server.pem" \
     -key "$server/tls/server.key" -Verify 1 -www >"$work/s_server.log" 2>&1 </dev/null &

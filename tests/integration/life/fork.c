@@ -209,7 +209,7 @@ static void *sign_until_told(void *cookie)
     return NULL;
 }
 
-/* Other threads are inside the module, libcurl and OpenSSL at the moment of the fork. */
+/* Other threads are inside the module, nghttp2 and OpenSSL at the moment of the fork. */
 static void fork_during_calls(struct host *host)
 {
     struct signing signing = { .host = host };

@@ -25,7 +25,7 @@ static struct remote *open_remote(OSSL_LIB_CTX *libctx, const struct client_conf
     struct remote *remote;
     char *why;
 
-    if (channel_curl_new(libctx, &config->deployment[0], &config->identity[0], &channel, &why) < 0 ||
+    if (channel_http2_new(libctx, &config->deployment[0], &config->identity[0], &channel, &why) < 0 ||
         remote_new(libctx, &config->deployment[0], channel, &remote) < 0)
         die("no connection to the deployment");
     return remote;

@@ -191,7 +191,7 @@ static void exit_during_calls(struct host *host)
     exit(0);
 }
 
-/* The module stays, as OpenSSL and libcurl have pieces of it in their tables for the ends of threads. */
+/* The module stays, as OpenSSL has pieces of it in its tables for the ends of threads. */
 static void thread_outlives_the_module(struct host *host)
 {
     pthread_t threads[SIGNING_THREADS];

@@ -80,7 +80,7 @@ START_TEST(address_needs_no_resolver)
     const char *why = NULL;
 
     ck_assert_int_eq(endpoints_addresses(&endpoints, 2, 0, &addresses, &why), 0);
-    ck_assert_uint_eq(addresses.len, 0);
+    ck_assert(bytes_equal(buffer_bytes(&addresses), bytes_of_text("[::1]")));
 }
 END_TEST
 
@@ -92,7 +92,7 @@ START_TEST(known_addresses_are_not_looked_up_again)
     endpoints.list[0].addresses = strdup("192.0.2.1,[2001:db8::1]");
     endpoints.list[0].resolved_ms = INT64_MAX / 2; /* whatever the clock says, not long ago */
     ck_assert_int_eq(endpoints_addresses(&endpoints, 0, 0, &addresses, &why), 0);
-    ck_assert(bytes_equal(buffer_bytes(&addresses), bytes_of_text("a:1:192.0.2.1,[2001:db8::1]")));
+    ck_assert(bytes_equal(buffer_bytes(&addresses), bytes_of_text("192.0.2.1,[2001:db8::1]")));
 }
 END_TEST
 

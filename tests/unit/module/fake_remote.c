@@ -156,7 +156,7 @@ struct channel_of_nothing {
     struct channel channel;
 };
 
-int channel_curl_new(OSSL_LIB_CTX *libctx, const struct deployment_config *deployment,
+int channel_http2_new(OSSL_LIB_CTX *libctx, const struct deployment_config *deployment,
                      const struct identity_config *identity, struct channel **ret, char **why)
 {
     (void)libctx;

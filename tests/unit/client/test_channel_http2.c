@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_channel_curl.c - the real channel against a real HTTP/2 server, which does what servers do on bad days. */
+/* test_channel_http2.c - the real channel against a real HTTP/2 server, which does what servers do on bad days. */
 #include "client/channel.h"
 
 #include <dirent.h>
@@ -47,7 +47,7 @@ static unsigned count_threads(void)
 static void open_channel(void)
 {
     char *why = NULL;
-    int r = channel_curl_new(libctx, &deployment, &identity, &channel, &why);
+    int r = channel_http2_new(libctx, &deployment, &identity, &channel, &why);
 
     ck_assert_msg(r == 0, "%s", why ? why : "");
 }
@@ -389,7 +389,7 @@ START_TEST(missing_key_file_is_named)
     char *why = NULL;
 
     identity.key = (char *)"/nonexistent/me.key";
-    ck_assert_int_eq(channel_curl_new(libctx, &deployment, &identity, &none, &why), -ENOENT);
+    ck_assert_int_eq(channel_http2_new(libctx, &deployment, &identity, &none, &why), -ENOENT);
     ck_assert_str_eq(why, "the client key /nonexistent/me.key cannot be read: No such file or directory");
     free(why);
 }
@@ -447,7 +447,7 @@ START_TEST(forked_child_lets_go_without_disturbing_its_parent)
 }
 END_TEST
 
-SUITE_WITH_FIXTURE("channel_curl", set_up, tear_down, many_calls_share_one_connection,
+SUITE_WITH_FIXTURE("channel_http2", set_up, tear_down, many_calls_share_one_connection,
                    nothing_is_connected_before_the_first_call, no_thread_is_started_for_a_call_or_a_name,
                    connection_closed_while_idle_is_made_anew,
                    connection_that_went_silent_while_idle_is_made_anew,
