@@ -56,6 +56,8 @@ struct cli {
     /* opened on demand (connect.h) */
     struct client_config *config;
     const struct deployment_config *deployment;
+    struct deployment_config *single; /* a view of the deployment with one endpoint: connect_endpoint() */
+    const struct deployment_config *whole;
     const struct identity_config *identity;
     struct remote *remote;
     struct remote_token *token;

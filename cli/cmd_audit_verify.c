@@ -5,6 +5,7 @@
  */
 #include "cli/commands.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,14 +19,15 @@
 #include "proto/audit_record.h"
 #include "proto/public_key.h"
 
-#define CHECKPOINT_LEN 64  /* ECDSA, P-256: r || s */
-#define LOGS_MAX       257 /* signers of a proxy, and the one that holds partitions */
+DEFINE_CLEANUP(closedir, DIR *);
+
+#define CHECKPOINT_LEN 64 /* ECDSA, P-256: r || s */
 
 struct verification {
     const struct public_key *key; /* of the checkpoints; NULL: they are not looked at */
     uint64_t checkpoints;         /* that were good */
     struct audit_check check;
-    struct log_head head;      /* zero with --dir */
+    struct audit_log log;      /* head zero with --dir */
     uint8_t at_head[HASH_LEN]; /* the chain's hash where the store's head stands */
     const char *why;           /* NULL: sound so far */
 };
@@ -62,20 +64,21 @@ static void check_checkpoint(struct verification *verification, struct bytes lin
         verification->why = "a checkpoint is not signed by the deployment's HSM, or not over this chain";
 }
 
-static enum cli_exit check_line(struct cli *cli, uint32_t signer, struct bytes line, void *argument)
+static enum cli_exit check_line(struct cli *cli, const struct audit_log *log, struct bytes line,
+                                void *argument)
 {
     struct verification *verification = argument;
     uint64_t sequence = verification->check.next_sequence;
     uint8_t before[HASH_LEN];
     const char *why;
 
-    (void)cli, (void)signer;
+    (void)cli, (void)log;
     if (verification->why)
         return CLI_DONE;
     memcpy(before, verification->check.hash, HASH_LEN);
     if (audit_check_line(&verification->check, line, &why) < 0)
         verification->why = why;
-    else if (sequence == verification->head.sequence)
+    else if (sequence == verification->log.head_sequence)
         memcpy(verification->at_head, verification->check.hash, HASH_LEN);
     if (verification->key && !verification->why)
         check_checkpoint(verification, line, before);
@@ -89,9 +92,10 @@ static const char *verdict(const struct verification *verification)
 
     if (verification->why)
         return verification->why;
-    if (have < verification->head.sequence)
+    if (have < verification->log.head_sequence)
         return "records are missing at the end: the store remembers a later head";
-    if (verification->head.sequence && memcmp(verification->at_head, verification->head.hash, HASH_LEN) != 0)
+    if (verification->log.head_sequence &&
+        memcmp(verification->at_head, verification->log.head_hash, HASH_LEN) != 0)
         return "the chain is another one than the store remembers";
     return NULL;
 }
@@ -156,23 +160,20 @@ static int verify_lines(struct cli *cli, const char *path, struct verification *
     if (!file)
         return -errno;
     while (!verification->why && (len = getline(&line, &capacity, file)) > 0)
-        check_line(cli, 0, BYTES(line, (size_t)len), verification);
+        check_line(cli, NULL, BYTES(line, (size_t)len), verification);
     fclose(file);
     return 0;
 }
 
-/* A log that is not there is a finding only when a later one is. */
-static int verify_file(struct cli *cli, const char *path, uint32_t signer, const struct public_key *key,
-                       json_t *rows)
+static int verify_file(struct cli *cli, const char *path, const struct log_name *name,
+                       const struct public_key *key, json_t *rows)
 {
     struct verification verification = { .key = key };
     int r;
 
-    if (audit_check_init(&verification.check, cli_option(cli, "realm"), signer) < 0)
+    if (audit_check_init(&verification.check, cli_option(cli, "realm"), name) < 0)
         return -ENOMEM;
     r = verify_lines(cli, path, &verification);
-    if (r == -ENOENT)
-        verification.why = "this log is missing";
     json_array_append_new(rows, verification_row(path, &verification));
     return r;
 }
@@ -180,26 +181,29 @@ static int verify_file(struct cli *cli, const char *path, uint32_t signer, const
 static enum cli_exit verify_directory(struct cli *cli, const char *directory, const struct public_key *key)
 {
     CLEANUP(json_decref) json_t *rows = json_array();
-    size_t found = 0;
+    CLEANUP(closedir) DIR *stream = opendir(directory);
+    const struct dirent *entry;
+    struct log_name name;
+    uint32_t segment;
     char path[4096];
 
     if (!cli_option(cli, "realm"))
         return cli_fail(cli, CLI_USAGE, NULL,
                         "--dir needs --realm, the deployment's name: it is in every chain");
-    for (uint32_t signer = 0; signer < LOGS_MAX; signer++) {
+    if (!stream)
+        return cli_fail(cli, CLI_REFUSED, NULL, "%s: %s", directory, strerror(errno));
+    while ((entry = readdir(stream))) {
         int r;
 
-        snprintf(path, sizeof(path), "%s/signer-%u.log", directory, signer);
-        r = verify_file(cli, path, signer, key, rows);
-        if (r < 0 && r != -ENOENT)
+        if (!log_file_parse(entry->d_name, &name, &segment, NULL))
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
+        r = verify_file(cli, path, &name, key, rows);
+        if (r < 0)
             return cli_fail(cli, CLI_REFUSED, NULL, "%s: %s", path, strerror(-r));
-        found = r == 0 ? json_array_size(rows) : found;
     }
-    /* Those after the last that is there were never made. */
-    while (json_array_size(rows) > found)
-        json_array_remove(rows, found);
-    if (found == 0)
-        return cli_fail(cli, CLI_REFUSED, NULL, "%s holds no log (signer-0.log)", directory);
+    if (json_array_size(rows) == 0)
+        return cli_fail(cli, CLI_REFUSED, NULL, "%s holds no log (PROXY.signer-0.log)", directory);
     return report(
         cli, rows,
         "This shows that no record was changed, or removed from the middle. Whether records are missing at\n"
@@ -208,23 +212,32 @@ static enum cli_exit verify_directory(struct cli *cli, const char *directory, co
 
 /* -------------------------------------------------------------------------------------------- the server */
 
+static enum cli_exit verify_log(struct cli *cli, const struct audit_log *log, const struct public_key *key,
+                                json_t *rows)
+{
+    struct verification verification = { .key = key, .log = *log };
+    enum cli_exit status = CLI_DONE;
+    char name[LOG_TEXT_MAX];
+
+    if (audit_check_init(&verification.check, cli->deployment->realm, &log->name) < 0)
+        return cli_fail(cli, CLI_REFUSED, NULL, "out of memory");
+    if (log->endpoint != AUDIT_NOT_HERE)
+        status = audit_log_walk(cli, log, 1, check_line, &verification, NULL);
+    else
+        verification.why = log->is_proxy_known ? "this log is missing" : "no endpoint of that proxy answered";
+    log_name_text(&log->name, name);
+    json_array_append_new(rows, verification_row(name, &verification));
+    return status;
+}
+
 static enum cli_exit verify_server(struct cli *cli, const struct public_key *key)
 {
     CLEANUP(json_decref) json_t *rows = json_array();
-    struct log_head head = { .signers = 1 };
-    enum cli_exit status = connect_configure(cli);
+    CLEANUP(audit_logs_clear) struct audit_logs logs = { 0 };
+    enum cli_exit status = audit_logs_find(cli, &logs);
 
-    for (uint32_t signer = 0; status == CLI_DONE && signer < head.signers; signer++) {
-        struct verification verification = { .key = key };
-        char name[32];
-
-        if (audit_check_init(&verification.check, cli->deployment->realm, signer) < 0)
-            return cli_fail(cli, CLI_REFUSED, NULL, "out of memory");
-        status = audit_log_walk(cli, signer, check_line, &verification, &verification.head);
-        head = verification.head;
-        snprintf(name, sizeof(name), "signer %u", signer);
-        json_array_append_new(rows, verification_row(name, &verification));
-    }
+    for (size_t i = 0; status == CLI_DONE && i < logs.count; i++)
+        status = verify_log(cli, &logs.items[i], key, rows);
     if (status != CLI_DONE)
         return status;
     return report(

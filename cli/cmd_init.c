@@ -32,6 +32,7 @@
 #include "cli/output.h"
 #include "include/table.h"
 #include "proto/hpke.h"
+#include "proto/log_name.h"
 #include "proto/name.h"
 
 #define SOFTHSM_MODULE "/usr/lib/softhsm/libsofthsm2.so"
@@ -49,6 +50,7 @@ struct init {
     char directory[PATH_MAX];
     char config[PATH_MAX]; /* privyseald.conf */
     const char *realm, *listen, *module;
+    char proxy[PROXY_NAME_MAX + 1];
     bool is_softhsm;
     bool is_ours;      /* the directory was made here */
     bool has_begun;    /* to write into it, and privyseald.conf: both were free */
@@ -278,11 +280,12 @@ static void write_server_section(struct init *init, FILE *out)
                    { "front-user", "front_user" },
                    { "signer-user", "signer_user" } };
 
-    fprintf(out,
-            "# privyseald.conf - made by `privyseal init`. privyseald.conf(5) describes every key.\n\n"
-            "[server]\nrealm = %s\nlisten = %s\ncertificate = tls/server.pem\nkey = tls/server.key\n"
-            "client_ca = tls/root.pem\nseal_chain = tls/seal.pem\n",
-            init->realm, init->listen);
+    fprintf(
+        out,
+        "# privyseald.conf - made by `privyseal init`. privyseald.conf(5) describes every key.\n\n"
+        "[server]\nrealm = %s\nproxy = %s\nlisten = %s\ncertificate = tls/server.pem\nkey = tls/server.key\n"
+        "client_ca = tls/root.pem\nseal_chain = tls/seal.pem\n",
+        init->realm, init->proxy, init->listen);
     if (cli_option(init->cli, "server-config"))
         fprintf(out, "state = %s\n", init->directory);
     if (cli_option(init->cli, "partitions"))
@@ -449,6 +452,24 @@ static enum cli_exit report(struct init *init, const json_t *provisioned)
     return status;
 }
 
+/* What the audit logs are called after, written down so that it stays when the host gets another name. */
+static enum cli_exit choose_proxy(struct init *init)
+{
+    const char *given = cli_option(init->cli, "proxy");
+    char host[256] = "";
+
+    if (!given && gethostname(host, sizeof(host) - 1) == 0)
+        host[strcspn(host, ".")] = '\0';
+    if (!given)
+        given = proxy_name_is_valid(host) ? host : "proxy";
+    if (!proxy_name_is_valid(given))
+        return cli_fail(init->cli, CLI_USAGE, NULL,
+                        "--proxy takes 1 to %d letters, digits, \"-\" and \"_\", not \"%s\"", PROXY_NAME_MAX,
+                        given);
+    strcpy(init->proxy, given); /* proxy_name_is_valid: at most PROXY_NAME_MAX */
+    return CLI_DONE;
+}
+
 static enum cli_exit check_options(struct init *init)
 {
     struct cli *cli = init->cli;
@@ -469,7 +490,7 @@ static enum cli_exit check_options(struct init *init)
         return cli_fail(cli, CLI_USAGE,
                         "Give --hsm-module for a real HSM, or --allow-software-hsm for a trial.",
                         "SoftHSM is software: whoever reads its files and PIN has every master key");
-    return CLI_DONE;
+    return choose_proxy(init);
 }
 
 static enum cli_exit make_deployment(struct init *init, json_t **ret)

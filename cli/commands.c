@@ -26,6 +26,7 @@ const struct command commands[] = {
       cmd_init,
       { { "realm", "NAME", "the deployment's name (default: privyseal)" },
         { "listen", "HOST:PORT", "where the proxy listens (default: 127.0.0.1:7443)" },
+        { "proxy", "NAME", "this proxy's name among those that share a store (default: this host's)" },
         { "hostname", "NAME", "a name clients will use for it, for its certificate (default: this host's)" },
         { "hsm-module", "FILE", "PKCS#11 library of the HSM (default: SoftHSM)" },
         { "allow-software-hsm", NULL, "accept an HSM that is only software: for tests and demonstrations" },

@@ -66,6 +66,23 @@ enum cli_exit connect_remote(struct cli *cli)
     return CLI_DONE;
 }
 
+enum cli_exit connect_endpoint(struct cli *cli, size_t index)
+{
+    if (!cli->single) {
+        cli->single = malloc(sizeof(*cli->single));
+        cli->whole = cli->deployment;
+    }
+    if (!cli->single)
+        return cli_fail(cli, CLI_REFUSED, NULL, "out of memory");
+    *cli->single = *cli->whole; /* a view: the strings stay the configuration's */
+    cli->single->endpoints[0] = cli->whole->endpoints[index];
+    cli->single->endpoint_count = 1;
+    cli->deployment = cli->single;
+    remote_token_free(TAKE(cli->token));
+    remote_free(TAKE(cli->remote));
+    return connect_remote(cli);
+}
+
 /* Which token is meant, by its name at the server. */
 static const char *token_name(const struct cli *cli)
 {
@@ -116,6 +133,7 @@ void connect_close(struct cli *cli)
         remote_token_logout(cli->token);
     remote_token_free(cli->token);
     remote_free(cli->remote);
+    free(cli->single);
     client_config_free(cli->config);
 }
 

@@ -12,6 +12,11 @@
 MUST_CHECK enum cli_exit connect_configure(struct cli *cli);
 /* And makes cli->remote. No network yet. */
 MUST_CHECK enum cli_exit connect_remote(struct cli *cli);
+/*
+ * From now on cli->remote speaks with the endpoint of number @index alone: what one proxy has, others have not.
+ * Needs connect_configure().
+ */
+MUST_CHECK enum cli_exit connect_endpoint(struct cli *cli, size_t index);
 /* And cli->token: --token, else the only [token] section, else the identity's name. */
 MUST_CHECK enum cli_exit connect_token(struct cli *cli);
 /* And logs in, with the PIN from --pin-file or the terminal. */

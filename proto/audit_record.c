@@ -30,14 +30,15 @@ static int chain_hash(const uint8_t previous[HASH_LEN], struct bytes record, uin
     return r < 0 ? r : digest_sha256(NULL, input, ret);
 }
 
-int audit_first_hash(const char *realm, uint32_t signer, uint8_t ret[HASH_LEN])
+int audit_first_hash(const char *realm, const struct log_name *log, uint8_t ret[HASH_LEN])
 {
     CLEANUP(context_clear) struct context context = context_of("privyseal v1 audit log");
     struct bytes input;
     int r;
 
     context_text(&context, realm);
-    context_number(&context, signer);
+    context_text(&context, log->proxy);
+    context_number(&context, log->signer);
     r = context_end(&context, &input);
     return r < 0 ? r : digest_sha256(NULL, input, ret);
 }
@@ -142,10 +143,10 @@ int audit_record_line(const struct audit_record *record, const uint8_t previous[
 
 /* ----------------------------------------------------------------------------------------------- checking */
 
-int audit_check_init(struct audit_check *check, const char *realm, uint32_t signer)
+int audit_check_init(struct audit_check *check, const char *realm, const struct log_name *log)
 {
     check->next_sequence = 1;
-    return audit_first_hash(realm, signer, check->hash);
+    return audit_first_hash(realm, log, check->hash);
 }
 
 /* Takes @text off the front; false: something else stands there. */
@@ -156,8 +157,7 @@ static bool take_text(struct reader *reader, const char *text)
     return bytes_equal(reader_run(reader, wanted.len), wanted);
 }
 
-/* The number that @record begins with; 0 (which no record has): it is not a record. */
-static uint64_t read_sequence(struct bytes record)
+uint64_t audit_line_sequence(struct bytes record)
 {
     struct reader reader = reader_of(record);
     uint64_t value = 0;
@@ -210,10 +210,11 @@ int audit_check_line(struct audit_check *check, struct bytes line, const char **
     if (line.len && line.data[line.len - 1] == '\n')
         line.len--;
     *why = "this line is not a record";
-    if (line.len >= AUDIT_LINE_MAX || !split_line(line, &record, &hash_text) || read_sequence(record) == 0)
+    if (line.len >= AUDIT_LINE_MAX || !split_line(line, &record, &hash_text) ||
+        audit_line_sequence(record) == 0)
         return -EBADMSG;
     *why = "records are missing before this one, or it stands twice";
-    if (read_sequence(record) != check->next_sequence)
+    if (audit_line_sequence(record) != check->next_sequence)
         return -EBADMSG;
     *why = "this record, or one before it, was altered";
     r = expected_hash(check->hash, record, expected);

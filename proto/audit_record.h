@@ -5,7 +5,7 @@
  * A log is a file of lines; a line is a JSON object with the fields below, sorted as here, and ends with its hash:
  * hash = SHA-256(context("privyseal v1 audit", previous hash, line without its "hash" member)); so the object that is
  * hashed is the line up to ,"hash" and a closing brace.
- * The first record's previous hash is SHA-256(context("privyseal v1 audit log", realm, signer)).
+ * The first record's previous hash is SHA-256(context("privyseal v1 audit log", realm, proxy, signer)).
  * Nobody needs an HSM, a database or this program to check one: docs/protocol.md shows how.
  */
 #pragma once
@@ -14,6 +14,7 @@
 
 #include "include/bytes.h"
 #include "proto/limits.h"
+#include "proto/log_name.h"
 
 #define AUDIT_LINE_MAX 4096
 
@@ -39,7 +40,10 @@ struct audit_record {
 /* Errors: -ENAMETOOLONG (over AUDIT_LINE_MAX), -ENOMEM. @ret gets the line with "\n" appended. */
 MUST_CHECK int audit_record_line(const struct audit_record *record, const uint8_t previous[HASH_LEN],
                                  struct buffer *ret, uint8_t ret_hash[HASH_LEN]);
-MUST_CHECK int audit_first_hash(const char *realm, uint32_t signer, uint8_t ret[HASH_LEN]);
+MUST_CHECK int audit_first_hash(const char *realm, const struct log_name *log, uint8_t ret[HASH_LEN]);
+
+/* The number of the record that @line is; 0: it is none. */
+uint64_t audit_line_sequence(struct bytes line);
 
 /* A check in progress: feed it the lines of one log in order. */
 struct audit_check {
@@ -47,6 +51,6 @@ struct audit_check {
     uint8_t hash[HASH_LEN];
 };
 
-MUST_CHECK int audit_check_init(struct audit_check *check, const char *realm, uint32_t signer);
+MUST_CHECK int audit_check_init(struct audit_check *check, const char *realm, const struct log_name *log);
 /* Errors: -EBADMSG with a sentence in @why (static): broken chain, gap, not a record. */
 MUST_CHECK int audit_check_line(struct audit_check *check, struct bytes line, const char **why);

@@ -33,6 +33,7 @@
 #define SNAKE_SetPolicy      set_policy
 #define SNAKE_GetStatus      get_status
 #define SNAKE_ReadAudit      read_audit
+#define SNAKE_ListAuditLogs  list_audit_logs
 
 #define DESCRIPTOR(snake, kind)  DESCRIPTOR_(snake, kind) /* once more, so that SNAKE_x is replaced first */
 #define DESCRIPTOR_(snake, kind) privyseal__v1__##snake##_##kind##__descriptor

@@ -8,6 +8,7 @@
 #include "proxy/config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include "include/spelling.h"
 #include "include/table.h"
 #include "proto/limits.h"
+#include "proto/log_name.h"
 #include "proto/name.h"
 #include "proto/token_policy.h"
 
@@ -27,8 +29,8 @@ struct key;
 /* Reads @value into the field @member. Errors: -EINVAL (not of the expected form), -ENOMEM. */
 typedef int parse_fn(const struct key *key, const char *value, void *member);
 
-static parse_fn parse_text, parse_realm, parse_listen, parse_number, parse_switch, parse_sync, parse_level,
-    parse_assignment, parse_policy;
+static parse_fn parse_text, parse_realm, parse_proxy, parse_listen, parse_number, parse_switch, parse_sync,
+    parse_level, parse_assignment, parse_policy;
 
 /* What a value looks like. */
 struct form {
@@ -40,6 +42,7 @@ struct form {
 static const struct form form_text = { parse_text, true, "something" };
 static const struct form form_realm = { parse_realm, true,
                                         "1 to 32 bytes of UTF-8 without : / \\ and quotes" };
+static const struct form form_proxy = { parse_proxy, true, "1 to 63 letters, digits, - and _" };
 static const struct form form_addresses = { parse_listen, false,
                                             "up to 8 addresses like 127.0.0.1:7443 or [::]:7443" };
 static const struct form form_number = { parse_number, false, NULL };
@@ -68,6 +71,7 @@ struct key {
 
 static const struct key keys[] = {
     { "server", "realm", &form_realm, AT(realm), REQUIRED },
+    { "server", "proxy", &form_proxy, AT(proxy), OPTIONAL },
     { "server", "state", &form_text, AT(state), OPTIONAL },
     { "server", "listen", &form_addresses, AT(listen), REQUIRED },
     { "server", "certificate", &form_text, AT(certificate), REQUIRED },
@@ -240,6 +244,11 @@ static int parse_text(const struct key *key, const char *value, void *member)
 static int parse_realm(const struct key *key, const char *value, void *member)
 {
     return name_is_valid(bytes_of_text(value)) ? parse_text(key, value, member) : -EINVAL;
+}
+
+static int parse_proxy(const struct key *key, const char *value, void *member)
+{
+    return proxy_name_is_valid(value) ? parse_text(key, value, member) : -EINVAL;
 }
 
 static int parse_assignment(const struct key *key, const char *value, void *member)
@@ -448,6 +457,19 @@ static int read_file(struct loader *loader)
 
 /* ---------------------------------------------------------------------------------------------- what is not there */
 
+/* The first label of the host's name. `init` writes it down, so that a renamed host keeps its logs. */
+static int name_after_host(struct loader *loader)
+{
+    char host[HOST_NAME_MAX + 1] = "";
+
+    if (loader->config->proxy)
+        return 0;
+    if (gethostname(host, sizeof(host) - 1) == 0)
+        host[strcspn(host, ".")] = '\0';
+    loader->config->proxy = strdup(proxy_name_is_valid(host) ? host : "proxy");
+    return loader->config->proxy ? 0 : refuse(loader, -ENOMEM, 0, "%s", strerror(ENOMEM));
+}
+
 static int set_fallbacks(struct loader *loader)
 {
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
@@ -461,7 +483,7 @@ static int set_fallbacks(struct loader *loader)
 
         loader->config->signers = cores < 1 ? 1 : (unsigned)cores;
     }
-    return 0;
+    return name_after_host(loader);
 }
 
 /* Names all that is missing at once: nobody wants to learn it one by one. */

@@ -26,6 +26,7 @@ struct proxy_config {
     char *path; /* of the file itself; absolute */
     /* [server] */
     char *realm;              /* required */
+    char *proxy;              /* this one's name among those that share the store; the host's */
     char *state;              /* absolute */
     char *listen[LISTEN_MAX]; /* required: "127.0.0.1:7443", "[::]:7443" */
     size_t listen_count;

@@ -118,7 +118,7 @@ int audit_next_count(struct audit *audit, const uint8_t name[KEY_NAME_LEN], uint
     }
     r = audit_counts_reserve(&audit->counts);
     if (r == 0)
-        r = store_key_count_get(audit->store, audit->signer, name, &signatures, &sequence);
+        r = store_key_count_get(audit->store, &audit->log, name, &signatures, &sequence);
     if (r < 0)
         return r;
     audit_counts_set(&audit->counts, name, signatures, sequence, false);
@@ -133,8 +133,7 @@ static int sync_file(struct audit *audit)
         return audit->error;
     if (fdatasync(audit->fd) < 0) {
         audit->error = -errno;
-        log_event(LOG_LEVEL_ERROR, "audit.sync", "log=signer-%u error=\"%s\"", audit->signer,
-                  strerror(errno));
+        log_event(LOG_LEVEL_ERROR, "audit.sync", "log=%s error=\"%s\"", audit->name, strerror(errno));
         return audit->error;
     }
     audit->is_synced = true;
@@ -150,9 +149,9 @@ int audit_flush(struct audit *audit)
 
 static int put_head(struct audit *audit)
 {
-    int r = store_audit_head_put(audit->store, audit->signer, audit->sequence, audit->hash);
+    int r = store_audit_head_put(audit->store, &audit->log, audit->sequence, audit->hash);
 
-    return r < 0 ? r : audit_counts_put(&audit->counts, audit->store, audit->signer);
+    return r < 0 ? r : audit_counts_put(&audit->counts, audit->store, &audit->log);
 }
 
 /* The store must not remember a head that a power cut can take away: the file first, in either mode. */
@@ -219,8 +218,7 @@ static bool is_due(int64_t *last_ms, int64_t now_ms, int64_t interval_ms)
 
 static void say_failure(const struct audit *audit, const char *event, int error)
 {
-    log_event_limited(LOG_LEVEL_ERROR, 6, event, "log=signer-%u error=\"%s\"", audit->signer,
-                      strerror(-error));
+    log_event_limited(LOG_LEVEL_ERROR, 6, event, "log=%s error=\"%s\"", audit->name, strerror(-error));
 }
 
 void audit_tick(struct audit *audit, int64_t now_ms)

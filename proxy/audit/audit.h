@@ -2,7 +2,7 @@
 /*
  * audit.h - the signer's own append-only, hash-chained log. No answer leaves before its record is written.
  *
- * One file per signer: DIR/signer-N.log, lines as in proto/audit_record.h. At open a half line at the end (a power
+ * One file per signer: DIR/PROXY.signer-N.log, lines as in proto/audit_record.h. At open a half line at the end (a power
  * cut) is cut off and said. The head that the store remembers must be in the log, and all that follows it must be an
  * unbroken chain (else -EUCLEAN: the signer does not start, audit verify tells what is missing); the chain is
  * continued from the last line. A log has one writer: the file is locked while it is open.
@@ -27,8 +27,8 @@ struct audit;
  * @store is borrowed. Errors: -EUCLEAN (above), -EBUSY (another process writes this log), -ENOENT (no @directory),
  * what the system and the store say.
  */
-MUST_CHECK int audit_open(const char *directory, const char *realm, uint32_t signer, enum audit_sync sync,
-                          struct store *store, struct audit **ret);
+MUST_CHECK int audit_open(const char *directory, const char *realm, const struct log_name *log,
+                          enum audit_sync sync, struct store *store, struct audit **ret);
 void audit_close(struct audit *audit);
 DEFINE_CLEANUP(audit_close, struct audit *);
 /*
@@ -55,7 +55,7 @@ typedef int audit_checkpoint_fn(void *arg, const uint8_t head[HASH_LEN], struct 
  */
 void audit_set_checkpoint(struct audit *audit, audit_checkpoint_fn *fn, void *arg);
 
-/* Up to @limit lines of the log of @signer in @directory, from sequence @from. Appends each to @lines (cleared by
+/* Up to @limit lines of a log in @directory, from sequence @from. Appends each to @lines (cleared by
  * the caller). Errors: -ENOENT. */
-MUST_CHECK int audit_read(const char *directory, uint32_t signer, uint64_t from, unsigned limit,
+MUST_CHECK int audit_read(const char *directory, const struct log_name *log, uint64_t from, unsigned limit,
                           struct buffer **ret_lines, size_t *ret_count);

@@ -70,12 +70,12 @@ void audit_counts_set(struct audit_counts *counts, const uint8_t key[KEY_NAME_LE
     memcpy(place->key, key, KEY_NAME_LEN);
 }
 
-int audit_counts_put(const struct audit_counts *counts, struct store *store, uint32_t signer)
+int audit_counts_put(const struct audit_counts *counts, struct store *store, const struct log_name *log)
 {
     for (size_t i = 0; i < counts->capacity; i++) {
         const struct audit_count *place = &counts->places[i];
         int r = place->is_used && place->is_dirty
-                    ? store_key_count_put(store, signer, place->key, place->signatures, place->sequence)
+                    ? store_key_count_put(store, log, place->key, place->signatures, place->sequence)
                     : 0;
 
         if (r < 0)

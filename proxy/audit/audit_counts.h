@@ -38,6 +38,7 @@ const struct audit_count *audit_counts_find(const struct audit_counts *counts,
 void audit_counts_set(struct audit_counts *counts, const uint8_t key[KEY_NAME_LEN], uint64_t signatures,
                       uint64_t sequence, bool is_dirty);
 /* Inside a transaction: puts the dirty ones into the store. */
-MUST_CHECK int audit_counts_put(const struct audit_counts *counts, struct store *store, uint32_t signer);
+MUST_CHECK int audit_counts_put(const struct audit_counts *counts, struct store *store,
+                                const struct log_name *log);
 /* The transaction was committed: all are clean, and forgotten if they are many. */
 void audit_counts_clean(struct audit_counts *counts);

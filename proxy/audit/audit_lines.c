@@ -3,7 +3,6 @@
 #include "proxy/audit/audit_lines.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,13 +11,6 @@
 
 /* Wherever it begins, a window of this size holds one whole line, if there is one. */
 #define WINDOW (2 * (AUDIT_LINE_MAX + 1))
-
-int audit_log_path(const char *directory, uint32_t signer, char ret[AUDIT_PATH_MAX])
-{
-    int len = snprintf(ret, AUDIT_PATH_MAX, "%s/signer-%u.log", directory, signer);
-
-    return len < 0 || len >= AUDIT_PATH_MAX ? -ENAMETOOLONG : 0;
-}
 
 static int read_window(int fd, off_t offset, char window[WINDOW], size_t *ret_len)
 {

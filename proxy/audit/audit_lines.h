@@ -16,9 +16,6 @@
 
 #define AUDIT_PATH_MAX 4096
 
-/* DIR/signer-N.log. Errors: -ENAMETOOLONG. */
-MUST_CHECK int audit_log_path(const char *directory, uint32_t signer, char ret[AUDIT_PATH_MAX]);
-
 struct audit_line {
     off_t end; /* where the next line starts */
     size_t len;

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "include/log.h"
-#include "proxy/audit/audit_lines.h"
+#include "proxy/audit/audit_segments.h"
 #include "proxy/audit/audit_state.h"
 
 /* Half a round of records, cut by a power failure, has no line's end; more than that is no accident. */
@@ -20,7 +20,7 @@
 
 int audit_broken(const struct audit *audit, uint64_t sequence, const char *why)
 {
-    log_event(LOG_LEVEL_ERROR, "audit.broken", "log=signer-%u sequence=%llu why=\"%s\"", audit->signer,
+    log_event(LOG_LEVEL_ERROR, "audit.broken", "log=%s sequence=%llu why=\"%s\"", audit->name,
               (unsigned long long)sequence, why);
     return -EUCLEAN;
 }
@@ -42,7 +42,7 @@ static int open_file(struct audit *audit, const char *directory)
 {
     char path[AUDIT_PATH_MAX];
     struct stat status;
-    int r = audit_log_path(directory, audit->signer, path);
+    int r = audit_segment_path(directory, &audit->log, 0, path);
 
     if (r < 0)
         return r;
@@ -84,7 +84,7 @@ static int cut_half_line(struct audit *audit)
         return r;
     if (ftruncate(audit->fd, whole) < 0)
         return -errno;
-    log_event(LOG_LEVEL_WARNING, "audit.half_line", "log=signer-%u bytes=%lld", audit->signer,
+    log_event(LOG_LEVEL_WARNING, "audit.half_line", "log=%s bytes=%lld", audit->name,
               (long long)(audit->length - whole));
     audit->length = whole;
     return 0;
@@ -139,7 +139,7 @@ static int check_head(struct audit *audit, struct audit_check *check, off_t *off
 {
     uint8_t hash[HASH_LEN];
     struct audit_line line;
-    int r = store_audit_head_get(audit->store, audit->signer, &audit->stored_sequence, hash);
+    int r = store_audit_head_get(audit->store, &audit->log, &audit->stored_sequence, hash);
 
     if (r < 0 || audit->stored_sequence == 0)
         return r;
@@ -180,7 +180,7 @@ static int restore(struct audit *audit, const char *realm)
 {
     struct audit_check check;
     off_t offset = 0;
-    int r = audit_check_init(&check, realm, audit->signer);
+    int r = audit_check_init(&check, realm, &audit->log);
 
     if (r == 0)
         r = check_head(audit, &check, &offset);
@@ -193,7 +193,7 @@ static int restore(struct audit *audit, const char *realm)
     return 0;
 }
 
-int audit_open(const char *directory, const char *realm, uint32_t signer, enum audit_sync sync,
+int audit_open(const char *directory, const char *realm, const struct log_name *log, enum audit_sync sync,
                struct store *store, struct audit **ret)
 {
     CLEANUP(audit_close) struct audit *audit = calloc(1, sizeof(*audit));
@@ -202,7 +202,8 @@ int audit_open(const char *directory, const char *realm, uint32_t signer, enum a
     if (!audit)
         return -ENOMEM;
     audit->fd = -1;
-    audit->signer = signer;
+    audit->log = *log;
+    log_name_text(log, audit->name);
     audit->sync = sync;
     audit->store = store;
     r = open_file(audit, directory);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "proxy/audit/audit_lines.h"
+#include "proxy/audit/audit_segments.h"
 
 struct lines {
     struct buffer *items;
@@ -37,34 +37,54 @@ static int lines_add(struct lines *lines, const struct audit_line *line)
     return 0;
 }
 
-static int read_lines(int fd, uint64_t from, unsigned limit, struct lines *lines)
+/* From the file that begins at @path on. Errors: -ENODATA (no further line), as the caller's. */
+static int read_lines(const char *path, uint64_t from, unsigned limit, struct lines *lines)
 {
     struct audit_line line;
-    int r = audit_line_find(fd, from, &line);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int r;
 
+    if (fd < 0)
+        return -errno;
+    r = audit_line_find(fd, from, &line);
     while (r == 0 && lines->count < limit) {
         r = lines_add(lines, &line);
         if (r == 0)
             r = audit_line_at(fd, line.end, &line);
     }
+    close(fd);
+    return r;
+}
+
+/* A file may be closed, and so renamed, while it is looked for: whoever asks again finds it. */
+static int read_segments(const char *directory, const struct log_name *log,
+                         const struct audit_segments *segments, uint64_t from, unsigned limit,
+                         struct lines *lines)
+{
+    int r = -ENODATA;
+
+    for (size_t i = audit_segments_find(segments, from); r == -ENODATA && i < segments->count; i++) {
+        char path[AUDIT_PATH_MAX];
+
+        r = audit_segment_path(directory, log, segments->items[i].number, path);
+        if (r == 0)
+            r = read_lines(path, from, limit, lines);
+    }
     return r == -ENODATA ? 0 : r;
 }
 
-int audit_read(const char *directory, uint32_t signer, uint64_t from, unsigned limit,
+int audit_read(const char *directory, const struct log_name *log, uint64_t from, unsigned limit,
                struct buffer **ret_lines, size_t *ret_count)
 {
+    CLEANUP(audit_segments_clear) struct audit_segments segments = { 0 };
     CLEANUP(lines_clear) struct lines lines = { 0 };
-    char path[AUDIT_PATH_MAX];
-    int r = audit_log_path(directory, signer, path);
-    int fd;
+    int r = audit_segments_list(directory, log, &segments);
 
     if (r < 0)
         return r;
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    r = read_lines(fd, from, limit, &lines);
-    close(fd);
+    if (segments.count == 0)
+        return -ENOENT;
+    r = read_segments(directory, log, &segments, from, limit, &lines);
     if (r < 0)
         return r;
     *ret_lines = TAKE(lines.items);

@@ -9,7 +9,8 @@
 
 struct audit {
     int fd;
-    uint32_t signer;
+    struct log_name log;
+    char name[LOG_TEXT_MAX]; /* the same, for the process's log */
     enum audit_sync sync;
     struct store *store; /* borrowed */
     off_t length;        /* of the file: all of it whole lines */

@@ -10,8 +10,6 @@
 #include "proxy/service/refusal.h"
 #include "proxy/service/seal_chain.h"
 
-#define AUDIT_RECORDS_MAX 500
-
 enum reason handle_GetDeployment(struct service *service, struct call *call, const ProtobufCMessage *request,
                                  ProtobufCMessage *reply)
 {
@@ -83,66 +81,4 @@ enum reason handle_GetStatus(struct service *service, struct call *call, const P
         return REASON_INTERNAL;
     reason = fill_hsm(service, answer);
     return reason == REASON_NONE ? fill_epochs(service, answer) : reason;
-}
-
-/* ---------------------------------------------------------------------------------------------- ReadAudit */
-
-/* As many whole records as the method's answer may hold; whoever asks goes on from the last one's number. */
-static enum reason fill_records(const struct method *method, const struct buffer *lines, size_t count,
-                                Privyseal__V1__ReadAuditResponse *answer)
-{
-    size_t room = method->reply_max - 1024; /* for the other fields and what protects the answer */
-
-    answer->record = message_alloc(count * sizeof(*answer->record));
-    if (!answer->record)
-        return REASON_INTERNAL;
-    for (size_t i = 0; i < count; i++) {
-        if (lines[i].len + 8 > room)
-            break;
-        room -= lines[i].len + 8; /* a field's tag and length take at most five bytes */
-        if (message_set_bytes(&answer->record[i], buffer_bytes(&lines[i])) < 0)
-            return REASON_INTERNAL;
-        answer->n_record++;
-    }
-    return REASON_NONE;
-}
-
-static void lines_free(struct buffer *lines, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        buffer_clear(&lines[i]);
-    free(lines);
-}
-
-static enum reason fill_head(struct service *service, uint32_t signer,
-                             Privyseal__V1__ReadAuditResponse *answer)
-{
-    uint8_t hash[HASH_LEN];
-    int r = store_audit_head_get(service->access.store, signer, &answer->head_sequence, hash);
-
-    if (r < 0)
-        return refusal_of_store(r);
-    return message_set_bytes(&answer->head_hash, BYTES_OF_ARRAY(hash)) < 0 ? REASON_INTERNAL : REASON_NONE;
-}
-
-enum reason handle_ReadAudit(struct service *service, struct call *call, const ProtobufCMessage *request,
-                             ProtobufCMessage *reply)
-{
-    const Privyseal__V1__ReadAuditRequest *ask = (const Privyseal__V1__ReadAuditRequest *)request;
-    Privyseal__V1__ReadAuditResponse *answer = (Privyseal__V1__ReadAuditResponse *)reply;
-    unsigned limit = ask->limit ? ask->limit : AUDIT_RECORDS_MAX;
-    struct buffer *lines = NULL;
-    size_t count = 0;
-    enum reason reason;
-    int r;
-
-    if (ask->signer >= service->config->signers || limit > AUDIT_RECORDS_MAX || ask->from == 0)
-        return REASON_MALFORMED;
-    r = audit_read(service->config->audit_directory, ask->signer, ask->from, limit, &lines, &count);
-    if (r < 0)
-        return r == -ENOENT ? REASON_NOT_FOUND : REASON_AUDIT;
-    answer->signers = service->config->signers;
-    reason = fill_records(call->method, lines, count, answer);
-    lines_free(lines, count);
-    return reason == REASON_NONE ? fill_head(service, ask->signer, answer) : reason;
 }

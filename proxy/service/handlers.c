@@ -44,6 +44,7 @@ static const struct event events[METHODS] = {
     [METHOD_SetPolicy] = { "policy.set", RECORD_ALWAYS },
     [METHOD_GetStatus] = { "status.get", RECORD_REFUSED },
     [METHOD_ReadAudit] = { "audit.read", RECORD_ALWAYS },
+    [METHOD_ListAuditLogs] = { "audit.list", RECORD_REFUSED },
 };
 
 /* Refusals that say nothing about anybody: the client takes what they bring and asks again. */

@@ -21,6 +21,7 @@
 /* Fixed after start; the strings outlive the service. */
 struct service_config {
     const char *realm;
+    const char *proxy;  /* our name among those that share the store */
     uint32_t signer;    /* our index */
     uint32_t signers;   /* how many there are; a partition's home is one of them */
     int partition_home; /* the signer that holds partitions; -1: none */

@@ -176,10 +176,13 @@ static int sign_checkpoint(void *arg, const uint8_t head[HASH_LEN], struct buffe
 static int open_audit(struct signer *signer)
 {
     const struct proxy_config *config = signer->config;
-    int r =
-        audit_open(config->audit_directory, config->realm, signer->index,
-                   config->audit_write ? AUDIT_SYNC_WRITE : AUDIT_SYNC_BATCH, signer->store, &signer->audit);
+    struct log_name log;
+    int r = log_name_set(&log, config->proxy, signer->index);
 
+    if (r == 0)
+        r = audit_open(config->audit_directory, config->realm, &log,
+                       config->audit_write ? AUDIT_SYNC_WRITE : AUDIT_SYNC_BATCH, signer->store,
+                       &signer->audit);
     if (r == 0) {
         audit_set_checkpoint(signer->audit, sign_checkpoint, signer->hsm);
         return EX_OK;
@@ -197,6 +200,7 @@ static void fill_service_config(struct signer *signer)
 
     signer->service_config = (struct service_config){
         .realm = config->realm,
+        .proxy = config->proxy,
         .signer = signer->index,
         .signers = config->signers + (config->partitions ? 1 : 0),
         .partition_home = config->partitions ? (int)config->signers : -1,

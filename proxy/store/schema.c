@@ -65,11 +65,12 @@ static const char version_1[] =
     " at_ms {number} NOT NULL){strict};"
     "CREATE INDEX attempts_of ON attempts (token_id, id);"
 
-    "CREATE TABLE audit_heads (signer {number} NOT NULL PRIMARY KEY, sequence {number} NOT NULL,"
-    " hash {blob} NOT NULL){strict};"
+    "CREATE TABLE audit_heads (proxy {text} NOT NULL, signer {number} NOT NULL, sequence {number} NOT NULL,"
+    " hash {blob} NOT NULL, PRIMARY KEY (proxy, signer)){strict};"
 
-    "CREATE TABLE key_counts (signer {number} NOT NULL, name {blob} NOT NULL, signatures {number} NOT NULL,"
-    " sequence {number} NOT NULL, PRIMARY KEY (signer, name)){strict};";
+    "CREATE TABLE key_counts (proxy {text} NOT NULL, signer {number} NOT NULL, name {blob} NOT NULL,"
+    " signatures {number} NOT NULL, sequence {number} NOT NULL,"
+    " PRIMARY KEY (proxy, signer, name)){strict};";
 
 static const char *const versions[] = { version_1 }; /* versions[n] makes version n + 1 out of n */
 

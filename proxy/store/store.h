@@ -17,6 +17,7 @@
 
 #include "include/bytes.h"
 #include "proto/limits.h"
+#include "proto/log_name.h"
 #include "proto/policy.h"
 
 struct store;
@@ -270,13 +271,23 @@ MUST_CHECK int store_attempt_clear(struct store *store, int64_t token_id, int64_
 /* ------------------------------------------------------------------------------------------- audit heads */
 
 /* Errors: -ESTALE (the head that is stored is as new or newer: a head never goes back). */
-MUST_CHECK int store_audit_head_put(struct store *store, uint32_t signer, uint64_t sequence,
+MUST_CHECK int store_audit_head_put(struct store *store, const struct log_name *log, uint64_t sequence,
                                     const uint8_t hash[HASH_LEN]);
 /* Sequence 0 and a zero hash when there is none. */
-MUST_CHECK int store_audit_head_get(struct store *store, uint32_t signer, uint64_t *ret_sequence,
+MUST_CHECK int store_audit_head_get(struct store *store, const struct log_name *log, uint64_t *ret_sequence,
                                     uint8_t ret_hash[HASH_LEN]);
+
+struct audit_head {
+    struct log_name log;
+    uint64_t sequence;
+    uint8_t hash[HASH_LEN];
+};
+
+/* Of all logs that any proxy ever wrote, by proxy and signer: a log that is no longer written stays known. */
+MUST_CHECK int store_audit_head_list(struct store *store, struct audit_head **ret_heads, size_t *ret_count);
 /* A key's running count in one log, as of a sequence number; 0 when there is none. */
-MUST_CHECK int store_key_count_put(struct store *store, uint32_t signer, const uint8_t name[KEY_NAME_LEN],
-                                   uint64_t count, uint64_t sequence);
-MUST_CHECK int store_key_count_get(struct store *store, uint32_t signer, const uint8_t name[KEY_NAME_LEN],
-                                   uint64_t *ret_count, uint64_t *ret_sequence);
+MUST_CHECK int store_key_count_put(struct store *store, const struct log_name *log,
+                                   const uint8_t name[KEY_NAME_LEN], uint64_t count, uint64_t sequence);
+MUST_CHECK int store_key_count_get(struct store *store, const struct log_name *log,
+                                   const uint8_t name[KEY_NAME_LEN], uint64_t *ret_count,
+                                   uint64_t *ret_sequence);

@@ -6,11 +6,13 @@
 
 #include "tests/fuzz/fuzz.h"
 
+static const struct log_name log_name = { "web1", 0 };
+
 static void check_log(struct bytes rest)
 {
     struct audit_check check;
 
-    fuzz_require(audit_check_init(&check, "example", 0) == 0);
+    fuzz_require(audit_check_init(&check, "example", &log_name) == 0);
     while (rest.len) {
         const uint8_t *end = memchr(rest.data, '\n', rest.len);
         size_t len = end ? (size_t)(end - rest.data) + 1 : rest.len;
@@ -32,7 +34,7 @@ static void record_words(const char *words)
     uint8_t hash[HASH_LEN];
     const char *why;
 
-    fuzz_require(audit_check_init(&check, "example", 0) == 0);
+    fuzz_require(audit_check_init(&check, "example", &log_name) == 0);
     if (audit_record_line(&record, check.hash, &line, hash) < 0)
         return;
     fuzz_require(memchr(line.data, '\n', line.len) == line.data + line.len - 1);

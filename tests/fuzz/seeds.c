@@ -114,10 +114,11 @@ static void write_names(void)
 
 static void write_log(void)
 {
+    const struct log_name log_name = { "web1", 0 };
     struct buffer log = { 0 };
     uint8_t hash[HASH_LEN];
 
-    fuzz_require(audit_first_hash("example", 0, hash) == 0);
+    fuzz_require(audit_first_hash("example", &log_name, hash) == 0);
     for (uint64_t i = 1; i <= 3; i++) {
         const struct audit_record record = { .sequence = i,
                                              .time_us = 1700000000000000 + i,

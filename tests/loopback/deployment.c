@@ -303,6 +303,7 @@ static void make_signer(unsigned index)
     snprintf(tokens, sizeof(tokens), "%s", path_of("tokens"));
     *config = (struct service_config){
         .realm = REALM,
+        .proxy = PROXY,
         .signer = index,
         .signers = SIGNERS,
         .partition_home = SIGNER_HOME,
@@ -320,8 +321,8 @@ static void make_signer(unsigned index)
                     .recheck_ms = 5000,
                     .storeless_ms = 60000 },
     };
-    ck_assert_int_eq(audit_open(deployment.audit_directory, REALM, index, AUDIT_SYNC_WRITE, deployment.store,
-                                &deployment.audit[index]),
+    ck_assert_int_eq(audit_open(deployment.audit_directory, REALM, &(struct log_name){ PROXY, index },
+                                AUDIT_SYNC_WRITE, deployment.store, &deployment.audit[index]),
                      0);
     r = service_init(&deployment.service[index], config, deployment.store, deployment.hsm,
                      deployment.audit[index], &why);
@@ -467,7 +468,9 @@ unsigned deployment_records(const char *text)
         struct buffer *lines = NULL;
         size_t count = 0;
 
-        ck_assert_int_eq(audit_read(deployment.audit_directory, signer, 1, 100000, &lines, &count), 0);
+        ck_assert_int_eq(audit_read(deployment.audit_directory, &(struct log_name){ PROXY, signer }, 1,
+                                    100000, &lines, &count),
+                         0);
         for (size_t i = 0; i < count; i++) {
             found += memmem(lines[i].data, lines[i].len, text, strlen(text)) != NULL;
             buffer_clear(&lines[i]);

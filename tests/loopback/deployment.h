@@ -18,6 +18,7 @@
 #define SIGNER_WRAPPED 0
 #define SIGNER_HOME    1 /* of the partitions */
 #define REALM          "Loopback"
+#define PROXY          "loop1"
 #define PIN            BYTES("135790", 6)
 #define OTHER_PIN      BYTES("246813", 6)
 #define WRONG_PIN      BYTES("000000", 6)

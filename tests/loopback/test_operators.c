@@ -245,7 +245,7 @@ START_TEST(audit_log_read_over_the_wire_is_an_unbroken_chain)
 
     for (int i = 0; i < 20; i++)
         add_user((char[]){ 'u', (char)('a' + i), '\0' });
-    ck_assert_int_eq(audit_check_init(&check, REALM, SIGNER_WRAPPED), 0);
+    ck_assert_int_eq(audit_check_init(&check, REALM, &(struct log_name){ PROXY, SIGNER_WRAPPED }), 0);
     request.from = 1;
     request.limit = 7;
     for (size_t got = 1; got > 0; request.from += got) {

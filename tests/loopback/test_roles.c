@@ -39,6 +39,7 @@ static const char *const may_call[METHODS] = {
     [METHOD_AddUser] = "o",         [METHOD_ListUsers] = "o",     [METHOD_ShowUser] = "o",
     [METHOD_SetUserEnabled] = "o",  [METHOD_UnlockPin] = "o",     [METHOD_AddCertificate] = "o",
     [METHOD_GetStatus] = "ow",      [METHOD_ReadAudit] = "ow",
+    [METHOD_ListAuditLogs] = "ow",
 };
 
 static struct person people[PEOPLE];

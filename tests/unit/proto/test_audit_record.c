@@ -9,10 +9,10 @@
 #include "tests/support/hex.h"
 #include "tests/support/suite.h"
 
-#define REALM  "example"
-#define SIGNER 2
-#define LINES  4
+#define REALM "example"
+#define LINES 4
 
+static const struct log_name log_name = { "web1", 2 };
 static struct buffer lines[LINES];
 static uint8_t hashes[LINES + 1][HASH_LEN];
 
@@ -36,7 +36,7 @@ static struct audit_record record(uint64_t sequence)
 
 static void write_log(void)
 {
-    ck_assert_int_eq(audit_first_hash(REALM, SIGNER, hashes[0]), 0);
+    ck_assert_int_eq(audit_first_hash(REALM, &log_name, hashes[0]), 0);
     for (size_t i = 0; i < LINES; i++) {
         struct audit_record one = record(i + 1);
 
@@ -54,7 +54,7 @@ static struct audit_check begin(void)
 {
     struct audit_check check;
 
-    ck_assert_int_eq(audit_check_init(&check, REALM, SIGNER), 0);
+    ck_assert_int_eq(audit_check_init(&check, REALM, &log_name), 0);
     return check;
 }
 
@@ -158,13 +158,16 @@ START_TEST(a_rewritten_history_needs_every_later_line_rewritten)
 }
 END_TEST
 
-START_TEST(the_log_of_another_signer_or_realm_does_not_check)
+START_TEST(the_log_of_another_signer_proxy_or_realm_does_not_check)
 {
+    const struct log_name signer = { "web1", 3 }, proxy = { "web2", 2 };
     struct audit_check check;
 
-    ck_assert_int_eq(audit_check_init(&check, REALM, SIGNER + 1), 0);
+    ck_assert_int_eq(audit_check_init(&check, REALM, &signer), 0);
     ck_assert_int_eq(check_line(&check, buffer_bytes(&lines[0])), -EBADMSG);
-    ck_assert_int_eq(audit_check_init(&check, "another", SIGNER), 0);
+    ck_assert_int_eq(audit_check_init(&check, REALM, &proxy), 0);
+    ck_assert_int_eq(check_line(&check, buffer_bytes(&lines[0])), -EBADMSG);
+    ck_assert_int_eq(audit_check_init(&check, "another", &log_name), 0);
     ck_assert_int_eq(check_line(&check, buffer_bytes(&lines[0])), -EBADMSG);
 }
 END_TEST
@@ -219,5 +222,6 @@ SUITE_WITH_FIXTURE("audit_record", write_log, clear_log, a_whole_log_checks_up_t
                    a_line_is_the_documented_object, the_newline_may_be_left_away,
                    every_changed_byte_is_noticed, a_line_left_out_repeated_or_moved_is_noticed,
                    a_number_left_out_is_noticed, a_rewritten_history_needs_every_later_line_rewritten,
-                   the_log_of_another_signer_or_realm_does_not_check, what_a_peer_says_cannot_break_a_line,
-                   a_record_too_long_for_a_line_is_refused, what_is_no_record_is_refused);
+                   the_log_of_another_signer_proxy_or_realm_does_not_check,
+                   what_a_peer_says_cannot_break_a_line, a_record_too_long_for_a_line_is_refused,
+                   what_is_no_record_is_refused);

@@ -9,9 +9,10 @@
 #include "proxy/audit/audit.h"
 #include "tests/support/scratch.h"
 
-#define REALM  "Example"
-#define SIGNER 2
-#define LOG    "signer-2.log"
+#define REALM "Example"
+#define LOG   "web1.signer-2.log"
+
+static const struct log_name log_name = { "web1", 2 };
 
 struct log_fixture {
     struct scratch scratch;
@@ -38,7 +39,7 @@ static inline void log_teardown(struct log_fixture *log)
 
 static inline int log_try_open(struct log_fixture *log)
 {
-    return audit_open(log->scratch.directory, REALM, SIGNER, AUDIT_SYNC_BATCH, log->store, &log->audit);
+    return audit_open(log->scratch.directory, REALM, &log_name, AUDIT_SYNC_BATCH, log->store, &log->audit);
 }
 
 static inline void log_open_file(struct log_fixture *log)
@@ -124,7 +125,7 @@ static inline void log_check(struct log_fixture *log, unsigned lines)
     struct audit_check check;
     const char *why = "";
 
-    ck_assert_int_eq(audit_check_init(&check, REALM, SIGNER), 0);
+    ck_assert_int_eq(audit_check_init(&check, REALM, &log_name), 0);
     for (unsigned i = 0; i < lines; i++) {
         end = memchr(line, '\n', (size_t)((const char *)content.data + content.len - line));
         ck_assert_ptr_nonnull(end);

@@ -29,7 +29,7 @@ static uint64_t stored_sequence(void)
     uint8_t hash[HASH_LEN];
     uint64_t sequence = 0;
 
-    ck_assert_int_eq(store_audit_head_get(log_.store, SIGNER, &sequence, hash), 0);
+    ck_assert_int_eq(store_audit_head_get(log_.store, &log_name, &sequence, hash), 0);
     return sequence;
 }
 
@@ -205,7 +205,7 @@ START_TEST(log_of_another_realm_is_noticed)
     log_append_many(&log_, 1);
     audit_close(TAKE(log_.audit));
     ck_assert_int_eq(
-        audit_open(log_.scratch.directory, "Other", SIGNER, AUDIT_SYNC_BATCH, log_.store, &log_.audit),
+        audit_open(log_.scratch.directory, "Other", &log_name, AUDIT_SYNC_BATCH, log_.store, &log_.audit),
         -EUCLEAN);
 }
 END_TEST
@@ -239,13 +239,14 @@ END_TEST
 
 START_TEST(second_writer_is_refused)
 {
+    const struct log_name other = { "web1", 3 };
     struct audit *second = NULL;
 
-    ck_assert_int_eq(audit_open(log_.scratch.directory, REALM, SIGNER, AUDIT_SYNC_BATCH, log_.store, &second),
-                     -EBUSY);
-    ck_assert_ptr_null(second);
     ck_assert_int_eq(
-        audit_open(log_.scratch.directory, REALM, SIGNER + 1, AUDIT_SYNC_BATCH, log_.store, &second), 0);
+        audit_open(log_.scratch.directory, REALM, &log_name, AUDIT_SYNC_BATCH, log_.store, &second), -EBUSY);
+    ck_assert_ptr_null(second);
+    ck_assert_int_eq(audit_open(log_.scratch.directory, REALM, &other, AUDIT_SYNC_BATCH, log_.store, &second),
+                     0);
     audit_close(second);
 }
 END_TEST
@@ -254,7 +255,7 @@ START_TEST(directory_that_is_missing_is_said)
 {
     struct audit *audit = NULL;
 
-    ck_assert_int_eq(audit_open("/nonexistent", REALM, SIGNER, AUDIT_SYNC_BATCH, log_.store, &audit),
+    ck_assert_int_eq(audit_open("/nonexistent", REALM, &log_name, AUDIT_SYNC_BATCH, log_.store, &audit),
                      -ENOENT);
 }
 END_TEST

@@ -27,7 +27,7 @@ static void ck_assert_read(uint64_t from, unsigned limit, size_t expected, uint6
     size_t count = 99;
     char start[64];
 
-    ck_assert_int_eq(audit_read(log_.scratch.directory, SIGNER, from, limit, &lines, &count), 0);
+    ck_assert_int_eq(audit_read(log_.scratch.directory, &log_name, from, limit, &lines, &count), 0);
     ck_assert_uint_eq(count, expected);
     snprintf(start, sizeof(start), "{\"sequence\":%llu,", (unsigned long long)first);
     if (count && first)
@@ -39,11 +39,12 @@ static void ck_assert_read(uint64_t from, unsigned limit, size_t expected, uint6
 
 START_TEST(log_that_is_missing_is_said)
 {
+    const struct log_name other = { "web1", 3 };
     struct buffer *lines = NULL;
     size_t count;
 
-    ck_assert_int_eq(audit_read(log_.scratch.directory, SIGNER + 1, 1, 10, &lines, &count), -ENOENT);
-    ck_assert_int_eq(audit_read("/nonexistent", SIGNER, 1, 10, &lines, &count), -ENOENT);
+    ck_assert_int_eq(audit_read(log_.scratch.directory, &other, 1, 10, &lines, &count), -ENOENT);
+    ck_assert_int_eq(audit_read("/nonexistent", &log_name, 1, 10, &lines, &count), -ENOENT);
 }
 END_TEST
 
@@ -76,8 +77,8 @@ START_TEST(lines_that_were_read_make_a_chain)
     size_t count;
 
     log_append_many(&log_, 3);
-    ck_assert_int_eq(audit_read(log_.scratch.directory, SIGNER, 1, 3, &lines, &count), 0);
-    ck_assert_int_eq(audit_check_init(&check, REALM, SIGNER), 0);
+    ck_assert_int_eq(audit_read(log_.scratch.directory, &log_name, 1, 3, &lines, &count), 0);
+    ck_assert_int_eq(audit_check_init(&check, REALM, &log_name), 0);
     for (size_t i = 0; i < count; i++) {
         ck_assert_int_eq(audit_check_line(&check, buffer_bytes(&lines[i]), &why), 0);
         buffer_clear(&lines[i]);
@@ -115,7 +116,7 @@ START_TEST(line_longer_than_any_record_is_an_error_and_no_overrun)
     for (int i = 0; i < 3 * AUDIT_LINE_MAX; i += 8)
         log_write(&log_, O_APPEND, "rubbish ");
     log_write(&log_, O_APPEND, "\n");
-    ck_assert_int_eq(audit_read(log_.scratch.directory, SIGNER, 2, 10, &lines, &count), -EBADMSG);
+    ck_assert_int_eq(audit_read(log_.scratch.directory, &log_name, 2, 10, &lines, &count), -EBADMSG);
     ck_assert_ptr_null(lines);
 }
 END_TEST

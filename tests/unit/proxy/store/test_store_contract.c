@@ -770,37 +770,65 @@ END_TEST
 START_TEST(audit_head_never_goes_back)
 {
     CLEANUP(store_close) struct store *store = open_new(_i);
+    const struct log_name log = { "web1", 3 }, other = { "web2", 3 };
     uint8_t zero[HASH_LEN] = { 0 }, hash[HASH_LEN], read[HASH_LEN];
     uint64_t sequence = 99;
 
     fill(hash, HASH_LEN, 0);
-    ck_assert_int_eq(store_audit_head_get(store, 3, &sequence, read), 0);
+    ck_assert_int_eq(store_audit_head_get(store, &log, &sequence, read), 0);
     ck_assert_uint_eq(sequence, 0);
     ck_assert_mem_eq(read, zero, HASH_LEN);
-    ck_assert_int_eq(store_audit_head_put(store, 3, 10, hash), 0);
-    ck_assert_int_eq(store_audit_head_put(store, 3, 10, zero), -ESTALE);
-    ck_assert_int_eq(store_audit_head_put(store, 3, 9, zero), -ESTALE);
-    ck_assert_int_eq(store_audit_head_get(store, 3, &sequence, read), 0);
+    ck_assert_int_eq(store_audit_head_put(store, &log, 10, hash), 0);
+    ck_assert_int_eq(store_audit_head_put(store, &log, 10, zero), -ESTALE);
+    ck_assert_int_eq(store_audit_head_put(store, &log, 9, zero), -ESTALE);
+    ck_assert_int_eq(store_audit_head_get(store, &log, &sequence, read), 0);
     ck_assert_uint_eq(sequence, 10);
     ck_assert_mem_eq(read, hash, HASH_LEN);
-    ck_assert_int_eq(store_audit_head_get(store, 4, &sequence, read), 0);
+    ck_assert_int_eq(store_audit_head_get(store, &other, &sequence, read), 0);
     ck_assert_uint_eq(sequence, 0);
+}
+END_TEST
+
+START_TEST(heads_of_all_logs_of_all_proxies_are_listed_in_order)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    const struct log_name logs[] = { { "web1", 0 }, { "web1", 10 }, { "web2", 1 } };
+    CLEANUP(free) void *memory = NULL;
+    struct audit_head *heads = NULL;
+    uint8_t hash[HASH_LEN];
+    size_t count = 99;
+
+    fill(hash, HASH_LEN, 0);
+    ck_assert_int_eq(store_audit_head_list(store, &heads, &count), 0);
+    ck_assert_uint_eq(count, 0);
+    for (size_t i = ARRAY_SIZE(logs); i-- > 0;)
+        ck_assert_int_eq(store_audit_head_put(store, &logs[i], 5 + i, hash), 0);
+    ck_assert_int_eq(store_audit_head_list(store, &heads, &count), 0);
+    memory = heads;
+    ck_assert_uint_eq(count, ARRAY_SIZE(logs));
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_str_eq(heads[i].log.proxy, logs[i].proxy);
+        ck_assert_uint_eq(heads[i].log.signer, logs[i].signer);
+        ck_assert_uint_eq(heads[i].sequence, 5 + i);
+        ck_assert_mem_eq(heads[i].hash, hash, HASH_LEN);
+    }
 }
 END_TEST
 
 START_TEST(key_is_counted_in_each_log_by_itself)
 {
     CLEANUP(store_close) struct store *store = open_new(_i);
+    const struct log_name log = { "web1", 0 }, other = { "web2", 0 };
     uint8_t name[KEY_NAME_LEN];
     uint64_t count = 99, sequence = 99;
 
     fill(name, KEY_NAME_LEN, 0);
-    ck_assert_int_eq(store_key_count_put(store, 0, name, 5, 50), 0);
-    ck_assert_int_eq(store_key_count_put(store, 0, name, 6, 60), 0);
-    ck_assert_int_eq(store_key_count_get(store, 0, name, &count, &sequence), 0);
+    ck_assert_int_eq(store_key_count_put(store, &log, name, 5, 50), 0);
+    ck_assert_int_eq(store_key_count_put(store, &log, name, 6, 60), 0);
+    ck_assert_int_eq(store_key_count_get(store, &log, name, &count, &sequence), 0);
     ck_assert_uint_eq(count, 6);
     ck_assert_uint_eq(sequence, 60);
-    ck_assert_int_eq(store_key_count_get(store, 1, name, &count, &sequence), 0);
+    ck_assert_int_eq(store_key_count_get(store, &other, name, &count, &sequence), 0);
     ck_assert_uint_eq(count, 0);
     ck_assert_uint_eq(sequence, 0);
 }
@@ -1094,6 +1122,7 @@ int main(void)
         id_of_a_deleted_attempt_is_never_given_again,
         attempts_are_cleared_of_one_principal_or_of_all,
         audit_head_never_goes_back,
+        heads_of_all_logs_of_all_proxies_are_listed_in_order,
         key_is_counted_in_each_log_by_itself,
         transaction_rolled_back_leaves_nothing,
         transaction_goes_on_after_a_refused_insert,
