@@ -8,12 +8,12 @@
  */
 #pragma once
 
-#include <jansson.h>
 #include <stdbool.h>
 
 #include "client/config.h"
 #include "client/remote.h"
 #include "include/cleanup.h"
+#include "include/json.h"
 
 /* Exit statuses, part of the interface: privyseal(1). */
 enum cli_exit {
@@ -78,5 +78,3 @@ enum cli_exit cli_fail(const struct cli *cli, enum cli_exit status, const char *
 /* The same for a failed remote call. @doing: "signing in as alice". */
 enum cli_exit cli_fail_remote(const struct cli *cli, const char *doing, CK_RV rv,
                               const struct remote_error *error);
-
-DEFINE_CLEANUP(json_decref, json_t *);

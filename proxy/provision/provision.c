@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include <unistd.h>
 #include <openssl/x509.h>
 
+#include "include/json.h"
 #include "include/table.h"
 #include "proto/certificate.h"
 #include "proto/name.h"
@@ -28,8 +28,6 @@
 #include "proxy/provision/directories.h"
 #include "proxy/service/seal_keys.h"
 #include "proxy/store/store.h"
-
-DEFINE_CLEANUP(json_decref, json_t *);
 
 static int fail(int status, const char *format, ...) PRINTF_LIKE(2, 3);
 static int fail(int status, const char *format, ...)
