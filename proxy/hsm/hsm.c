@@ -13,6 +13,7 @@
 
 #include "include/table.h"
 #include "proto/public_key.h"
+#include "proto/manifest.h"
 #include "proxy/hsm/hsm_state.h"
 #include "proxy/hsm/template.h"
 #include "proxy/hsm/token_directory.h"
@@ -129,6 +130,29 @@ static CK_RV log_in(struct hsm *hsm, const struct hsm_config *config, char **why
     return CKR_OK;
 }
 
+/* What the deployment's root says of the keys; without a ceremony, nothing. */
+static CK_RV read_manifest(const struct hsm_config *config, struct manifest *ret, char **why)
+{
+    const char *what = "not a manifest";
+    int r = manifest_load(config->manifest, ret);
+
+    if (r == 0)
+        r = manifest_check(ret, config->realm, config->root, &what);
+    else if (r != -EBADMSG)
+        what = strerror(-r);
+    return r == 0 ? CKR_OK : because(CKR_FUNCTION_REJECTED, why, "%s: %s", config->manifest, what);
+}
+
+static CK_RV find_keys(struct hsm *hsm, const struct hsm_config *config, char **why)
+{
+    CLEANUP(manifest_clear) struct manifest manifest = { 0 };
+    CK_RV rv = config->manifest ? read_manifest(config, &manifest, why) : CKR_OK;
+
+    if (rv != CKR_OK)
+        return rv;
+    return master_keys_find(&hsm->session, config->manifest ? &manifest : NULL, &hsm->keys, why);
+}
+
 CK_RV hsm_open(const struct hsm_config *config, struct hsm **ret, char **why)
 {
     CLEANUP(hsm_close) struct hsm *hsm = calloc(1, sizeof(*hsm));
@@ -147,7 +171,7 @@ CK_RV hsm_open(const struct hsm_config *config, struct hsm **ret, char **why)
     if (rv == CKR_OK)
         rv = log_in(hsm, config, why);
     if (rv == CKR_OK)
-        rv = master_keys_find(&hsm->session, &hsm->keys, why);
+        rv = find_keys(hsm, config, why);
     if (rv == CKR_OK)
         *ret = TAKE(hsm);
     return rv;

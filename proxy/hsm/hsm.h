@@ -32,6 +32,9 @@ struct hsm_config {
     const char *pin_file;    /* its user PIN; one line */
     bool allow_software;     /* SoftHSM and the like are refused without it */
     uint32_t max_handles;    /* cached key handles, least recently used first out */
+    /* After a key ceremony: the list of its keys, and the root certificate and realm that it must be signed for. */
+    const char *manifest; /* NULL: there was none, and no key may ever have been outside the HSM */
+    const char *root, *realm;
 };
 
 struct hsm;

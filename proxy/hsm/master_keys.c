@@ -98,23 +98,33 @@ static void add_bool(struct master_template *template, CK_ATTRIBUTE_TYPE type, b
     add(template, type, &truth[value], sizeof(truth[0]));
 }
 
-/* What makes a key of this kind and what it is recognised by. */
-static void add_kind(struct master_template *template, const struct master_row *row)
+enum master_state {
+    STATE_FINAL,   /* in the token, and there to stay */
+    STATE_TRANSIT, /* a session object in a key ceremony, which leaves wrapped once and is destroyed */
+};
+
+/*
+ * What makes a key of this kind and what it is recognised by. What forbids changes stands last: SoftHSM sets one
+ * attribute of an unwrapped key after the other.
+ */
+static void add_kind(struct master_template *template, const struct master_row *row, enum master_state state)
 {
     const struct usage_row *usage;
 
     add(template, CKA_CLASS, &row->class, sizeof(row->class));
     add(template, CKA_KEY_TYPE, &row->type, sizeof(row->type));
-    add_bool(template, CKA_TOKEN, true);
+    add_bool(template, CKA_TOKEN, state == STATE_FINAL);
     add_bool(template, CKA_PRIVATE, true);
     add_bool(template, CKA_SENSITIVE, true);
-    add_bool(template, CKA_EXTRACTABLE, false);
-    add_bool(template, CKA_MODIFIABLE, false);
-    add_bool(template, CKA_COPYABLE, false);
+    add_bool(template, CKA_EXTRACTABLE, state == STATE_TRANSIT);
     for (EACH_ROW(usage, usages))
         if (row->class == CKO_SECRET_KEY || !usage->is_secret_only)
             add_bool(template, usage->attribute, row->usage & usage->usage);
     add(template, CKA_ALLOWED_MECHANISMS, &row->allowed, sizeof(row->allowed));
+    if (state == STATE_TRANSIT)
+        return;
+    add_bool(template, CKA_COPYABLE, false);
+    add_bool(template, CKA_MODIFIABLE, false);
 }
 
 /* The HSM's own word that the key was born in it and never could leave. */
@@ -184,9 +194,31 @@ static bool parse_label(struct bytes label, enum master_kind *ret_kind, struct m
 
 /* ------------------------------------------------------------------------------------------------- finding */
 
+/*
+ * Where a key comes from: the manifest has its commitment, or, for a key that it does not name, the HSM says that it
+ * was never outside.
+ */
+static CK_RV check_origin(const struct hsm_session *session, enum master_kind kind,
+                          const struct master_key *key, const struct manifest *manifest)
+{
+    const struct manifest_key *named = manifest ? manifest_find(manifest, rows[kind].name, key->epoch) : NULL;
+    struct master_template template = { 0 };
+    uint8_t commitment[HASH_LEN];
+    CK_RV rv;
+
+    if (!named) {
+        add_origin(&template);
+        return hsm_session_matches(session, key->handle, template.attributes, template.count);
+    }
+    rv = master_commit(session, kind, key->handle, key->epoch, commitment);
+    if (rv == CKR_OK && !secret_equal(BYTES_OF_ARRAY(commitment), BYTES_OF_ARRAY(named->commitment)))
+        rv = CKR_DATA_INVALID;
+    return rv;
+}
+
 /* Takes an object whose label is a master key's into the table, if it is what that label says. */
 static CK_RV take_in(const struct hsm_session *session, enum master_kind kind, const struct master_key *key,
-                     struct master_keys *keys)
+                     const struct manifest *manifest, struct master_keys *keys)
 {
     const CK_ATTRIBUTE trusted = ATTRIBUTE_TRUE(CKA_TRUSTED);
     struct master_template template = { 0 };
@@ -195,9 +227,10 @@ static CK_RV take_in(const struct hsm_session *session, enum master_kind kind, c
 
     if (at == MASTER_EPOCHS_MAX || master_keys_peek(keys, kind, key->epoch))
         return CKR_TEMPLATE_INCONSISTENT;
-    add_kind(&template, &rows[kind]);
-    add_origin(&template);
+    add_kind(&template, &rows[kind], STATE_FINAL);
     rv = hsm_session_matches(session, key->handle, template.attributes, template.count);
+    if (rv == CKR_OK)
+        rv = check_origin(session, kind, key, manifest);
     if (rv != CKR_OK)
         return rv;
     for (; at > 0 && keys->keys[kind][at - 1].epoch > key->epoch; at--)
@@ -208,8 +241,8 @@ static CK_RV take_in(const struct hsm_session *session, enum master_kind kind, c
     return CKR_OK;
 }
 
-static CK_RV look_at(const struct hsm_session *session, CK_OBJECT_HANDLE object, struct master_keys *keys,
-                     char **why)
+static CK_RV look_at(const struct hsm_session *session, CK_OBJECT_HANDLE object,
+                     const struct manifest *manifest, struct master_keys *keys, char **why)
 {
     CLEANUP(buffer_clear) struct buffer label = { 0 };
     struct master_key key = { .handle = object };
@@ -221,17 +254,19 @@ static CK_RV look_at(const struct hsm_session *session, CK_OBJECT_HANDLE object,
         return rv;
     if (!parse_label(buffer_bytes(&label), &kind, &key))
         return CKR_OK; /* somebody else's object */
-    rv = take_in(session, kind, &key, keys);
+    rv = take_in(session, kind, &key, manifest, keys);
     if (rv != CKR_OK &&
-        asprintf(why, "the HSM's key \"%.*s\" is there twice or is not as strict as it must be (CK_RV 0x%lx)",
-                 (int)label.len, (const char *)label.data, rv) < 0)
+        asprintf(why, "the HSM's key \"%.*s\" is there twice or is not %s (CK_RV 0x%lx)", (int)label.len,
+                 (const char *)label.data,
+                 rv == CKR_DATA_INVALID ? "the one that the manifest names" : "as strict as it must be",
+                 rv) < 0)
         *why = NULL;
     return rv;
 }
 
 /* All keys of the token, secret and private; public halves have the same labels and are not looked at. */
-static CK_RV find_class(const struct hsm_session *session, CK_OBJECT_CLASS class, struct master_keys *keys,
-                        char **why)
+static CK_RV find_class(const struct hsm_session *session, CK_OBJECT_CLASS class,
+                        const struct manifest *manifest, struct master_keys *keys, char **why)
 {
     CK_ATTRIBUTE template[] = { ATTRIBUTE_NUMBER(CKA_CLASS, class), ATTRIBUTE_TRUE(CKA_TOKEN) };
     CK_OBJECT_HANDLE objects[OBJECTS_MAX];
@@ -239,18 +274,19 @@ static CK_RV find_class(const struct hsm_session *session, CK_OBJECT_CLASS class
     CK_RV rv = hsm_session_find(session, template, ARRAY_SIZE(template), objects, OBJECTS_MAX, &count);
 
     for (CK_ULONG i = 0; rv == CKR_OK && i < count; i++)
-        rv = look_at(session, objects[i], keys, why);
+        rv = look_at(session, objects[i], manifest, keys, why);
     return rv;
 }
 
-CK_RV master_keys_find(const struct hsm_session *session, struct master_keys *ret, char **why)
+CK_RV master_keys_find(const struct hsm_session *session, const struct manifest *manifest,
+                       struct master_keys *ret, char **why)
 {
     struct master_keys keys = { 0 };
     CK_RV rv;
 
-    rv = find_class(session, CKO_SECRET_KEY, &keys, why);
+    rv = find_class(session, CKO_SECRET_KEY, manifest, &keys, why);
     if (rv == CKR_OK)
-        rv = find_class(session, CKO_PRIVATE_KEY, &keys, why);
+        rv = find_class(session, CKO_PRIVATE_KEY, manifest, &keys, why);
     if (rv != CKR_OK)
         return rv;
     for (int kind = 0; kind < MASTER_KINDS; kind++) {
@@ -286,58 +322,92 @@ const char *master_keys_name(enum master_kind kind)
     return rows[kind].name;
 }
 
+bool master_keys_kind(const char *name, enum master_kind *ret)
+{
+    for (int kind = 0; kind < MASTER_KINDS; kind++)
+        if (strcmp(rows[kind].name, name) == 0) {
+            *ret = kind;
+            return true;
+        }
+    return false;
+}
+
+enum master_form master_keys_form(enum master_kind kind)
+{
+    const struct master_row *row = &rows[kind];
+
+    if (row->class == CKO_PRIVATE_KEY)
+        return MASTER_FORM_PAIR;
+    if (row->usage & MAY_DERIVE)
+        return MASTER_FORM_DERIVES;
+    return row->usage & MAY_WRAP ? MASTER_FORM_WRAPS : MASTER_FORM_MACS;
+}
+
+int64_t master_keys_end(enum master_kind kind)
+{
+    return rows[kind].has_end ? ((int64_t)time(NULL) + MASTER_WRAP_LIFE_DAYS * 24LL * 60 * 60) * 1000
+                              : INT64_MAX;
+}
+
 /* ------------------------------------------------------------------------------------------------- making */
 
 static CK_RV generate_secret(const struct hsm_session *session, const struct master_row *row,
-                             struct master_template *template)
+                             struct master_template *template, CK_OBJECT_HANDLE *ret)
 {
     CK_MECHANISM mechanism = { row->generate, NULL, 0 };
     CK_ULONG len = MASTER_KEY_LEN;
-    CK_OBJECT_HANDLE key;
 
     add(template, CKA_VALUE_LEN, &len, sizeof(len));
-    if (row->unwrap_template)
-        add(template, CKA_UNWRAP_TEMPLATE, row->unwrap_template,
-            row->unwrap_count * sizeof(*row->unwrap_template));
     return session->p11->C_GenerateKey(session->handle, &mechanism, template->attributes, template->count,
-                                       &key);
+                                       ret);
 }
 
-/* The public half stays as an object of the token, under the same label: an auditor may ask for it. */
+/* @label: of a public half that stays as an object of the token: an auditor may ask for it. NULL: for a while. */
 static CK_RV generate_pair(const struct hsm_session *session, const struct master_row *row,
-                           struct master_template *template, const char *label)
+                           struct master_template *template, const char *label, CK_OBJECT_HANDLE *ret,
+                           CK_OBJECT_HANDLE *ret_public)
 {
     struct bytes curve = public_key_ec_params(CKK_EC, 256);
+    CK_BBOOL is_token = label != NULL;
     CK_ATTRIBUTE public_template[] = {
         ATTRIBUTE_BYTES(CKA_EC_PARAMS, curve.data, curve.len),
-        ATTRIBUTE_TRUE(CKA_TOKEN),
+        ATTRIBUTE_BYTES(CKA_TOKEN, &is_token, sizeof(is_token)),
         ATTRIBUTE_FALSE(CKA_PRIVATE),
         ATTRIBUTE_TRUE(CKA_VERIFY),
-        ATTRIBUTE_BYTES(CKA_LABEL, label, strlen(label)),
+        ATTRIBUTE_BYTES(CKA_LABEL, label, label ? strlen(label) : 0),
     };
     CK_MECHANISM mechanism = { row->generate, NULL, 0 };
-    CK_OBJECT_HANDLE public_key, private_key;
 
     return session->p11->C_GenerateKeyPair(session->handle, &mechanism, public_template,
                                            ARRAY_SIZE(public_template), template->attributes, template->count,
-                                           &public_key, &private_key);
+                                           ret_public, ret);
+}
+
+/* Label, id and what the key demands of those it unwraps: what the strict template of a kind has beside it. */
+static void add_identity(struct master_template *template, const struct master_row *row, const char *label,
+                         const uint8_t id[4])
+{
+    add(template, CKA_LABEL, label, strlen(label));
+    add(template, CKA_ID, id, 4);
+    if (row->unwrap_template)
+        add(template, CKA_UNWRAP_TEMPLATE, row->unwrap_template,
+            row->unwrap_count * sizeof(*row->unwrap_template));
 }
 
 static CK_RV generate(const struct hsm_session *session, enum master_kind kind, uint32_t epoch)
 {
     const struct master_row *row = &rows[kind];
-    int64_t ends_ms = ((int64_t)time(NULL) + MASTER_WRAP_LIFE_DAYS * 24LL * 60 * 60) * 1000;
     struct master_template template = { 0 };
+    CK_OBJECT_HANDLE key, public_key;
     char label[MASTER_LABEL_MAX];
     uint8_t id[4];
 
-    add_kind(&template, row);
-    label_of(kind, epoch, row->has_end ? ends_ms : INT64_MAX, label);
-    add(&template, CKA_LABEL, label, strlen(label));
+    label_of(kind, epoch, master_keys_end(kind), label);
     id_of(epoch, id);
-    add(&template, CKA_ID, id, sizeof(id));
-    return row->class == CKO_PRIVATE_KEY ? generate_pair(session, row, &template, label)
-                                         : generate_secret(session, row, &template);
+    add_identity(&template, row, label, id);
+    add_kind(&template, row, STATE_FINAL);
+    return row->class == CKO_PRIVATE_KEY ? generate_pair(session, row, &template, label, &key, &public_key)
+                                         : generate_secret(session, row, &template, &key);
 }
 
 CK_RV master_keys_generate(const struct hsm_session *session, uint32_t epoch)
@@ -346,5 +416,71 @@ CK_RV master_keys_generate(const struct hsm_session *session, uint32_t epoch)
 
     for (int kind = 0; kind < MASTER_KINDS && rv == CKR_OK; kind++)
         rv = generate(session, kind, epoch);
+    return rv;
+}
+
+/* ------------------------------------------------------------------------------------------- a key ceremony's */
+
+CK_RV master_keys_make_transit(const struct hsm_session *session, enum master_kind kind,
+                               CK_OBJECT_HANDLE *ret, struct buffer *ret_point)
+{
+    const struct master_row *row = &rows[kind];
+    struct master_template template = { 0 };
+    CK_OBJECT_HANDLE public_key = CK_INVALID_HANDLE;
+    CK_RV rv;
+
+    add_kind(&template, row, STATE_TRANSIT);
+    if (row->class != CKO_PRIVATE_KEY)
+        return generate_secret(session, row, &template, ret);
+    rv = generate_pair(session, row, &template, NULL, ret, &public_key);
+    if (rv != CKR_OK)
+        return rv;
+    rv = hsm_session_attribute(session, public_key, CKA_EC_POINT, ret_point);
+    hsm_session_destroy(session, public_key);
+    if (rv != CKR_OK)
+        hsm_session_destroy(session, *ret);
+    return rv;
+}
+
+static CK_RV make_public(const struct hsm_session *session, const char *label, struct bytes point)
+{
+    struct bytes curve = public_key_ec_params(CKK_EC, 256);
+    CK_OBJECT_HANDLE key;
+    CK_ATTRIBUTE template[] = {
+        ATTRIBUTE_NUMBER(CKA_CLASS, CKO_PUBLIC_KEY),
+        ATTRIBUTE_NUMBER(CKA_KEY_TYPE, CKK_EC),
+        ATTRIBUTE_TRUE(CKA_TOKEN),
+        ATTRIBUTE_FALSE(CKA_PRIVATE),
+        ATTRIBUTE_TRUE(CKA_VERIFY),
+        ATTRIBUTE_BYTES(CKA_LABEL, label, strlen(label)),
+        ATTRIBUTE_BYTES(CKA_EC_PARAMS, curve.data, curve.len),
+        ATTRIBUTE_BYTES(CKA_EC_POINT, point.data, point.len),
+    };
+
+    return session->p11->C_CreateObject(session->handle, template, ARRAY_SIZE(template), &key);
+}
+
+CK_RV master_keys_unwrap(const struct hsm_session *session, enum master_kind kind, uint32_t epoch,
+                         int64_t ends_ms, CK_OBJECT_HANDLE unwrapping_key, struct bytes wrapped,
+                         struct bytes point, CK_OBJECT_HANDLE *ret)
+{
+    const struct master_row *row = &rows[kind];
+    CK_MECHANISM mechanism = { CKM_AES_KEY_WRAP_PAD, NULL, 0 };
+    struct master_template template = { 0 };
+    char label[MASTER_LABEL_MAX];
+    uint8_t id[4];
+    CK_RV rv;
+
+    label_of(kind, epoch, ends_ms, label);
+    id_of(epoch, id);
+    add_identity(&template, row, label, id);
+    add_kind(&template, row, STATE_FINAL);
+    rv = session->p11->C_UnwrapKey(session->handle, &mechanism, unwrapping_key, (CK_BYTE *)wrapped.data,
+                                   wrapped.len, template.attributes, template.count, ret);
+    if (rv != CKR_OK || row->class != CKO_PRIVATE_KEY)
+        return rv;
+    rv = make_public(session, label, point);
+    if (rv != CKR_OK)
+        hsm_session_destroy(session, *ret);
     return rv;
 }

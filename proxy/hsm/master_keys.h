@@ -3,7 +3,9 @@
  * master_keys.h - the HSM's own keys, by kind and epoch: what each may do, made once, found at start.
  *
  * A key that does not have exactly the attributes of its row is refused: whoever can log in to the HSM could otherwise
- * plant a readable "next epoch" and wait until new rows are sealed under it.
+ * plant a readable "next epoch" and wait until new rows are sealed under it. To the attributes belongs the HSM's word
+ * that the key was never outside; after a key ceremony (ceremony.h), which took it outside wrapped, a manifest that the
+ * deployment's root has signed stands in for that word.
  */
 #pragma once
 
@@ -11,6 +13,7 @@
 #include <stdint.h>
 #include <p11-kit/pkcs11.h>
 
+#include "proto/manifest.h"
 #include "proxy/hsm/hsm_session.h"
 
 enum master_kind {
@@ -41,10 +44,12 @@ struct master_keys {
 };
 
 /*
- * Finds all epochs of all kinds. @why: a sentence, caller frees.
- * Errors: CKR_KEY_NEEDED (a kind has none), CKR_TEMPLATE_INCONSISTENT (a key is not as its row says, or there twice).
+ * Finds all epochs of all kinds. @manifest: checked already; NULL: there was no ceremony. @why: a sentence, caller frees.
+ * Errors: CKR_KEY_NEEDED (a kind has none), CKR_TEMPLATE_INCONSISTENT (a key is not as its row says, or there twice),
+ *         CKR_DATA_INVALID (not the key that the manifest names).
  */
-MUST_CHECK CK_RV master_keys_find(const struct hsm_session *session, struct master_keys *ret, char **why);
+MUST_CHECK CK_RV master_keys_find(const struct hsm_session *session, const struct manifest *manifest,
+                                  struct master_keys *ret, char **why);
 /* Makes one epoch of every kind. The session is RW and logged in. */
 MUST_CHECK CK_RV master_keys_generate(const struct hsm_session *session, uint32_t epoch);
 /* NULL: no such epoch. */
@@ -54,6 +59,28 @@ const struct master_key *master_keys_peek(const struct master_keys *keys, enum m
 const struct master_key *master_keys_newest(const struct master_keys *keys, enum master_kind kind);
 /* "Kd": for messages and tests. */
 const char *master_keys_name(enum master_kind kind);
+/* False: no kind is called so. */
+bool master_keys_kind(const char *name, enum master_kind *ret);
+
+/* What a key of a kind can do, and so what it can be recognised by. */
+enum master_form { MASTER_FORM_MACS, MASTER_FORM_DERIVES, MASTER_FORM_WRAPS, MASTER_FORM_PAIR };
+enum master_form master_keys_form(enum master_kind kind);
+/* When an epoch that is made now ends. */
+int64_t master_keys_end(enum master_kind kind);
+/*
+ * What the manifest knows a key by: SHA-256 of what the key, and no other, makes of a fixed input; of a pair the public
+ * key, when the private one has signed for it.
+ */
+MUST_CHECK CK_RV master_commit(const struct hsm_session *session, enum master_kind kind, CK_OBJECT_HANDLE key,
+                               uint32_t epoch, uint8_t ret[HASH_LEN]);
+
+/* A new key as a session object that may leave wrapped; of a pair also the public half's point, appended. */
+MUST_CHECK CK_RV master_keys_make_transit(const struct hsm_session *session, enum master_kind kind,
+                                          CK_OBJECT_HANDLE *ret, struct buffer *ret_point);
+/* Into the token under @unwrapping_key (CKM_AES_KEY_WRAP_PAD), as strict as one that was born there. */
+MUST_CHECK CK_RV master_keys_unwrap(const struct hsm_session *session, enum master_kind kind, uint32_t epoch,
+                                    int64_t ends_ms, CK_OBJECT_HANDLE unwrapping_key, struct bytes wrapped,
+                                    struct bytes point, CK_OBJECT_HANDLE *ret);
 
 /*
  * What the CKA_UNWRAP_TEMPLATE of Kw (keys that sign) and of Kx (keys that decrypt or derive) demands of every key they

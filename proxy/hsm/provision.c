@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* provision.c - a new token with master keys. Leaves a whole one behind or none. */
+#include "proxy/hsm/provision.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,8 +9,6 @@
 #include <unistd.h>
 
 #include "include/log.h"
-#include "proxy/hsm/hsm.h"
-#include "proxy/hsm/hsm_session.h"
 #include "proxy/hsm/library.h"
 #include "proxy/hsm/master_keys.h"
 #include "proxy/hsm/token_directory.h"
@@ -40,7 +40,14 @@ static CK_RV write_pin(const char *path, struct secret *pin, char **why)
     return CKR_FUNCTION_FAILED;
 }
 
-static CK_RV make_keys(const struct library *library, CK_SLOT_ID slot, struct secret *pin)
+static CK_RV fill_fresh(const struct hsm_session *session, void *arg, char **why)
+{
+    (void)arg, (void)why;
+    return master_keys_generate(session, FIRST_EPOCH);
+}
+
+static CK_RV make_keys(const struct library *library, CK_SLOT_ID slot, struct secret *pin, hsm_fill_fn *fill,
+                       void *arg, char **why)
 {
     struct hsm_session session;
     CK_RV rv = hsm_session_open(library->p11, slot, CKF_RW_SESSION, &session);
@@ -49,7 +56,7 @@ static CK_RV make_keys(const struct library *library, CK_SLOT_ID slot, struct se
         return rv;
     rv = session.p11->C_Login(session.handle, CKU_USER, pin->data, pin->len);
     if (rv == CKR_OK)
-        rv = master_keys_generate(&session, FIRST_EPOCH);
+        rv = fill(&session, arg, why);
     hsm_session_close(&session);
     return rv;
 }
@@ -67,7 +74,8 @@ static void take_away(const struct hsm_config *config, const struct library_toke
         log_event(LOG_LEVEL_WARNING, "provision.remains", "directory=%s serial=%s", dir, serial);
 }
 
-static CK_RV make_token(const struct hsm_config *config, const struct library *library, char **why)
+static CK_RV make_token(const struct hsm_config *config, const struct library *library, hsm_fill_fn *fill,
+                        void *arg, char **why)
 {
     CLEANUP(secret_free) struct secret *pin = NULL;
     struct library_token token = { 0 };
@@ -79,18 +87,18 @@ static CK_RV make_token(const struct hsm_config *config, const struct library *l
         return rv;
     rv = library_init_token(library, config->token_label, pin->data, pin->len, &token);
     if (rv == CKR_OK)
-        rv = make_keys(library, token.slot, pin);
+        rv = make_keys(library, token.slot, pin, fill, arg, why);
     if (rv == CKR_OK)
         return CKR_OK;
-    if (asprintf(why, "the HSM could not make the token \"%s\" or its keys (CK_RV 0x%lx)",
-                 config->token_label, rv) < 0)
+    if (!*why && asprintf(why, "the HSM could not make the token \"%s\" or its keys (CK_RV 0x%lx)",
+                          config->token_label, rv) < 0)
         *why = NULL;
     take_away(config, &token);
     unlink(config->pin_file);
     return rv;
 }
 
-CK_RV hsm_provision(const struct hsm_config *config, char **why)
+CK_RV hsm_provision_with(const struct hsm_config *config, hsm_fill_fn *fill, void *arg, char **why)
 {
     CLEANUP(library_close) struct library *library = NULL;
     struct library_token token;
@@ -102,7 +110,12 @@ CK_RV hsm_provision(const struct hsm_config *config, char **why)
         return rv;
     rv = library_find_label(library, config->token_label, &token);
     if (rv == CKR_TOKEN_NOT_PRESENT)
-        return make_token(config, library, why);
+        return make_token(config, library, fill, arg, why);
     say(why, "the HSM already has a token, or more than one, with this label", config->token_label);
     return CKR_FUNCTION_REJECTED;
+}
+
+CK_RV hsm_provision(const struct hsm_config *config, char **why)
+{
+    return hsm_provision_with(config, fill_fresh, NULL, why);
 }
