@@ -8,6 +8,7 @@
  *   DIR/hsm/              with SoftHSM: its configuration, the token directories, the HSM's PIN
  *   DIR/store/  DIR/audit/   made by `privyseald --provision init`, which alone touches HSM and store
  *   DIR/operator/         the first operator's certificate, key and pkcs11.conf
+ *   DIR/master-backup     with --quorum: the HSM's master keys, wrapped for the officers
  *   DIR/client.conf       the [deployment] section that every client needs
  *
  * A deployment is made whole or not at all: DIR is new or empty before, and is again if anything fails.
@@ -18,17 +19,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <openssl/pem.h>
 
 #include "cli/ca.h"
+#include "cli/daemon.h"
+#include "cli/master_files.h"
 #include "cli/output.h"
 #include "include/table.h"
 #include "proto/hpke.h"
@@ -254,6 +255,8 @@ static enum cli_exit write_hsm_section(struct init *init, FILE *out)
 
     fprintf(out, "\n[hsm]\nmodule = %s\ntoken = privyseal %s\npin_file = hsm/pin\nallow_software_hsm = %s\n",
             init->module, init->realm, cli_option(cli, "allow-software-hsm") ? "yes" : "no");
+    if (cli_option(cli, "quorum"))
+        fputs("manifest = " MASTER_MANIFEST "\nmaster_backup = " MASTER_BACKUP "\n", out);
     if (!init->is_softhsm)
         return CLI_DONE;
     fputs("environment = SOFTHSM2_CONF=hsm/softhsm2.conf\n", out);
@@ -331,66 +334,46 @@ static enum cli_exit write_client_configs(struct init *init)
 
 /* ------------------------------------------------------------------------------------------ provisioning */
 
-/*
- * privyseald: the one --privyseald names, else beside this program (installed, or in the build tree), else in
- * PATH.
- */
-static void find_daemon(const struct init *init, char ret[PATH_MAX])
-{
-    static const char *const places[] = { "privyseald", "../sbin/privyseald", "../proxy/privyseald" };
-    const char *given = cli_option(init->cli, "privyseald");
-    char self[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-    snprintf(ret, PATH_MAX, "%s", given ? given : "privyseald");
-    if (given || len < 0)
-        return;
-    self[len] = '\0';
-    dirname(self);
-    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-        char place[2 * PATH_MAX];
-
-        snprintf(place, sizeof(place), "%s/%s", self, places[i]);
-        if (strlen(place) < PATH_MAX && access(place, X_OK) == 0) {
-            snprintf(ret, PATH_MAX, "%.*s", PATH_MAX - 1, place);
-            return;
-        }
-    }
-}
-
-/* Runs `privyseald --provision init` and reads the JSON it prints. */
+/* Has the daemon make what only it may touch; reads the JSON it prints. */
 static enum cli_exit run_daemon(struct init *init, json_t **ret)
 {
-    char daemon[PATH_MAX], certificate[PATH_MAX];
-    int pipes[2], status;
-    json_t *reply;
-    FILE *out;
-    pid_t pid;
+    char certificate[PATH_MAX];
+    const char *const arguments[] = {
+        "init",
+        "--operator",
+        OPERATOR_NAME,
+        "--certificate",
+        path_in(init, "operator/operator.pem", certificate),
+        NULL,
+    };
 
-    find_daemon(init, daemon);
-    path_in(init, "operator/operator.pem", certificate);
     init->has_seen_hsm = true;
-    if (pipe2(pipes, O_CLOEXEC) < 0 || (pid = fork()) < 0)
-        return cli_fail(init->cli, CLI_REFUSED, NULL, "%s", strerror(errno));
-    if (pid == 0) {
-        dup2(pipes[1], STDOUT_FILENO);
-        execlp(daemon, "privyseald", "--config", init->config, "--provision", "init", "--operator",
-               OPERATOR_NAME, "--certificate", certificate, NULL);
-        fprintf(stderr, "%s: %s\n", daemon, strerror(errno));
-        _exit(127);
-    }
-    close(pipes[1]);
-    out = fdopen(pipes[0], "r");
-    reply = out ? json_loadf(out, 0, NULL) : NULL;
-    if (out)
-        fclose(out);
-    if (waitpid(pid, &status, 0) < 0 || status != 0 || !reply) {
-        json_decref(reply);
-        return cli_fail(init->cli, CLI_REFUSED, "Its own words stand above.",
-                        "setting up HSM and store failed (%s)", daemon);
-    }
-    *ret = reply;
-    return CLI_DONE;
+    return daemon_run(init->cli, init->config, arguments, ret);
+}
+
+/* Master keys that the officers can bring back: the HSM makes them, the root signs which they are. */
+static enum cli_exit hold_ceremony(struct init *init)
+{
+    const char *quorum = cli_option(init->cli, "quorum");
+    CLEANUP(json_decref) json_t *result = NULL;
+    CLEANUP(free_string) char *officers = quorum ? daemon_paths(cli_option(init->cli, "officers")) : NULL;
+    const char *const arguments[] = { "ceremony", "--quorum", quorum, "--officers", officers, NULL };
+    char ca[PATH_MAX], path[PATH_MAX];
+    enum cli_exit status;
+
+    if (!quorum)
+        return CLI_DONE;
+    if (!officers)
+        return fail_why(init, NULL);
+    init->has_seen_hsm = true;
+    status = daemon_run(init->cli, init->config, arguments, &result);
+    if (status == CLI_DONE)
+        status = master_files_sign(init->cli, path_in(init, "ca", ca), json_object_get(result, "manifest"),
+                                   path_in(init, MASTER_MANIFEST, path));
+    if (status == CLI_DONE)
+        status = master_files_write(init->cli, path_in(init, MASTER_BACKUP, path), 0640,
+                                    json_object_get(result, "master_backup"));
+    return status;
 }
 
 /* The sealing key was made by the HSM; its certificate says that this deployment's signers have it. */
@@ -445,10 +428,16 @@ static enum cli_exit report(struct init *init, const json_t *provisioned)
     output_say(init->cli,
                "\nNext: privyseald --config %s\n"
                "      privyseal --config %s/operator/pkcs11.conf user add NAME\n"
+               "%s"
                "Move %s/ca off this machine before this is more than a trial: who has it can issue "
                "identities (but not "
                "sign for anybody).",
-               init->config, init->directory, init->directory);
+               init->config, init->directory,
+               cli_option(init->cli, "quorum")
+                   ? "      privyseal backup FILE, daily: without one the officers can bring back keys, but "
+                     "no users\n"
+                   : "The master keys exist in this HSM alone: there is no backup but the HSM's own.\n",
+               init->directory);
     return status;
 }
 
@@ -486,6 +475,9 @@ static enum cli_exit check_options(struct init *init)
                         NAME_MAX_LEN - strlen("privyseal "), init->realm);
     if (!strrchr(init->listen, ':'))
         return cli_fail(cli, CLI_USAGE, NULL, "--listen takes HOST:PORT, not \"%s\"", init->listen);
+    if (!cli_option(cli, "quorum") != !cli_option(cli, "officers"))
+        return cli_fail(cli, CLI_USAGE, "`privyseal officer key FILE`, run by each officer, makes the keys.",
+                        "--quorum and --officers go together");
     if (init->is_softhsm && !cli_option(cli, "allow-software-hsm"))
         return cli_fail(cli, CLI_USAGE,
                         "Give --hsm-module for a real HSM, or --allow-software-hsm for a trial.",
@@ -505,6 +497,8 @@ static enum cli_exit make_deployment(struct init *init, json_t **ret)
         status = write_server_config(init);
     if (status == CLI_DONE)
         status = write_client_configs(init);
+    if (status == CLI_DONE)
+        status = hold_ceremony(init);
     if (status == CLI_DONE)
         status = run_daemon(init, ret);
     if (status == CLI_DONE)

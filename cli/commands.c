@@ -31,6 +31,8 @@ const struct command commands[] = {
         { "hsm-module", "FILE", "PKCS#11 library of the HSM (default: SoftHSM)" },
         { "allow-software-hsm", NULL, "accept an HSM that is only software: for tests and demonstrations" },
         { "partitions", NULL, "also hold users' keys in HSM partitions of their own" },
+        { "quorum", "M", "key ceremony: any M of the officers can bring the master keys back" },
+        { "officers", "FILE,...", "the officers' public keys, which `officer key` makes" },
         { "signers", "N", "signer processes (default: one per core)" },
         { "front-user", "USER", "whom the network-facing process runs as (name or number)" },
         { "signer-user", "USER", "whom the signer processes run as (name or number)" },

@@ -101,6 +101,8 @@ static const struct key keys[] = {
     { "hsm", "partition_environment", &form_assignment, AT(hsm_partition_environment), OPTIONAL },
     { "hsm", "partition_directory", &form_text, AT(hsm_partition_directory), OPTIONAL },
     { "hsm", "allow_software_hsm", &form_yes_no, AT(allow_software_hsm), DEFAULT(no) },
+    { "hsm", "manifest", &form_text, AT(hsm_manifest), OPTIONAL },
+    { "hsm", "master_backup", &form_text, AT(hsm_master_backup), DEFAULT(master - backup) },
     { "hsm", "handles", &form_number, AT(hsm_handles), DEFAULT(10000), 1, 1000000 },
     { "hsm", "recycle_after", &form_number, AT(recycle_after), DEFAULT(500000), 1, 100000000 },
     { "pin", "argon2_memory_kib", &form_number, AT(argon2_memory_kib), NUMBER_OF(ARGON2_MEMORY_KIB_DEFAULT),

@@ -55,9 +55,11 @@ struct proxy_config {
     char *hsm_environment;                       /* "SOFTHSM2_CONF=path", or NULL */
     char *hsm_partition_environment;             /* for the partition signer: its own SOFTHSM2_CONF */
     char *hsm_partition_directory;               /* both required with partitions = yes */
-    bool allow_software_hsm;                     /* no */
-    unsigned hsm_handles;                        /* 10000 */
-    unsigned recycle_after; /* session objects made, then the signer is replaced: 500000 */
+    char *hsm_manifest; /* of a key ceremony, signed by client_ca's first certificate; NULL: there was none */
+    char *hsm_master_backup; /* "master-backup": the master keys, wrapped for the officers */
+    bool allow_software_hsm; /* no */
+    unsigned hsm_handles;    /* 10000 */
+    unsigned recycle_after;  /* session objects made, then the signer is replaced: 500000 */
     /* [pin] */
     unsigned argon2_memory_kib, argon2_passes, argon2_lanes; /* ARGON2_*_DEFAULT in proto/limits.h */
     /* [lease] */

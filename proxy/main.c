@@ -40,7 +40,7 @@ static const char usage[] = "usage: privyseald [--config FILE] [--foreground] [-
                             "  --foreground      stay, instead of returning once clients are served\n"
                             "  --pid-file FILE   hold FILE, with the process id in it, while running\n"
                             "  --check           read everything, start nothing\n"
-                            "  --provision VERB  prepare the HSM and the store: init, seal, self-test\n";
+                            "  --provision VERB  prepare the HSM and the store: init, ceremony, self-test\n";
 
 enum {
     OPTION_CONFIG = 1,

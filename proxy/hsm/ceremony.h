@@ -20,6 +20,7 @@
 
 #define CEREMONY_SECRET   "master keys" /* what the officers' shares of the quorum key are called */
 #define CEREMONY_RSA_BITS 3072
+#define MASTER_BACKUP_FORMAT "privyseal master backup 1"
 
 /* One epoch of one kind, wrapped. */
 struct master_copy {

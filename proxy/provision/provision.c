@@ -26,30 +26,21 @@
 #include "proxy/access/access.h"
 #include "proxy/hsm/hsm.h"
 #include "proxy/provision/directories.h"
+#include "proxy/provision/verbs.h"
 #include "proxy/service/seal_keys.h"
 #include "proxy/store/store.h"
 
-static int fail(int status, const char *format, ...) PRINTF_LIKE(2, 3);
-static int fail(int status, const char *format, ...)
-{
-    va_list arguments;
-
-    fputs("privyseald: ", stderr);
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-    return status;
-}
-
-static struct hsm_config hsm_config_of(const struct proxy_config *config)
+struct hsm_config provision_hsm_config(const struct proxy_config *config)
 {
     return (struct hsm_config){ .module = config->hsm_module,
                                 .environment = config->hsm_environment,
                                 .token_label = config->hsm_token,
                                 .pin_file = config->hsm_pin_file,
                                 .allow_software = config->allow_software_hsm,
-                                .max_handles = config->hsm_handles };
+                                .max_handles = config->hsm_handles,
+                                .manifest = config->hsm_manifest,
+                                .root = config->client_ca,
+                                .realm = config->realm };
 }
 
 static int take_lock(void)
@@ -57,18 +48,11 @@ static int take_lock(void)
     int fd = open("provision.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
     if (fd < 0)
-        return fail(EX_CANTCREAT, "provision.lock: %s", strerror(errno));
+        return provision_fail(EX_CANTCREAT, "provision.lock: %s", strerror(errno));
     /* Held until the process ends. */
     if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return fail(EX_TEMPFAIL, "another provisioning runs here: wait for it");
+        return provision_fail(EX_TEMPFAIL, "another provisioning runs here: wait for it");
     return EX_OK;
-}
-
-static int print(json_t *object)
-{
-    json_dumpf(object, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    putchar('\n');
-    return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
 }
 
 /* ------------------------------------------------------------------------------------------- softhsm's files */
@@ -77,7 +61,7 @@ static int print(json_t *object)
  * SoftHSM keeps its tokens where its configuration says: "SOFTHSM2_CONF=FILE" and a line "directories.tokendir = DIR"
  * in it. False for any other HSM: then there are no files to own.
  */
-static bool softhsm_directory(const char *environment, char ret[PATH_MAX])
+bool provision_softhsm_directory(const char *environment, char ret[PATH_MAX])
 {
     static const char variable[] = "SOFTHSM2_CONF=", key[] = "directories.tokendir";
     char line[PATH_MAX + 64];
@@ -97,7 +81,7 @@ static bool softhsm_directory(const char *environment, char ret[PATH_MAX])
 static int make_directory(const char *path)
 {
     if (mkdir(path, 0755) < 0 && errno != EEXIST)
-        return fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+        return provision_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
     return EX_OK;
 }
 
@@ -110,9 +94,9 @@ static int lay_out_partitions(const struct proxy_config *config, const char *tok
 
     if (!config->partitions)
         return EX_OK;
-    if (!softhsm_directory(config->hsm_partition_environment, partitions))
-        return fail(EX_CONFIG,
-                    "[hsm] partition_environment names no SoftHSM configuration with a token directory");
+    if (!provision_softhsm_directory(config->hsm_partition_environment, partitions))
+        return provision_fail(
+            EX_CONFIG, "[hsm] partition_environment names no SoftHSM configuration with a token directory");
     r = directory_for_signers(partitions, owners);
     if (r == 0)
         r = directory_copy(tokens, partitions);
@@ -123,7 +107,7 @@ static int lay_out_partitions(const struct proxy_config *config, const char *tok
     snprintf(backup, sizeof(backup), "%s-backup", partitions);
     if (r == 0)
         r = directory_for_signers(backup, owners);
-    return r == 0 ? EX_OK : fail(EX_CANTCREAT, "%s: %s", partitions, strerror(-r));
+    return r == 0 ? EX_OK : provision_fail(EX_CANTCREAT, "%s: %s", partitions, strerror(-r));
 }
 
 static int lay_out_hsm(const struct proxy_config *config, const struct owners *owners)
@@ -131,7 +115,7 @@ static int lay_out_hsm(const struct proxy_config *config, const struct owners *o
     char tokens[PATH_MAX];
     int status, r = 0;
 
-    if (softhsm_directory(config->hsm_environment, tokens)) {
+    if (provision_softhsm_directory(config->hsm_environment, tokens)) {
         status = lay_out_partitions(config, tokens, owners);
         if (status != EX_OK)
             return status;
@@ -139,7 +123,7 @@ static int lay_out_hsm(const struct proxy_config *config, const struct owners *o
     }
     if (r == 0)
         r = directory_read_only(config->hsm_pin_file, owners);
-    return r == 0 ? EX_OK : fail(EX_CANTCREAT, "%s: %s", tokens, strerror(-r));
+    return r == 0 ? EX_OK : provision_fail(EX_CANTCREAT, "%s: %s", tokens, strerror(-r));
 }
 
 /* ---------------------------------------------------------------------------------------------------- store */
@@ -161,9 +145,9 @@ static int read_certificate(const char *path, struct principal_certificate_row *
     if (r == 0)
         r = certificate_hash(NULL, sk_X509_value(chain, 0), ret->hash);
     if (r < 0)
-        return fail(EX_NOINPUT, "%s: %s", path, strerror(-r));
+        return provision_fail(EX_NOINPUT, "%s: %s", path, strerror(-r));
     if (!ASN1_TIME_to_tm(X509_get0_notAfter(sk_X509_value(chain, 0)), &until))
-        return fail(EX_DATAERR, "%s: its validity cannot be read", path);
+        return provision_fail(EX_DATAERR, "%s: its validity cannot be read", path);
     ret->not_after_ms = (int64_t)timegm(&until) * 1000;
     ret->role = ROLE_OPERATOR;
     return EX_OK;
@@ -191,7 +175,7 @@ static int add_operator(const struct proxy_config *config, struct hsm *hsm, cons
     if (r == 0)
         r = store_begin(store);
     if (r < 0)
-        return fail(EX_CANTCREAT, "%s: %s", config->store, strerror(-r));
+        return provision_fail(EX_CANTCREAT, "%s: %s", config->store, strerror(-r));
     access->realm = config->realm;
     access->store = store;
     access->hsm = hsm;
@@ -199,8 +183,8 @@ static int add_operator(const struct proxy_config *config, struct hsm *hsm, cons
     if (reason == REASON_NONE)
         reason = access_store_reason(store_commit(store));
     return reason == REASON_NONE ? EX_OK
-                                 : fail(EX_CANTCREAT, "%s: the operator was not added: %s", config->store,
-                                        reason_row(reason)->word);
+                                 : provision_fail(EX_CANTCREAT, "%s: the operator was not added: %s",
+                                                  config->store, reason_row(reason)->word);
 }
 
 /* The directory part of "sqlite:DIR/FILE"; false for other stores. */
@@ -238,7 +222,7 @@ static int make_store(const struct proxy_config *config, struct hsm *hsm, const 
         r = directory_give(directory, owners);
     if (r == 0)
         r = directory_for_signers(config->audit_directory, owners);
-    return r == 0 ? EX_OK : fail(EX_CANTCREAT, "%s: %s", config->store, strerror(-r));
+    return r == 0 ? EX_OK : provision_fail(EX_CANTCREAT, "%s: %s", config->store, strerror(-r));
 }
 
 /* ----------------------------------------------------------------------------------------------- what it says */
@@ -272,44 +256,51 @@ static int describe(const struct proxy_config *config, struct hsm *hsm)
     if (rv == CKR_OK)
         rv = hsm_audit_public_key(hsm, &audit);
     if (rv != CKR_OK)
-        return fail(EX_UNAVAILABLE, "the HSM failed while it was tested: CKR 0x%lx", rv);
+        return provision_fail(EX_UNAVAILABLE, "the HSM failed while it was tested: CKR 0x%lx", rv);
     hex_encode(BYTES_OF_ARRAY(seal.public_key), public_key);
     hex_encode(buffer_bytes(&audit), audit_key);
     object = json_pack("{s:s, s:i, s:s, s:s}", "hsm", hsm_description(hsm), "seal_epoch", (int)seal.epoch,
                        "seal_public_key", public_key, "audit_public_key", audit_key);
     add_findings(object, findings, count);
-    return print(object);
+    return provision_print(object);
 }
 
 /* ---------------------------------------------------------------------------------------------------- verbs */
 
-static int make_hsm(const struct proxy_config *config, const struct owners *owners)
+int provision_token(const struct proxy_config *config, const struct owners *owners, provision_make_fn *make,
+                    void *arg)
 {
-    struct hsm_config hsm_config = hsm_config_of(config);
+    struct hsm_config hsm_config = provision_hsm_config(config);
     CLEANUP(free_string) char *why = NULL;
     char tokens[PATH_MAX];
     int status = EX_OK;
     CK_RV rv;
 
-    if (softhsm_directory(config->hsm_environment, tokens))
+    if (provision_softhsm_directory(config->hsm_environment, tokens))
         status = make_directory(tokens);
     if (status != EX_OK)
         return status;
-    rv = hsm_provision(&hsm_config, &why);
+    rv = make(&hsm_config, arg, &why);
     if (rv != CKR_OK)
-        return fail(EX_UNAVAILABLE, "%s", why ? why : "the HSM's token could not be made");
+        return provision_fail(EX_UNAVAILABLE, "%s", why ? why : "the HSM's token could not be made");
     return lay_out_hsm(config, owners);
 }
 
-/* As a signer would. */
-static int open_hsm(const struct proxy_config *config, struct hsm **ret)
+static CK_RV make_fresh(const struct hsm_config *hsm_config, void *arg, char **why)
 {
-    struct hsm_config hsm_config = hsm_config_of(config);
+    (void)arg;
+    return hsm_provision(hsm_config, why);
+}
+
+/* As a signer would. */
+int provision_open_hsm(const struct proxy_config *config, struct hsm **ret)
+{
+    struct hsm_config hsm_config = provision_hsm_config(config);
     CLEANUP(free_string) char *why = NULL;
 
     if (hsm_open(&hsm_config, ret, &why) == CKR_OK)
         return EX_OK;
-    return fail(EX_UNAVAILABLE, "%s", why ? why : "the HSM cannot be opened");
+    return provision_fail(EX_UNAVAILABLE, "%s", why ? why : "the HSM cannot be opened");
 }
 
 static int verb_init(const struct proxy_config *config, int argc, char **argv)
@@ -320,7 +311,7 @@ static int verb_init(const struct proxy_config *config, int argc, char **argv)
     const char *name = NULL, *certificate = NULL;
     CLEANUP(hsm_close) struct hsm *hsm = NULL;
     struct owners owners;
-    int c, status;
+    int c, status = EX_OK;
 
     optind = 1;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -332,12 +323,14 @@ static int verb_init(const struct proxy_config *config, int argc, char **argv)
             return EX_USAGE;
     }
     if (!name || !certificate || !name_is_valid(bytes_of_text(name)))
-        return fail(EX_USAGE, "usage: --provision init --operator NAME --certificate FILE");
+        return provision_fail(EX_USAGE, "usage: --provision init --operator NAME --certificate FILE");
     if (owners_find(config->signer_user, &owners) < 0)
-        return fail(EX_NOUSER, "[server] signer_user: there is no user \"%s\"", config->signer_user);
-    status = make_hsm(config, &owners);
+        return provision_fail(EX_NOUSER, "[server] signer_user: there is no user \"%s\"",
+                              config->signer_user);
+    if (!config->hsm_manifest) /* else a ceremony has made the token */
+        status = provision_token(config, &owners, make_fresh, NULL);
     if (status == EX_OK)
-        status = open_hsm(config, &hsm);
+        status = provision_open_hsm(config, &hsm);
     if (status == EX_OK)
         status = make_store(config, hsm, name, certificate, &owners);
     return status == EX_OK ? describe(config, hsm) : status;
@@ -350,8 +343,8 @@ static int verb_self_test(const struct proxy_config *config, int argc, char **ar
 
     (void)argv;
     if (argc != 1)
-        return fail(EX_USAGE, "usage: --provision self-test");
-    status = open_hsm(config, &hsm);
+        return provision_fail(EX_USAGE, "usage: --provision self-test");
+    status = provision_open_hsm(config, &hsm);
     return status == EX_OK ? describe(config, hsm) : status;
 }
 
@@ -360,6 +353,7 @@ static const struct verb {
     int (*run)(const struct proxy_config *config, int argc, char **argv);
 } verbs[] = {
     { "init", verb_init },
+    { "ceremony", verb_ceremony },
     { "self-test", verb_self_test },
 };
 
@@ -370,12 +364,12 @@ int provision_main(const struct proxy_config *config, int argc, char **argv)
 
     umask(077);
     if (chdir(config->state) < 0)
-        return fail(EX_NOINPUT, "%s: %s", config->state, strerror(errno));
+        return provision_fail(EX_NOINPUT, "%s: %s", config->state, strerror(errno));
     for (EACH_ROW(verb, verbs)) {
         if (argc < 1 || strcmp(verb->name, argv[0]) != 0)
             continue;
         status = take_lock();
         return status == EX_OK ? verb->run(config, argc, argv) : status;
     }
-    return fail(EX_USAGE, "--provision takes init or self-test");
+    return provision_fail(EX_USAGE, "--provision takes init, ceremony or self-test");
 }

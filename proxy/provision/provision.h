@@ -12,6 +12,7 @@
 /*
  * Runs one verb with the state directory as working directory; argv[0] is the verb:
  *   init --operator NAME --certificate FILE   HSM token, master keys, schema, directories, the first operator
+ *   ceremony --quorum M --officers FILE,...   HSM token and master keys, wrapped for M of the officers; before init
  *   self-test                                 what the HSM refuses, what it lacks, the sealing public key
  * Returns an exit status (sysexits.h).
  */

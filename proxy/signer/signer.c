@@ -102,6 +102,9 @@ static int open_hsm(struct signer *signer)
         .pin_file = config->hsm_pin_file,
         .allow_software = config->allow_software_hsm,
         .max_handles = config->hsm_handles,
+        .manifest = config->hsm_manifest,
+        .root = config->client_ca,
+        .realm = config->realm,
     };
     CLEANUP(free_string) char *why = NULL;
     CK_RV rv = hsm_open(&hsm, &signer->hsm, &why);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verbs.h - the verbs that have a file of their own, and what all of them share. Each returns an exit status. */
+#pragma once
+
+#include <limits.h>
+
+#include "include/json.h"
+#include "proxy/config.h"
+#include "proxy/hsm/hsm.h"
+#include "proxy/provision/directories.h"
+
+/* Says on standard error what went wrong. Returns @status. */
+int provision_fail(int status, const char *format, ...) PRINTF_LIKE(2, 3);
+/* The verb's result, on standard output. */
+MUST_CHECK int provision_print(const json_t *object);
+
+struct hsm_config provision_hsm_config(const struct proxy_config *config);
+/*
+ * SoftHSM keeps its tokens where its configuration says: "SOFTHSM2_CONF=FILE" and a line "directories.tokendir = DIR"
+ * in it. False for any other HSM: then there are no files to own.
+ */
+bool provision_softhsm_directory(const char *environment, char ret[PATH_MAX]);
+/* Makes the HSM's token by @make, and lays out what files it has. */
+typedef CK_RV provision_make_fn(const struct hsm_config *hsm_config, void *arg, char **why);
+MUST_CHECK int provision_token(const struct proxy_config *config, const struct owners *owners,
+                               provision_make_fn *make, void *arg);
+/* As a signer would. */
+MUST_CHECK int provision_open_hsm(const struct proxy_config *config, struct hsm **ret);
+
+int verb_ceremony(const struct proxy_config *config, int argc, char **argv);
