@@ -27,6 +27,7 @@
 #define KEYS_PER_TOKEN_MAX       64
 #define CERTS_PER_TOKEN_MAX      64
 #define TOKENS_PER_PRINCIPAL_MAX 1024
+#define GROUPS_PER_TOKEN_MAX     8   /* each costs a lookup when the token is used by another than its user */
 #define PIN_MIN_LEN              6   /* CK_TOKEN_INFO.ulMinPinLen */
 #define PIN_MAX_LEN              128 /* bytes of UTF-8 */
 #define OPERATOR_PROOF_LIFE_S    300

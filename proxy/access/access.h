@@ -14,6 +14,7 @@
 #include "proxy/access/attempts.h"
 #include "proxy/access/challenges.h"
 #include "proxy/access/grants.h"
+#include "proxy/access/group.h"
 #include "proxy/access/identity.h"
 #include "proxy/access/lease_window.h"
 #include "proxy/access/leases.h"
@@ -34,6 +35,7 @@ struct access {
     struct hsm *hsm;
     struct sequences tokens_seen;     /* token.c; by serial number */
     struct sequences principals_seen; /* principal.c; by name */
+    struct sequences groups_seen;     /* group.c; by name */
 };
 
 /* A store's negative errno (or 0) as a reason: -EAGAIN and -ESTALE are REASON_BUSY, all else REASON_STORE. */

@@ -35,8 +35,8 @@ static enum reason load_grants(struct access *access, const struct token_row *to
     return memcmp(digest, token->grants, HASH_LEN) == 0 ? REASON_NONE : REASON_INTEGRITY;
 }
 
-enum reason grant_get(struct access *access, const struct token_row *token, int64_t principal_id,
-                      unsigned *ret_bits)
+enum reason grant_get_own(struct access *access, const struct token_row *token, int64_t principal_id,
+                          unsigned *ret_bits)
 {
     CLEANUP(grant_rows_clear) struct grant_rows grants = { 0 };
     enum reason reason = load_grants(access, token, &grants);
@@ -48,6 +48,20 @@ enum reason grant_get(struct access *access, const struct token_row *token, int6
         if (grants.rows[i].principal_id == principal_id)
             *ret_bits = grants.rows[i].bits;
     return REASON_NONE;
+}
+
+/* Its own user has all there is, so nobody looks for more. */
+enum reason grant_get(struct access *access, const struct token_row *token, int64_t principal_id,
+                      unsigned *ret_bits)
+{
+    enum reason reason = grant_get_own(access, token, principal_id, ret_bits);
+    unsigned of_groups = 0;
+
+    if (reason != REASON_NONE || *ret_bits == GRANT_ALL)
+        return reason;
+    reason = group_grants_on(access, token, principal_id, &of_groups);
+    *ret_bits |= of_groups;
+    return reason;
 }
 
 enum reason grant_put(struct access *access, struct token_row *token, int64_t principal_id, unsigned bits)

@@ -8,12 +8,16 @@
 struct access;
 
 /*
+ * What a principal was granted on @token, and on the groups it is in.
  * @token is believed already (token_load). No grant: 0 bits. One row that was altered, added or put back spoils all
  * of the token's: nobody can say which of them is true.
- * Errors: REASON_INTEGRITY, REASON_STORE, REASON_BUSY, REASON_INTERNAL.
+ * Errors: REASON_INTEGRITY, REASON_STORE, REASON_BUSY, REASON_HSM, REASON_INTERNAL.
  */
 MUST_CHECK enum reason grant_get(struct access *access, const struct token_row *token, int64_t principal_id,
                                  unsigned *ret_bits);
+/* On the token itself alone. */
+MUST_CHECK enum reason grant_get_own(struct access *access, const struct token_row *token,
+                                     int64_t principal_id, unsigned *ret_bits);
 /*
  * Replaces an earlier grant; 0 takes it back. Inside a transaction: token_save() the changed @token after it.
  * Errors: as above; REASON_STORE also when there is no such principal.

@@ -60,6 +60,7 @@ static struct context token_context(const struct access *access, const struct to
     context_number(&context, (uint64_t)row->failed_ms);
     context_bytes(&context, BYTES_OF_ARRAY(row->attempts));
     context_bytes(&context, BYTES_OF_ARRAY(row->grants));
+    context_bytes(&context, BYTES_OF_ARRAY(row->memberships));
     context_number(&context, row->policy.second_factor);
     context_number(&context, row->policy.device_secret);
     context_number(&context, row->policy.always_authenticate);
@@ -215,6 +216,34 @@ enum reason row_check_principal(struct access *access, const struct principal_ro
     return row_check(access, &context, row->mac);
 }
 
+/* ------------------------------------------------------------------------------------------------- groups */
+
+static struct context group_context(const struct access *access, const struct group_row *row)
+{
+    struct context context = context_of("privyseal v1 row group");
+
+    context_text(&context, access->realm);
+    context_text(&context, row->name);
+    context_number(&context, (uint64_t)row->created_ms);
+    context_number(&context, row->sequence);
+    context_bytes(&context, BYTES_OF_ARRAY(row->grants));
+    return context;
+}
+
+enum reason row_mac_group(struct access *access, struct group_row *row)
+{
+    CLEANUP(context_clear) struct context context = group_context(access, row);
+
+    return row_mac(access, &context, row->mac);
+}
+
+enum reason row_check_group(struct access *access, const struct group_row *row)
+{
+    CLEANUP(context_clear) struct context context = group_context(access, row);
+
+    return row_check(access, &context, row->mac);
+}
+
 /* ------------------------------------------------------------------------------- rows that belong to others */
 
 static enum reason row_digest(const struct context *context, size_t count, uint8_t ret[HASH_LEN])
@@ -251,6 +280,31 @@ enum reason row_digest_grants(const struct grant_row *rows, size_t count, uint8_
     for (size_t i = 0; i < count; i++) {
         context_number(&context, (uint64_t)rows[i].id);
         context_number(&context, (uint64_t)rows[i].token_id);
+        context_number(&context, (uint64_t)rows[i].principal_id);
+        context_number(&context, rows[i].bits);
+    }
+    return row_digest(&context, count, ret);
+}
+
+enum reason row_digest_memberships(const struct member_row *rows, size_t count, uint8_t ret[HASH_LEN])
+{
+    CLEANUP(context_clear) struct context context = context_of("privyseal v1 memberships");
+
+    for (size_t i = 0; i < count; i++) {
+        context_number(&context, (uint64_t)rows[i].id);
+        context_number(&context, (uint64_t)rows[i].group_id);
+        context_number(&context, (uint64_t)rows[i].token_id);
+    }
+    return row_digest(&context, count, ret);
+}
+
+enum reason row_digest_group_grants(const struct group_grant_row *rows, size_t count, uint8_t ret[HASH_LEN])
+{
+    CLEANUP(context_clear) struct context context = context_of("privyseal v1 group grants");
+
+    for (size_t i = 0; i < count; i++) {
+        context_number(&context, (uint64_t)rows[i].id);
+        context_number(&context, (uint64_t)rows[i].group_id);
         context_number(&context, (uint64_t)rows[i].principal_id);
         context_number(&context, rows[i].bits);
     }

@@ -7,8 +7,8 @@
  * the row of another token, and finds none of the rows that name its old one.) A row does not name its Krow epoch:
  * it is made under the newest and checked under the newest first, then under those before it.
  *
- * Rows that belong to another - attempts and grants to a token, certificates to a principal - have no MAC: the other
- * row holds a digest of all of them, under its own. So none can be altered, added, removed or put back by itself, and
+ * Rows that belong to another - attempts, grants and memberships to a token, grants on it to a group, certificates to
+ * a principal - have no MAC: the other row holds a digest of all of them, under its own. So none can be altered, added, removed or put back by itself, and
  * believing them costs no further call of the HSM.
  */
 #pragma once
@@ -29,13 +29,20 @@ MUST_CHECK enum reason row_mac_certificate(struct access *access, struct certifi
 MUST_CHECK enum reason row_check_certificate(struct access *access, const struct certificate_row *row);
 MUST_CHECK enum reason row_mac_principal(struct access *access, struct principal_row *row);
 MUST_CHECK enum reason row_check_principal(struct access *access, const struct principal_row *row);
+MUST_CHECK enum reason row_mac_group(struct access *access, struct group_row *row);
+MUST_CHECK enum reason row_check_group(struct access *access, const struct group_row *row);
 
 /*
- * The digests that a token row holds of its attempt and grant rows, and a principal's of its certificate rows, all in
+ * The digests that a token row holds of its attempts, grants and memberships, a group's of the grants on it, and a
+ * principal's of its certificate rows, all in
  * the order the store lists them: all zero for none, else SHA-256 of a context. Errors: REASON_INTERNAL.
  */
 MUST_CHECK enum reason row_digest_attempts(const struct attempt_row *rows, size_t count,
                                            uint8_t ret[HASH_LEN]);
 MUST_CHECK enum reason row_digest_grants(const struct grant_row *rows, size_t count, uint8_t ret[HASH_LEN]);
+MUST_CHECK enum reason row_digest_memberships(const struct member_row *rows, size_t count,
+                                              uint8_t ret[HASH_LEN]);
+MUST_CHECK enum reason row_digest_group_grants(const struct group_grant_row *rows, size_t count,
+                                               uint8_t ret[HASH_LEN]);
 MUST_CHECK enum reason row_digest_certificates(const struct principal_certificate_row *rows, size_t count,
                                                uint8_t ret[HASH_LEN]);

@@ -66,11 +66,12 @@ struct token_row {
     int64_t created_ms;
     uint8_t activation[HASH_LEN]; /* HMAC of the activation code; all zero: none open */
     int64_t activation_until_ms;
-    uint32_t failures_total;    /* wrong PINs of all principals under failures_version */
-    uint32_t failures_version;  /* the PIN version they were counted under */
-    int64_t failed_ms;          /* the last of them */
-    uint8_t attempts[HASH_LEN]; /* digest of this token's attempt rows; all zero: there are none */
-    uint8_t grants[HASH_LEN];   /* digest of the grants on this token; all zero: there are none */
+    uint32_t failures_total;       /* wrong PINs of all principals under failures_version */
+    uint32_t failures_version;     /* the PIN version they were counted under */
+    int64_t failed_ms;             /* the last of them */
+    uint8_t attempts[HASH_LEN];    /* digest of this token's attempt rows; all zero: there are none */
+    uint8_t grants[HASH_LEN];      /* digest of the grants on this token; all zero: there are none */
+    uint8_t memberships[HASH_LEN]; /* digest of its memberships of groups; all zero: there are none */
     struct token_policy policy;
     uint8_t mac[HASH_LEN]; /* by proxy/access under Krow, over all of the above but id */
 };
@@ -85,7 +86,25 @@ MUST_CHECK int store_token_update(struct store *store, const struct token_row *r
 /* Up to @limit tokens with name > @after, by name. @ret_rows: malloc'd array. */
 MUST_CHECK int store_token_list(struct store *store, const char *after, unsigned limit,
                                 struct token_row **ret_rows, size_t *ret_count);
+
+/* Which tokens to find: those for which all that is set holds. */
+struct token_filter {
+    bool is_locked, is_disabled, has_no_pin;
+    int64_t group_id; /* 0: of any group or none */
+};
+
+MUST_CHECK int store_token_search(struct store *store, const char *after, unsigned limit,
+                                  const struct token_filter *filter, struct token_row **ret_rows,
+                                  size_t *ret_count);
 MUST_CHECK int store_count(struct store *store, uint64_t *ret_tokens, uint64_t *ret_keys);
+
+/* Deletes its keys, their certificates and its access rows. */
+MUST_CHECK int store_token_empty(struct store *store, int64_t token_id);
+/*
+ * Deletes all that, its attempts, grants on it, its memberships, and the token. What else refers to it must be gone.
+ * Errors: -ESTALE (the stored sequence is not @old_sequence).
+ */
+MUST_CHECK int store_token_delete(struct store *store, int64_t token_id, uint64_t old_sequence);
 
 /* -------------------------------------------------------------------------------------------- access rows */
 
@@ -220,7 +239,7 @@ MUST_CHECK int store_principal_by_certificate(struct store *store, const uint8_t
 MUST_CHECK int store_principal_certificates(struct store *store, int64_t principal_id,
                                             struct principal_certificate_row **ret_rows, size_t *ret_count);
 
-enum grant_bits { GRANT_SEE = 1, GRANT_SIGN = 2, GRANT_MAKE_KEYS = 4 };
+enum grant_bits { GRANT_SEE = 1, GRANT_SIGN = 2, GRANT_MAKE_KEYS = 4, GRANT_ALL = 7 };
 
 /* Carries no MAC of its own: token_row.grants binds all of a token's. */
 struct grant_row {
@@ -235,9 +254,74 @@ MUST_CHECK int store_grant_put(struct store *store, int64_t principal_id, int64_
 /* All grants on a token, oldest first. */
 MUST_CHECK int store_grant_list(struct store *store, int64_t token_id, struct grant_row **ret_rows,
                                 size_t *ret_count);
-/* Names of the tokens a principal sees, oldest grant first, at most @limit. */
+/* All grants of a principal on tokens, oldest first. */
+MUST_CHECK int store_grants_of(struct store *store, int64_t principal_id, struct grant_row **ret_rows,
+                               size_t *ret_count);
+/*
+ * Names of the tokens a principal sees, at most @limit: those it was granted, oldest grant first; then those of groups
+ * it was granted, in the order in which they joined.
+ */
 MUST_CHECK int store_grant_tokens(struct store *store, int64_t principal_id, unsigned limit,
                                   char (**ret_names)[NAME_MAX_LEN + 1], size_t *ret_count);
+
+/* ------------------------------------------------------------------------------------------ token groups */
+
+/* What is granted on a group is granted on every token in it. */
+struct group_row {
+    int64_t id;
+    char name[NAME_MAX_LEN + 1];
+    int64_t created_ms;
+    uint64_t sequence;        /* grows with every change of this row: compare-and-set */
+    uint8_t grants[HASH_LEN]; /* digest of the grants on this group; all zero: there are none */
+    uint8_t mac[HASH_LEN];    /* under Krow, over all of the above but id */
+};
+
+/* Errors: -EEXIST (name taken). @row->id is set. */
+MUST_CHECK int store_group_insert(struct store *store, struct group_row *row);
+/* Errors: -ENOENT. */
+MUST_CHECK int store_group_by_name(struct store *store, const char *name, struct group_row *ret);
+MUST_CHECK int store_group_by_id(struct store *store, int64_t id, struct group_row *ret);
+/* Writes all but id, name, created. Errors: -ESTALE (the stored sequence is not @old_sequence). */
+MUST_CHECK int store_group_update(struct store *store, const struct group_row *row, uint64_t old_sequence);
+MUST_CHECK int store_group_list(struct store *store, const char *after, unsigned limit,
+                                struct group_row **ret_rows, size_t *ret_count);
+/* With the grants on it; it must have no members. Errors: -ESTALE. */
+MUST_CHECK int store_group_delete(struct store *store, int64_t id, uint64_t old_sequence);
+
+/* Carries no MAC of its own: token_row.memberships binds all of a token's. */
+struct member_row {
+    int64_t id;
+    int64_t group_id;
+    int64_t token_id;
+};
+
+/* Errors: -EEXIST (it is in the group). @row->id is set. */
+MUST_CHECK int store_member_insert(struct store *store, struct member_row *row);
+/* Errors: -ENOENT. */
+MUST_CHECK int store_member_delete(struct store *store, int64_t group_id, int64_t token_id);
+/* All memberships of a token, oldest first. */
+MUST_CHECK int store_member_list(struct store *store, int64_t token_id, struct member_row **ret_rows,
+                                 size_t *ret_count);
+/* Up to @limit names of tokens in a group that are greater than @after, by name. */
+MUST_CHECK int store_member_names(struct store *store, int64_t group_id, const char *after, unsigned limit,
+                                  char (**ret_names)[NAME_MAX_LEN + 1], size_t *ret_count);
+
+/* Carries no MAC of its own: group_row.grants binds all of a group's. */
+struct group_grant_row {
+    int64_t id;
+    int64_t group_id;
+    int64_t principal_id;
+    unsigned bits; /* 0: taken back */
+};
+
+/* Replaces an earlier grant; 0 takes it back. */
+MUST_CHECK int store_group_grant_put(struct store *store, int64_t principal_id, int64_t group_id,
+                                     unsigned bits);
+/* All grants on a group, and all of a principal's on groups, oldest first. */
+MUST_CHECK int store_group_grant_list(struct store *store, int64_t group_id,
+                                      struct group_grant_row **ret_rows, size_t *ret_count);
+MUST_CHECK int store_group_grants_of(struct store *store, int64_t principal_id,
+                                     struct group_grant_row **ret_rows, size_t *ret_count);
 
 /* ---------------------------------------------------------------------------------------------- attempts */
 

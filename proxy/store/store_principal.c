@@ -111,11 +111,30 @@ int store_grant_list(struct store *store, int64_t token_id, struct grant_row **r
                     VALUES(value_integer(token_id)), (void **)ret_rows, ret_count);
 }
 
+int store_grants_of(struct store *store, int64_t principal_id, struct grant_row **ret_rows, size_t *ret_count)
+{
+    return row_list(store, &grant_type,
+                    "SELECT id, token_id, principal_id, bits FROM grants WHERE principal_id = $1 ORDER BY id",
+                    VALUES(value_integer(principal_id)), (void **)ret_rows, ret_count);
+}
+
+#define SEES(bits) bits " % 2 = 1" /* GRANT_SEE */
+
 int store_grant_tokens(struct store *store, int64_t principal_id, unsigned limit,
                        char (**ret_names)[NAME_MAX_LEN + 1], size_t *ret_count)
 {
-    return row_list(store, &granted_name_type,
-                    "SELECT t.name FROM grants g JOIN tokens t ON t.id = g.token_id"
-                    " WHERE g.principal_id = $1 AND g.bits % 2 = 1 ORDER BY g.id LIMIT $2", /* GRANT_SEE */
-                    VALUES(value_integer(principal_id), value_integer(limit)), (void **)ret_names, ret_count);
+    return row_list(
+        store, &granted_name_type,
+        "SELECT name FROM ("
+        "SELECT t.name AS name, 0 AS rank, g.id AS place FROM grants g JOIN tokens t ON t.id = g.token_id"
+        " WHERE g.principal_id = $1 AND " SEES(
+            "g.bits") " UNION ALL "
+                      "SELECT t.name, 1, min(m.id) FROM group_grants a JOIN group_members m ON m.group_id = "
+                      "a.group_id"
+                      " JOIN tokens t ON t.id = m.token_id WHERE a.principal_id = $1 AND " SEES(
+                          "a.bits") " AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.token_id = m.token_id"
+                                    " AND g.principal_id = $1 AND " SEES(
+                                        "g.bits") ") GROUP BY t.name"
+                                                  ") AS seen ORDER BY rank, place LIMIT $2",
+        VALUES(value_integer(principal_id), value_integer(limit)), (void **)ret_names, ret_count);
 }

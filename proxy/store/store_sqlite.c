@@ -25,8 +25,8 @@
 #include "proxy/store/sqlite_vfs.h"
 
 #define BUSY_TIMEOUT_MS 5000 /* our patience with other writers */
-#define STATEMENTS_MAX  96   /* more than all of store_*.c and the settings below */
-#define COLUMNS_MAX     32
+#define STATEMENTS_MAX  256  /* more than all of store_*.c and the settings below */
+#define COLUMNS_MAX     48
 #define PARAMETER_ROOM  24 /* "$" and a size_t */
 
 struct statement {

@@ -9,7 +9,8 @@
 #define TOKEN_COLUMNS                                                                                        \
     "id, name, serial, custody, home, partition, enabled, locked, pin_version, version, sequence, "          \
     "created_ms, activation, activation_until_ms, failures_total, failures_version, failed_ms, attempts, "   \
-    "grants, second_factor, device_secret, always_authenticate, idle_ms, max_signatures, mechanisms, "       \
+    "grants, memberships, second_factor, device_secret, always_authenticate, idle_ms, max_signatures, "      \
+    "mechanisms, "                                                                                           \
     "no_decrypt, keys_need_permit, key_permits, mac"
 
 static const struct field token_fields[] = {
@@ -32,6 +33,7 @@ static const struct field token_fields[] = {
     FIELD(struct token_row, failed_ms),
     FIELD(struct token_row, attempts),
     FIELD(struct token_row, grants),
+    FIELD(struct token_row, memberships),
     FIELD(struct token_row, policy.second_factor),
     FIELD(struct token_row, policy.device_secret),
     FIELD(struct token_row, policy.always_authenticate),
@@ -51,11 +53,11 @@ int store_token_insert(struct store *store, struct token_row *row)
         store, &token_type,
         "INSERT INTO tokens (name, serial, custody, home, partition, enabled, locked,"
         " pin_version, version, sequence, created_ms, activation, activation_until_ms,"
-        " failures_total, failures_version, failed_ms, attempts, grants, second_factor, device_secret,"
-        " always_authenticate, idle_ms, max_signatures, mechanisms, no_decrypt, keys_need_permit,"
-        " key_permits, mac)"
+        " failures_total, failures_version, failed_ms, attempts, grants, memberships, second_factor,"
+        " device_secret, always_authenticate, idle_ms, max_signatures, mechanisms, no_decrypt,"
+        " keys_need_permit, key_permits, mac)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,"
-        " $19, $20, $21, $22, $23, $24, $25, $26, $27, $28) RETURNING id",
+        " $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29) RETURNING id",
         row);
 }
 
@@ -78,24 +80,64 @@ int store_token_update(struct store *store, const struct token_row *row, uint64_
     struct values values = row_values(&token_type, row, 0, room);
 
     room[values.count++] = value_integer((int64_t)old_sequence);
-    return row_change(
-        store,
-        "UPDATE tokens SET custody = $4, home = $5, partition = $6, enabled = $7, locked = $8,"
-        " pin_version = $9, version = $10, sequence = $11, activation = $13,"
-        " activation_until_ms = $14, failures_total = $15, failures_version = $16,"
-        " failed_ms = $17, attempts = $18, grants = $19, second_factor = $20,"
-        " device_secret = $21, always_authenticate = $22, idle_ms = $23, max_signatures = $24,"
-        " mechanisms = $25, no_decrypt = $26, keys_need_permit = $27, key_permits = $28, mac = $29"
-        " WHERE id = $1 AND name = $2 AND serial = $3 AND created_ms = $12 AND sequence = $30",
-        values, -ESTALE);
+    return row_change(store,
+                      "UPDATE tokens SET custody = $4, home = $5, partition = $6, enabled = $7, locked = $8,"
+                      " pin_version = $9, version = $10, sequence = $11, activation = $13,"
+                      " activation_until_ms = $14, failures_total = $15, failures_version = $16,"
+                      " failed_ms = $17, attempts = $18, grants = $19, memberships = $20,"
+                      " second_factor = $21, device_secret = $22, always_authenticate = $23, idle_ms = $24,"
+                      " max_signatures = $25, mechanisms = $26, no_decrypt = $27, keys_need_permit = $28,"
+                      " key_permits = $29, mac = $30"
+                      " WHERE id = $1 AND name = $2 AND serial = $3 AND created_ms = $12 AND sequence = $31",
+                      values, -ESTALE);
 }
 
 int store_token_list(struct store *store, const char *after, unsigned limit, struct token_row **ret_rows,
                      size_t *ret_count)
 {
-    return row_list(store, &token_type,
-                    "SELECT " TOKEN_COLUMNS " FROM tokens WHERE name > $1 ORDER BY name LIMIT $2",
-                    VALUES(value_text(after), value_integer(limit)), (void **)ret_rows, ret_count);
+    return store_token_search(store, after, limit, &(struct token_filter){ 0 }, ret_rows, ret_count);
+}
+
+/* The clauses are as the partial indexes have them. */
+#define SEARCH(clauses)                                                                                      \
+    "SELECT " TOKEN_COLUMNS " FROM tokens WHERE name > $1" clauses " ORDER BY name LIMIT $2"
+#define LOCKED   " AND locked = 1"
+#define DISABLED " AND enabled = 0"
+#define NO_PIN   " AND pin_version = 0"
+#define IN_GROUP " AND id IN (SELECT token_id FROM group_members WHERE group_id = $3)"
+
+enum { BIT_LOCKED = 1, BIT_DISABLED = 2, BIT_NO_PIN = 4, BIT_IN_GROUP = 8 };
+
+/* A backend knows a statement by its address: so each combination is one of its own. */
+static const char *const searches[] = {
+    SEARCH(""),
+    SEARCH(LOCKED),
+    SEARCH(DISABLED),
+    SEARCH(LOCKED DISABLED),
+    SEARCH(NO_PIN),
+    SEARCH(LOCKED NO_PIN),
+    SEARCH(DISABLED NO_PIN),
+    SEARCH(LOCKED DISABLED NO_PIN),
+    SEARCH(IN_GROUP),
+    SEARCH(LOCKED IN_GROUP),
+    SEARCH(DISABLED IN_GROUP),
+    SEARCH(LOCKED DISABLED IN_GROUP),
+    SEARCH(NO_PIN IN_GROUP),
+    SEARCH(LOCKED NO_PIN IN_GROUP),
+    SEARCH(DISABLED NO_PIN IN_GROUP),
+    SEARCH(LOCKED DISABLED NO_PIN IN_GROUP),
+};
+
+int store_token_search(struct store *store, const char *after, unsigned limit,
+                       const struct token_filter *filter, struct token_row **ret_rows, size_t *ret_count)
+{
+    const struct value parameters[] = { value_text(after), value_integer(limit),
+                                        value_integer(filter->group_id) };
+    size_t index = (filter->is_locked ? BIT_LOCKED : 0) | (filter->is_disabled ? BIT_DISABLED : 0) |
+                   (filter->has_no_pin ? BIT_NO_PIN : 0) | (filter->group_id ? BIT_IN_GROUP : 0);
+
+    return row_list(store, &token_type, searches[index],
+                    (struct values){ parameters, filter->group_id ? 3 : 2 }, (void **)ret_rows, ret_count);
 }
 
 struct counts {

@@ -38,8 +38,8 @@ static const char *const may_call[METHODS] = {
     [METHOD_UpdateObject] = "da",   [METHOD_DeleteObject] = "da", [METHOD_GetDeployment] = "dsaowf",
     [METHOD_AddUser] = "o",         [METHOD_ListUsers] = "o",     [METHOD_ShowUser] = "o",
     [METHOD_SetUserEnabled] = "o",  [METHOD_UnlockPin] = "o",     [METHOD_AddCertificate] = "o",
-    [METHOD_GetStatus] = "ow",      [METHOD_ReadAudit] = "ow",
     [METHOD_ListAuditLogs] = "ow",
+    [METHOD_SetPolicy] = "o",       [METHOD_GetStatus] = "ow",    [METHOD_ReadAudit] = "ow",
 };
 
 static struct person people[PEOPLE];
