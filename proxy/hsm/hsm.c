@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hsm.c - opening the HSM, MACs, randomness, derivation, checkpoints. */
+/* hsm.c - opening the HSM, MACs, randomness, derivation. */
 #include "proxy/hsm/hsm.h"
 
 #include <errno.h>
@@ -12,16 +12,13 @@
 #include <unistd.h>
 
 #include "include/table.h"
-#include "proto/public_key.h"
 #include "proto/manifest.h"
 #include "proxy/hsm/hsm_state.h"
 #include "proxy/hsm/template.h"
 #include "proxy/hsm/token_directory.h"
 
-#define PIN_FILE_MAX            256 /* bytes: SoftHSM's MAX_PIN_LEN is 255 */
-#define DERIVE_LEN              32  /* bytes in and out of a derivation: two AES blocks, one AES-256 key */
-#define MASTER_PUBLIC_LABEL_MAX 64
-#define CHECKPOINT_LEN          64 /* P-256: r || s */
+#define PIN_FILE_MAX 256 /* bytes: SoftHSM's MAX_PIN_LEN is 255 */
+#define DERIVE_LEN   32  /* bytes in and out of a derivation: two AES blocks, one AES-256 key */
 
 static const enum master_kind mac_kinds[HSM_MAC_KEYS] = {
     [HSM_SALT] = MASTER_SALT,
@@ -256,45 +253,6 @@ CK_RV hsm_derive_key(struct hsm *hsm, uint32_t kd_epoch, struct bytes input, CK_
     if (rv == CKR_OK)
         hsm->objects_made++;
     return rv;
-}
-
-CK_RV hsm_sign_checkpoint(struct hsm *hsm, const uint8_t digest[HASH_LEN], uint8_t ret[64])
-{
-    const struct master_key *master = master_keys_newest(&hsm->keys, MASTER_AUDIT);
-    CK_MECHANISM mechanism = { CKM_ECDSA, NULL, 0 };
-    size_t len = CHECKPOINT_LEN;
-    CK_RV rv;
-
-    rv = hsm_session_sign(&hsm->session, &mechanism, master->handle, BYTES(digest, HASH_LEN), ret, &len);
-    return rv == CKR_OK && len != CHECKPOINT_LEN ? CKR_DEVICE_ERROR : rv;
-}
-
-/* The public half has no rights to check: what it is worth, the certificate or file it is published in says. */
-CK_RV hsm_audit_public_key(struct hsm *hsm, struct buffer *ret)
-{
-    const struct master_key *master = master_keys_newest(&hsm->keys, MASTER_AUDIT);
-    CLEANUP(public_key_free) struct public_key *key = NULL;
-    CLEANUP(buffer_clear) struct buffer point = { 0 };
-    CK_OBJECT_HANDLE object;
-    char label[MASTER_PUBLIC_LABEL_MAX];
-    CK_ULONG count;
-    CK_RV rv;
-
-    snprintf(label, sizeof(label), "privyseal %s epoch %u", master_keys_name(MASTER_AUDIT), master->epoch);
-    CK_ATTRIBUTE template[] = { ATTRIBUTE_NUMBER(CKA_CLASS, CKO_PUBLIC_KEY),
-                                ATTRIBUTE_BYTES(CKA_LABEL, label, strlen(label)) };
-
-    rv = hsm_session_find(&hsm->session, template, ARRAY_SIZE(template), &object, 1, &count);
-    if (rv == CKR_OK && count == 0)
-        rv = CKR_KEY_NEEDED;
-    if (rv == CKR_OK)
-        rv = hsm_session_attribute(&hsm->session, object, CKA_EC_POINT, &point);
-    if (rv == CKR_OK)
-        rv = public_key_of_ec(NULL, CKK_EC, public_key_ec_params(CKK_EC, 256), buffer_bytes(&point), &key);
-    if (rv != CKR_OK)
-        return rv;
-    buffer_append(ret, buffer_bytes(&key->spki));
-    return ret->failed ? CKR_HOST_MEMORY : CKR_OK;
 }
 
 CK_RV hsm_random(struct hsm *hsm, uint8_t *data, size_t len)

@@ -13,6 +13,7 @@
  *   Kx     AES-256  WRAP, UNWRAP  the same, with another template: keys that decrypt or derive
  *   Ksalt, Kcheck, Krow, Kseal  generic 32 bytes  SIGN  CKM_SHA256_HMAC
  *   Kaudit EC P-256 SIGN          CKM_ECDSA: checkpoints of the audit logs
+ *   Kca-device, Kca-document      the same: certificates of devices and servers; of users' signing keys
  */
 #pragma once
 
@@ -58,6 +59,13 @@ uint32_t hsm_epoch_wrap(const struct hsm *hsm); /* Kw */
 MUST_CHECK CK_RV hsm_sign_checkpoint(struct hsm *hsm, const uint8_t digest[HASH_LEN], uint8_t ret[64]);
 /* DER SubjectPublicKeyInfo of Kaudit's newest epoch, appended: with it an auditor checks checkpoints without an HSM. */
 MUST_CHECK CK_RV hsm_audit_public_key(struct hsm *hsm, struct buffer *ret);
+/* The issuing authorities whose keys the HSM holds. */
+enum hsm_ca { HSM_CA_DEVICE, HSM_CA_DOCUMENT, HSM_CAS };
+/* Signs a SHA-256 digest with the authority's key; r || s. What may be signed, proxy/service decides. */
+MUST_CHECK CK_RV hsm_ca_sign(struct hsm *hsm, enum hsm_ca ca, const uint8_t digest[HASH_LEN],
+                             uint8_t ret[64]);
+/* DER SubjectPublicKeyInfo of the authority's key, appended: what its certificate is for. */
+MUST_CHECK CK_RV hsm_ca_public_key(struct hsm *hsm, enum hsm_ca ca, struct buffer *ret);
 MUST_CHECK CK_RV hsm_random(struct hsm *hsm, uint8_t *data, size_t len);
 /*
  * Hashes (CKM_*) that this HSM decrypts RSA-OAEP with, found out at the first call by trying each with a key made for

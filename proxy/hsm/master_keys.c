@@ -64,6 +64,10 @@ static const struct master_row rows[MASTER_KINDS] = {
                       CKM_SHA256_HMAC, NO_TEMPLATE },
     [MASTER_AUDIT] = { "Kaudit", CKM_EC_KEY_PAIR_GEN, CKO_PRIVATE_KEY, CKK_EC, MAY_SIGN, CKM_ECDSA,
                        NO_TEMPLATE },
+    [MASTER_CA_DEVICE] = { "Kca-device", CKM_EC_KEY_PAIR_GEN, CKO_PRIVATE_KEY, CKK_EC, MAY_SIGN, CKM_ECDSA,
+                           NO_TEMPLATE },
+    [MASTER_CA_DOCUMENT] = { "Kca-document", CKM_EC_KEY_PAIR_GEN, CKO_PRIVATE_KEY, CKK_EC, MAY_SIGN,
+                             CKM_ECDSA, NO_TEMPLATE },
 };
 
 /* Every usage a key can have is said, true or false: what a template leaves out, each library decides its own way. */

@@ -25,6 +25,8 @@ enum master_kind {
     MASTER_ROW,
     MASTER_SEAL,
     MASTER_AUDIT,
+    MASTER_CA_DEVICE,
+    MASTER_CA_DOCUMENT,
     MASTER_KINDS
 };
 

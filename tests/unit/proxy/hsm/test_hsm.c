@@ -105,7 +105,9 @@ END_TEST
 
 START_TEST(checkpoint_verifies_with_the_public_half_in_the_token)
 {
-    CK_ATTRIBUTE template[] = { ATTRIBUTE_NUMBER(CKA_CLASS, CKO_PUBLIC_KEY), ATTRIBUTE_TRUE(CKA_TOKEN) };
+    static const char label[] = "privyseal Kaudit epoch 1";
+    CK_ATTRIBUTE template[] = { ATTRIBUTE_NUMBER(CKA_CLASS, CKO_PUBLIC_KEY), ATTRIBUTE_TRUE(CKA_TOKEN),
+                                ATTRIBUTE_BYTES(CKA_LABEL, label, sizeof(label) - 1) };
     CLEANUP(buffer_clear) struct buffer params = { 0 };
     CLEANUP(buffer_clear) struct buffer point = { 0 };
     CLEANUP(public_key_free) struct public_key *public_key = NULL;
@@ -114,7 +116,7 @@ START_TEST(checkpoint_verifies_with_the_public_half_in_the_token)
     CK_ULONG count = 0;
 
     ck_assert_uint_eq(hsm_sign_checkpoint(fixture.hsm, digest, signature), CKR_OK);
-    ck_assert_uint_eq(hsm_session_find(&fixture.hsm->session, template, 2, &object, 1, &count), CKR_OK);
+    ck_assert_uint_eq(hsm_session_find(&fixture.hsm->session, template, 3, &object, 1, &count), CKR_OK);
     ck_assert_uint_eq(count, 1);
     ck_assert_uint_eq(hsm_session_attribute(&fixture.hsm->session, object, CKA_EC_PARAMS, &params), CKR_OK);
     ck_assert_uint_eq(hsm_session_attribute(&fixture.hsm->session, object, CKA_EC_POINT, &point), CKR_OK);
@@ -123,6 +125,27 @@ START_TEST(checkpoint_verifies_with_the_public_half_in_the_token)
     ck_assert_uint_eq(public_key_verify(NULL, public_key, CKM_ECDSA, NULL, BYTES_OF_ARRAY(digest),
                                         BYTES_OF_ARRAY(signature)),
                       CKR_OK);
+}
+END_TEST
+
+/* Each by its own key, and none by another's: what one authority signs is worth nothing for the other. */
+START_TEST(authorities_sign_with_keys_of_their_own)
+{
+    uint8_t digest[HASH_LEN] = { 9 }, signature[64];
+
+    for (int signer = 0; signer < HSM_CAS; signer++) {
+        ck_assert_uint_eq(hsm_ca_sign(fixture.hsm, signer, digest, signature), CKR_OK);
+        for (int named = 0; named < HSM_CAS; named++) {
+            CLEANUP(buffer_clear) struct buffer spki = { 0 };
+            CLEANUP(public_key_free) struct public_key *key = NULL;
+
+            ck_assert_uint_eq(hsm_ca_public_key(fixture.hsm, named, &spki), CKR_OK);
+            ck_assert_uint_eq(public_key_of_spki(NULL, buffer_bytes(&spki), &key), CKR_OK);
+            ck_assert_uint_eq(public_key_verify(NULL, key, CKM_ECDSA, NULL, BYTES_OF_ARRAY(digest),
+                                                BYTES_OF_ARRAY(signature)) == CKR_OK,
+                              signer == named);
+        }
+    }
 }
 END_TEST
 
@@ -290,7 +313,8 @@ SUITE_WITH_FIXTURE("hsm", softhsm_setup, softhsm_teardown, provisioned_token_ope
                    existing_pin_file_is_never_overwritten, pin_file_is_for_its_owner_alone,
                    mac_is_the_same_after_reopening, each_mac_key_and_input_gives_another_mac,
                    mac_under_an_unknown_epoch_is_refused,
-                   checkpoint_verifies_with_the_public_half_in_the_token, random_bytes_differ,
+                   checkpoint_verifies_with_the_public_half_in_the_token,
+                   authorities_sign_with_keys_of_their_own, random_bytes_differ,
                    software_is_refused_unless_allowed, missing_things_are_named, wrong_pin_is_refused,
                    newer_epoch_is_found_and_the_older_stays, same_epoch_twice_is_refused,
                    planted_epoch_that_is_readable_or_imported_is_refused, missing_master_key_is_named,
