@@ -16,6 +16,7 @@
 #include "proxy/access/grants.h"
 #include "proxy/access/group.h"
 #include "proxy/access/identity.h"
+#include "proxy/access/issued.h"
 #include "proxy/access/lease_window.h"
 #include "proxy/access/leases.h"
 #include "proxy/access/pin.h"
@@ -33,9 +34,10 @@ struct access {
     uint32_t signer; /* our index: in challenges and leases */
     struct store *store;
     struct hsm *hsm;
-    struct sequences tokens_seen;     /* token.c; by serial number */
-    struct sequences principals_seen; /* principal.c; by name */
-    struct sequences groups_seen;     /* group.c; by name */
+    struct sequences tokens_seen;             /* token.c; by serial number */
+    struct sequences principals_seen;         /* principal.c; by name */
+    struct sequences groups_seen;             /* group.c; by name */
+    uint64_t authority_sequence[AUTHORITIES]; /* issued.c; the highest seen */
 };
 
 /* A store's negative errno (or 0) as a reason: -EAGAIN and -ESTALE are REASON_BUSY, all else REASON_STORE. */

@@ -244,6 +244,72 @@ enum reason row_check_group(struct access *access, const struct group_row *row)
     return row_check(access, &context, row->mac);
 }
 
+/* ------------------------------------------------------------------------------------ what the CA issued */
+
+static struct context issued_context(const struct access *access, const struct issued_row *row)
+{
+    struct context context = context_of("privyseal v1 row issued");
+
+    context_text(&context, access->realm);
+    context_number(&context, row->authority);
+    context_bytes(&context, BYTES_OF_ARRAY(row->serial));
+    context_number(&context, row->profile);
+    context_text(&context, row->owner);
+    context_number(&context, (uint64_t)row->token_id);
+    context_bytes(&context, BYTES_OF_ARRAY(row->key_name));
+    context_bytes(&context, BYTES_OF_ARRAY(row->hash));
+    context_text(&context, row->subject);
+    context_number(&context, (uint64_t)row->issued_ms);
+    context_number(&context, (uint64_t)row->not_after_ms);
+    context_number(&context, (uint64_t)row->revoked_ms);
+    context_number(&context, row->crl_reason);
+    context_number(&context, row->notice_days);
+    return context;
+}
+
+enum reason row_mac_issued(struct access *access, struct issued_row *row)
+{
+    CLEANUP(context_clear) struct context context = issued_context(access, row);
+
+    return row_mac(access, &context, row->mac);
+}
+
+enum reason row_check_issued(struct access *access, const struct issued_row *row)
+{
+    CLEANUP(context_clear) struct context context = issued_context(access, row);
+
+    return row_check(access, &context, row->mac);
+}
+
+static struct context authority_context(const struct access *access, const struct authority_row *row)
+{
+    struct context context = context_of("privyseal v1 row authority");
+
+    context_text(&context, access->realm);
+    context_number(&context, row->authority);
+    context_number(&context, row->sequence);
+    context_number(&context, (uint64_t)row->as_of_ms);
+    context_bytes(&context, BYTES_OF_ARRAY(row->revoked));
+    context_number(&context, row->crl_number);
+    context_number(&context, (uint64_t)row->crl_until_ms);
+    context_bytes(&context, BYTES_OF_ARRAY(row->crl_hash));
+    return context;
+}
+
+enum reason row_mac_authority(struct access *access, struct authority_row *row)
+{
+    CLEANUP(context_clear) struct context context = authority_context(access, row);
+
+    return row_mac(access, &context, row->mac);
+}
+
+enum reason row_check_authority(struct access *access, const struct authority_row *row)
+{
+    CLEANUP(context_clear) struct context context = authority_context(access, row);
+
+    return row_check(access, &context, row->mac);
+}
+
 /* ------------------------------------------------------------------------------- rows that belong to others */
 
 static enum reason row_digest(const struct context *context, size_t count, uint8_t ret[HASH_LEN])
@@ -322,6 +388,20 @@ enum reason row_digest_certificates(const struct principal_certificate_row *rows
         context_number(&context, rows[i].role);
         context_number(&context, (uint64_t)rows[i].not_after_ms);
         context_number(&context, rows[i].revoked);
+    }
+    return row_digest(&context, count, ret);
+}
+
+enum reason row_digest_revoked(const struct issued_row *rows, size_t count, uint8_t ret[HASH_LEN])
+{
+    CLEANUP(context_clear) struct context context = context_of("privyseal v1 revoked");
+
+    for (size_t i = 0; i < count; i++) {
+        context_number(&context, (uint64_t)rows[i].id);
+        context_bytes(&context, BYTES_OF_ARRAY(rows[i].serial));
+        context_number(&context, (uint64_t)rows[i].not_after_ms);
+        context_number(&context, (uint64_t)rows[i].revoked_ms);
+        context_number(&context, rows[i].crl_reason);
     }
     return row_digest(&context, count, ret);
 }

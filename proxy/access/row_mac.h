@@ -31,6 +31,10 @@ MUST_CHECK enum reason row_mac_principal(struct access *access, struct principal
 MUST_CHECK enum reason row_check_principal(struct access *access, const struct principal_row *row);
 MUST_CHECK enum reason row_mac_group(struct access *access, struct group_row *row);
 MUST_CHECK enum reason row_check_group(struct access *access, const struct group_row *row);
+MUST_CHECK enum reason row_mac_issued(struct access *access, struct issued_row *row);
+MUST_CHECK enum reason row_check_issued(struct access *access, const struct issued_row *row);
+MUST_CHECK enum reason row_mac_authority(struct access *access, struct authority_row *row);
+MUST_CHECK enum reason row_check_authority(struct access *access, const struct authority_row *row);
 
 /*
  * The digests that a token row holds of its attempts, grants and memberships, a group's of the grants on it, and a
@@ -46,3 +50,6 @@ MUST_CHECK enum reason row_digest_group_grants(const struct group_grant_row *row
                                                uint8_t ret[HASH_LEN]);
 MUST_CHECK enum reason row_digest_certificates(const struct principal_certificate_row *rows, size_t count,
                                                uint8_t ret[HASH_LEN]);
+/* The digest that an authority's row holds of what it revoked. */
+MUST_CHECK enum reason row_digest_revoked(const struct issued_row *rows, size_t count,
+                                          uint8_t ret[HASH_LEN]);

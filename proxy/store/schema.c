@@ -88,7 +88,23 @@ static const char version_1[] =
 
     "CREATE TABLE key_counts (proxy {text} NOT NULL, signer {number} NOT NULL, name {blob} NOT NULL,"
     " signatures {number} NOT NULL, sequence {number} NOT NULL,"
-    " PRIMARY KEY (proxy, signer, name)){strict};";
+    " PRIMARY KEY (proxy, signer, name)){strict};"
+
+    "CREATE TABLE issued (id {id}, authority {number} NOT NULL, serial {blob} NOT NULL UNIQUE,"
+    " profile {number} NOT NULL, owner {text} NOT NULL, token_id {number} NOT NULL, key_name {blob} NOT NULL,"
+    " hash {blob} NOT NULL, subject {text} NOT NULL, issued_ms {number} NOT NULL, not_after_ms {number} NOT "
+    "NULL,"
+    " revoked_ms {number} NOT NULL, crl_reason {number} NOT NULL, notice_days {number} NOT NULL,"
+    " mac {blob} NOT NULL){strict};"
+    "CREATE INDEX issued_of ON issued (token_id, id);"
+    "CREATE INDEX issued_ending ON issued (not_after_ms, id);"
+    "CREATE INDEX issued_revoked ON issued (authority, not_after_ms) WHERE revoked_ms > 0;"
+
+    "CREATE TABLE authorities (authority {number} NOT NULL PRIMARY KEY, sequence {number} NOT NULL,"
+    " as_of_ms {number} NOT NULL, revoked {blob} NOT NULL, crl_number {number} NOT NULL,"
+    " crl_until_ms {number} NOT NULL, crl_hash {blob} NOT NULL, mac {blob} NOT NULL){strict};"
+
+    "CREATE TABLE crls (authority {number} NOT NULL PRIMARY KEY, der {blob} NOT NULL){strict};";
 
 static const char *const versions[] = { version_1 }; /* versions[n] makes version n + 1 out of n */
 

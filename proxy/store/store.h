@@ -375,3 +375,70 @@ MUST_CHECK int store_key_count_put(struct store *store, const struct log_name *l
 MUST_CHECK int store_key_count_get(struct store *store, const struct log_name *log,
                                    const uint8_t name[KEY_NAME_LEN], uint64_t *ret_count,
                                    uint64_t *ret_sequence);
+
+/* ------------------------------------------------------------------------------------ what the own CA issued */
+
+enum authority { AUTHORITY_DEVICE = 0, AUTHORITY_DOCUMENT = 1, AUTHORITIES };
+enum issue_profile { ISSUE_SERVER = 0, ISSUE_CLIENT = 1, ISSUE_DOCUMENT = 2, ISSUE_PROFILES };
+
+#define ISSUED_SERIAL_LEN  16  /* bytes: 128 bits, random */
+#define ISSUED_SUBJECT_MAX 255 /* bytes of the subject as text; a longer one is refused */
+
+/* Stays when its token is deleted: until it expires, its serial number belongs on the list of revoked ones. */
+struct issued_row {
+    int64_t id;
+    enum authority authority;
+    uint8_t serial[ISSUED_SERIAL_LEN];
+    enum issue_profile profile;
+    char owner[NAME_MAX_LEN + 1];   /* the user or principal it was issued for */
+    int64_t token_id;               /* 0: none; ids are never used twice */
+    uint8_t key_name[KEY_NAME_LEN]; /* SHA-256 of the SubjectPublicKeyInfo */
+    uint8_t hash[HASH_LEN];         /* SHA-256 of the DER form */
+    char subject[ISSUED_SUBJECT_MAX + 1];
+    int64_t issued_ms, not_after_ms;
+    int64_t revoked_ms;    /* 0: good */
+    uint32_t crl_reason;   /* RFC 5280 5.3.1, with revoked_ms */
+    uint32_t notice_days;  /* the last threshold before the end that was told of; 0: none yet */
+    uint8_t mac[HASH_LEN]; /* under Krow */
+};
+
+/* Errors: -EEXIST (that serial number). @row->id is set. */
+MUST_CHECK int store_issued_insert(struct store *store, struct issued_row *row);
+/* Errors: -ENOENT. */
+MUST_CHECK int store_issued_by_serial(struct store *store, const uint8_t serial[ISSUED_SERIAL_LEN],
+                                      struct issued_row *ret);
+/* Of a token, oldest first. @ret_rows: malloc'd array; so the next. */
+MUST_CHECK int store_issued_of_token(struct store *store, int64_t token_id, struct issued_row **ret_rows,
+                                     size_t *ret_count);
+/* Revoked ones of an authority that end after @after_ms, oldest first. */
+MUST_CHECK int store_issued_revoked(struct store *store, enum authority authority, int64_t after_ms,
+                                    struct issued_row **ret_rows, size_t *ret_count);
+/* Good ones that end after @after_ms (and id @after_id among those of the same end) and not after @until_ms, by end. */
+MUST_CHECK int store_issued_ending(struct store *store, int64_t after_ms, int64_t after_id, int64_t until_ms,
+                                   unsigned limit, struct issued_row **ret_rows, size_t *ret_count);
+/* Writes revoked_ms, crl_reason, notice_days and mac. Errors: -ENOENT. */
+MUST_CHECK int store_issued_update(struct store *store, const struct issued_row *row);
+MUST_CHECK int store_issued_count(struct store *store, enum authority authority, uint64_t *ret);
+
+/* What an authority's revocations are as a whole; and its latest list, which every signer serves. */
+struct authority_row {
+    enum authority authority;
+    uint64_t sequence;         /* grows with every change of this row: compare-and-set */
+    int64_t as_of_ms;          /* certificates that ended before are not in the digest */
+    uint8_t revoked[HASH_LEN]; /* digest of the revoked rows; all zero: there are none */
+    uint64_t crl_number;       /* RFC 5280 5.2.3 */
+    int64_t crl_until_ms;      /* its nextUpdate; 0: something changed since */
+    uint8_t crl_hash[HASH_LEN];
+    uint8_t mac[HASH_LEN]; /* under Krow */
+};
+
+/* Errors: -EEXIST. */
+MUST_CHECK int store_authority_insert(struct store *store, const struct authority_row *row);
+/* Errors: -ENOENT. */
+MUST_CHECK int store_authority_get(struct store *store, enum authority authority, struct authority_row *ret);
+/* Errors: -ESTALE (the stored sequence is not @old_sequence). */
+MUST_CHECK int store_authority_update(struct store *store, const struct authority_row *row,
+                                      uint64_t old_sequence);
+MUST_CHECK int store_crl_put(struct store *store, enum authority authority, struct bytes der);
+/* Appends. Errors: -ENOENT. */
+MUST_CHECK int store_crl_get(struct store *store, enum authority authority, struct buffer *ret);
