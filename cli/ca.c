@@ -8,43 +8,43 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
-#include <openssl/x509v3.h>
 
 #include "proto/certificate.h"
+#include "proto/certificate_make.h"
 
 #define ROOT_DAYS   7305
 #define ISSUER_DAYS 3652
-#define BACKDATE_S  300 /* clocks differ */
+#define DAY_S       86400
 
-/* RFC 9336: id-kp-documentSigning. */
-#define DOCUMENT_EKU_OID "1.3.6.1.5.5.7.3.36"
+enum issuer { ROOT, TLS, SEAL, ISSUERS };
 
-static const struct {
+static const struct issuer_row {
     const char *file; /* FILE.pem, FILE.key */
     const char *name; /* in the subject, after the realm */
-    const char *eku;
-} issuers[] = {
-    [CA_ROOT] = { "root", "root CA", NULL },
-    [CA_TLS] = { "tls", "TLS CA", "serverAuth,clientAuth" },
-    [CA_SEAL] = { "seal", "sealing CA", SEAL_EKU_OID },
-    [CA_SIGNING] = { "signing", "signing CA", "emailProtection," DOCUMENT_EKU_OID },
+    const struct certificate_usage *usage;
+} issuers[ISSUERS] = {
+    [ROOT] = { "root", "root CA", &certificate_usage_root },
+    [TLS] = { "tls", "TLS CA", &certificate_usage_tls_ca },
+    [SEAL] = { "seal", "sealing CA", &certificate_usage_seal_ca },
+};
+
+static const struct issuer_row hsm_issuers[] = {
+    [CA_HSM_DEVICE] = { NULL, "device CA", &certificate_usage_tls_ca },
+    [CA_HSM_DOCUMENT] = { NULL, "document CA", &certificate_usage_document_ca },
 };
 
 static const struct {
-    enum ca_issuer issuer;
-    const char *key_usage;
-    const char *eku;
-} profiles[] = {
-    [CA_PROFILE_SERVER] = { CA_TLS, "critical,digitalSignature", "serverAuth" },
-    [CA_PROFILE_CLIENT] = { CA_TLS, "critical,digitalSignature", "clientAuth" },
-    [CA_PROFILE_SEAL] = { CA_SEAL, "critical,keyAgreement", SEAL_EKU_OID },
-    [CA_PROFILE_DOCUMENT] = { CA_SIGNING, "critical,digitalSignature,nonRepudiation",
-                              "emailProtection," DOCUMENT_EKU_OID },
+    enum issuer issuer;
+    const struct certificate_usage *usage;
+} profiles[CA_PROFILES] = {
+    [CA_PROFILE_SERVER] = { TLS, &certificate_usage_server },
+    [CA_PROFILE_CLIENT] = { TLS, &certificate_usage_client },
+    [CA_PROFILE_SEAL] = { SEAL, &certificate_usage_seal },
 };
 
 DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);
@@ -64,75 +64,14 @@ static int fail(int error, char **why, const char *format, ...)
     return error;
 }
 
-static int add_extension(X509 *certificate, X509 *issuer, int nid, const char *value)
+/* The rest of a plan, then the certificate. */
+static int make(struct certificate_plan *plan, unsigned days, X509 **ret)
 {
-    X509_EXTENSION *extension;
-    X509V3_CTX context;
-    int ok;
+    int r = certificate_serial(plan->serial);
 
-    X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
-    extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
-    if (!extension)
-        return -EINVAL;
-    ok = X509_add_ext(certificate, extension, -1);
-    X509_EXTENSION_free(extension);
-    return ok ? 0 : -ENOMEM;
-}
-
-/* 159 random bits: positive, at most 20 octets, unpredictable. RFC 5280 4.1.2.2. */
-static bool set_serial(X509 *certificate)
-{
-    uint8_t bytes[20];
-    BIGNUM *number;
-    bool ok;
-
-    if (RAND_bytes(bytes, sizeof(bytes)) != 1)
-        return false;
-    bytes[0] &= 0x7f;
-    bytes[0] |= 0x40;
-    number = BN_bin2bn(bytes, sizeof(bytes), NULL);
-    ok = number && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate));
-    BN_free(number);
-    return ok;
-}
-
-static X509 *new_certificate(const X509_NAME *subject, const X509_NAME *issuer, EVP_PKEY *key, unsigned days)
-{
-    CLEANUP(X509_free) X509 *certificate = X509_new();
-
-    if (!certificate || !X509_set_version(certificate, X509_VERSION_3) || !set_serial(certificate) ||
-        !X509_set_subject_name(certificate, subject) || !X509_set_issuer_name(certificate, issuer) ||
-        !X509_set_pubkey(certificate, key) ||
-        !X509_gmtime_adj(X509_getm_notBefore(certificate), -BACKDATE_S) ||
-        !X509_gmtime_adj(X509_getm_notAfter(certificate), (long)days * 86400))
-        return NULL;
-    return TAKE(certificate);
-}
-
-static int add_extensions(X509 *certificate, X509 *issuer, const char *constraints, const char *key_usage,
-                          const char *eku, const char *alt_names)
-{
-    const struct {
-        int nid;
-        const char *value;
-    } extensions[] = {
-        { NID_basic_constraints, constraints },
-        { NID_key_usage, key_usage },
-        { NID_ext_key_usage, eku },
-        { NID_subject_alt_name, alt_names },
-        { NID_subject_key_identifier, "hash" },
-        { NID_authority_key_identifier, issuer ? "keyid:always" : NULL },
-    };
-
-    for (size_t i = 0; i < sizeof(extensions) / sizeof(extensions[0]); i++) {
-        int r = extensions[i].value ? add_extension(certificate, issuer ? issuer : certificate,
-                                                    extensions[i].nid, extensions[i].value)
-                                    : 0;
-
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    plan->now_unix = time(NULL);
+    plan->until_unix = plan->now_unix + (int64_t)days * DAY_S;
+    return r == 0 ? certificate_make(plan, ret) : r;
 }
 
 int ca_write_file(const char *path, unsigned mode, struct bytes content, char **why)
@@ -188,30 +127,6 @@ int ca_make_key_file(const char *path, EVP_PKEY **ret, char **why)
     return 0;
 }
 
-int ca_parse_subject(const char *text, X509_NAME **ret, char **why)
-{
-    CLEANUP(X509_NAME_free) X509_NAME *name = X509_NAME_new();
-    CLEANUP(free_string) char *copy = strdup(text);
-    char *rest = copy, *part;
-
-    if (!name || !copy || text[0] != '/')
-        return fail(-EINVAL, why, "a subject looks like /C=AT/O=Example/CN=Ann Example, not \"%s\"", text);
-    while ((part = strsep(&rest, "/"))) {
-        char *value = strchr(part, '=');
-
-        if (!*part)
-            continue;
-        if (!value)
-            return fail(-EINVAL, why, "\"%s\" in the subject has no =", part);
-        *value++ = '\0';
-        if (!X509_NAME_add_entry_by_txt(name, part, MBSTRING_UTF8, (const unsigned char *)value, -1, -1, 0))
-            return fail(-EINVAL, why, "\"%s\" is no attribute of a name, or \"%s\" no value for it", part,
-                        value);
-    }
-    *ret = TAKE(name);
-    return 0;
-}
-
 static int write_certificate(const char *path, X509 *certificate, char **why)
 {
     CLEANUP(BIO_free_all) BIO *bio = BIO_new(BIO_s_mem());
@@ -221,12 +136,12 @@ static int write_certificate(const char *path, X509 *certificate, char **why)
     return write_bio(path, 0644, bio, why);
 }
 
-static int issuer_name(const char *realm, enum ca_issuer which, X509_NAME **ret)
+static int issuer_name(const char *realm, const struct issuer_row *row, X509_NAME **ret)
 {
     CLEANUP(X509_NAME_free) X509_NAME *name = X509_NAME_new();
     char text[128];
 
-    snprintf(text, sizeof(text), "%s %s", realm, issuers[which].name);
+    snprintf(text, sizeof(text), "%s %s", realm, row->name);
     if (!name ||
         !X509_NAME_add_entry_by_NID(name, NID_organizationName, MBSTRING_UTF8,
                                     (const unsigned char *)"Privyseal", -1, -1, 0) ||
@@ -237,11 +152,25 @@ static int issuer_name(const char *realm, enum ca_issuer which, X509_NAME **ret)
     return 0;
 }
 
-/* One issuer, signed by @parent (the root by itself). */
-static int create_issuer(const char *directory, const char *realm, enum ca_issuer which, X509 *parent,
-                         EVP_PKEY *parent_key, X509 **ret, EVP_PKEY **ret_key, char **why)
+/* An authority's certificate, signed by @parent (the root's by itself). */
+static int certify_issuer(const struct issuer_row *row, const char *realm, EVP_PKEY *public_key, X509 *parent,
+                          EVP_PKEY *parent_key, X509 **ret, char **why)
 {
     CLEANUP(X509_NAME_free) X509_NAME *name = NULL;
+    struct certificate_plan plan = {
+        .usage = row->usage, .public_key = public_key, .issuer = parent, .issuer_key = parent_key
+    };
+    int r = issuer_name(realm, row, &name);
+
+    plan.subject = name;
+    if (r == 0)
+        r = make(&plan, parent ? ISSUER_DAYS : ROOT_DAYS, ret);
+    return r == 0 ? 0 : fail(r, why, "OpenSSL could not make the %s", row->name);
+}
+
+static int create_issuer(const char *directory, const char *realm, enum issuer which, X509 *parent,
+                         EVP_PKEY *parent_key, X509 **ret, EVP_PKEY **ret_key, char **why)
+{
     CLEANUP(EVP_PKEY_free) EVP_PKEY *key = NULL;
     CLEANUP(X509_free) X509 *certificate = NULL;
     char path[4096];
@@ -249,19 +178,11 @@ static int create_issuer(const char *directory, const char *realm, enum ca_issue
 
     snprintf(path, sizeof(path), "%s/%s.key", directory, issuers[which].file);
     r = ca_make_key_file(path, &key, why);
+    if (r == 0)
+        r = certify_issuer(&issuers[which], realm, key, parent, parent_key ? parent_key : key, &certificate,
+                           why);
     if (r < 0)
         return r;
-    r = issuer_name(realm, which, &name);
-    if (r < 0)
-        return r;
-    certificate = new_certificate(name, parent ? X509_get_subject_name(parent) : name, key,
-                                  parent ? ISSUER_DAYS : ROOT_DAYS);
-    if (!certificate ||
-        add_extensions(certificate, parent,
-                       parent ? "critical,CA:TRUE,pathlen:0" : "critical,CA:TRUE,pathlen:1",
-                       "critical,keyCertSign,cRLSign", issuers[which].eku, NULL) < 0 ||
-        !X509_sign(certificate, parent_key ? parent_key : key, EVP_sha256()))
-        return fail(-EIO, why, "OpenSSL could not make the %s", issuers[which].name);
     snprintf(path, sizeof(path), "%s/%s.pem", directory, issuers[which].file);
     r = write_certificate(path, certificate, why);
     if (r < 0)
@@ -279,8 +200,8 @@ int ca_create(const char *directory, const char *realm, char **why)
 
     if (mkdir(directory, 0700) < 0 && errno != EEXIST)
         return fail(-errno, why, "%s: %s", directory, strerror(errno));
-    r = create_issuer(directory, realm, CA_ROOT, NULL, NULL, &root, &root_key, why);
-    for (enum ca_issuer which = CA_TLS; r == 0 && which < CA_ISSUERS; which++) {
+    r = create_issuer(directory, realm, ROOT, NULL, NULL, &root, &root_key, why);
+    for (enum issuer which = TLS; r == 0 && which < ISSUERS; which++) {
         CLEANUP(EVP_PKEY_free) EVP_PKEY *key = NULL;
         CLEANUP(X509_free) X509 *issuer = NULL;
 
@@ -289,8 +210,7 @@ int ca_create(const char *directory, const char *realm, char **why)
     return r;
 }
 
-static int load_issuer(const char *directory, enum ca_issuer which, X509 **ret, EVP_PKEY **ret_key,
-                       char **why)
+static int load_issuer(const char *directory, enum issuer which, X509 **ret, EVP_PKEY **ret_key, char **why)
 {
     CLEANUP(certificate_free_stack) STACK_OF(X509) *chain = NULL;
     char path[4096];
@@ -313,13 +233,14 @@ static int load_issuer(const char *directory, enum ca_issuer which, X509 **ret, 
     return 0;
 }
 
+/* @issuer may be NULL. */
 static int append_pem(X509 *leaf, X509 *issuer, struct buffer *ret)
 {
     CLEANUP(BIO_free_all) BIO *bio = BIO_new(BIO_s_mem());
     char *data;
     long len;
 
-    if (!bio || !PEM_write_bio_X509(bio, leaf) || !PEM_write_bio_X509(bio, issuer))
+    if (!bio || !PEM_write_bio_X509(bio, leaf) || (issuer && !PEM_write_bio_X509(bio, issuer)))
         return -ENOMEM;
     len = BIO_get_mem_data(bio, &data);
     buffer_append(ret, BYTES(data, len < 0 ? 0 : (size_t)len));
@@ -332,21 +253,36 @@ int ca_issue(const char *directory, const struct ca_request *request, struct buf
     CLEANUP(EVP_PKEY_free) EVP_PKEY *key = NULL;
     CLEANUP(X509_free) X509 *issuer = NULL;
     CLEANUP(X509_free) X509 *leaf = NULL;
+    struct certificate_plan plan = { .usage = profiles[request->profile].usage,
+                                     .public_key = request->public_key,
+                                     .subject = request->subject,
+                                     .alt_names = request->alt_names };
     int r = load_issuer(directory, profiles[request->profile].issuer, &issuer, &key, why);
 
     if (r < 0)
         return r;
-    leaf =
-        new_certificate(request->subject, X509_get_subject_name(issuer), request->public_key, request->days);
-    if (!leaf ||
-        add_extensions(leaf, issuer, "critical,CA:FALSE", profiles[request->profile].key_usage,
-                       profiles[request->profile].eku, request->alt_names) < 0 ||
-        !X509_sign(leaf, key, EVP_sha256()))
-        return fail(-EIO, why, "OpenSSL could not make the certificate");
+    plan.issuer = issuer;
+    plan.issuer_key = key;
+    r = make(&plan, request->days, &leaf);
+    if (r < 0)
+        return fail(r, why, "OpenSSL could not make the certificate");
     r = append_pem(leaf, issuer, ret_pem);
     if (r < 0)
         return r;
     if (ret_certificate)
         *ret_certificate = TAKE(leaf);
     return 0;
+}
+
+int ca_certify(const char *directory, const char *realm, enum ca_hsm_issuer which, EVP_PKEY *public_key,
+               struct buffer *ret_pem, char **why)
+{
+    CLEANUP(EVP_PKEY_free) EVP_PKEY *root_key = NULL;
+    CLEANUP(X509_free) X509 *root = NULL;
+    CLEANUP(X509_free) X509 *certificate = NULL;
+    int r = load_issuer(directory, ROOT, &root, &root_key, why);
+
+    if (r == 0)
+        r = certify_issuer(&hsm_issuers[which], realm, public_key, root, root_key, &certificate, why);
+    return r == 0 ? append_pem(certificate, NULL, ret_pem) : r;
 }

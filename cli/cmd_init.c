@@ -3,8 +3,8 @@
  * cmd_init.c - init: a deployment in a directory.
  *
  *   DIR/privyseald.conf   the proxy's configuration, unless --server-config names another place
- *   DIR/ca/               root and issuers (keep them off the server once this is more than a trial)
- *   DIR/tls/              the proxy's certificate and key, the sealing certificate, what it trusts
+ *   DIR/ca/               root and first issuers (keep them off the server once this is more than a trial)
+ *   DIR/tls/              the proxy's certificate and key, certificates of sealing key and authorities, what it trusts
  *   DIR/hsm/              with SoftHSM: its configuration, the token directories, the HSM's PIN
  *   DIR/store/  DIR/audit/   made by `privyseald --provision init`, which alone touches HSM and store
  *   DIR/operator/         the first operator's certificate, key and pkcs11.conf
@@ -32,6 +32,7 @@
 #include "cli/master_files.h"
 #include "cli/output.h"
 #include "include/table.h"
+#include "proto/certificate_make.h"
 #include "proto/hpke.h"
 #include "proto/log_name.h"
 #include "proto/name.h"
@@ -188,7 +189,7 @@ static enum cli_exit issue_to(struct init *init, enum ca_profile profile, EVP_PK
     };
 
     snprintf(name, sizeof(name), "/CN=%.100s", common_name);
-    if (ca_parse_subject(name, &subject, &why) < 0)
+    if (certificate_parse_subject(name, &subject, &why) < 0)
         return fail_why(init, why);
     request.subject = subject;
     if (ca_issue(path_in(init, "ca", ca), &request, &pem, NULL, &why) < 0 ||
@@ -309,6 +310,8 @@ static enum cli_exit write_server_config(struct init *init)
         return fail_why(init, NULL);
     write_server_section(init, out);
     fputs("\n[store]\nurl = sqlite:store/privyseal.db\n\n[audit]\ndirectory = audit\nsync = batch\n", out);
+    if (!cli_option(init->cli, "no-ca"))
+        fputs("\n[ca]\ndevice = tls/ca-device.pem\ndocument = tls/ca-document.pem\n", out);
     status = write_hsm_section(init, out);
     if (fclose(out) != 0 && status == CLI_DONE)
         status = fail_why(init, NULL);
@@ -393,20 +396,64 @@ static enum cli_exit certify_seal_key(struct init *init, const json_t *provision
     return issue_to(init, CA_PROFILE_SEAL, key, name, NULL, SEAL_DAYS, "tls/seal.pem");
 }
 
-/* With it anybody checks the audit logs' checkpoints: `privyseal audit verify --key`. */
-static enum cli_exit publish_audit_key(struct init *init, const json_t *provisioned)
+static const struct hsm_authority {
+    enum ca_hsm_issuer issuer;
+    const char *member; /* of what the daemon said */
+    const char *file;
+} hsm_authorities[] = {
+    { CA_HSM_DEVICE, "ca_device_public_key", "tls/ca-device.pem" },
+    { CA_HSM_DOCUMENT, "ca_document_public_key", "tls/ca-document.pem" },
+};
+
+static EVP_PKEY *public_key_of(const json_t *provisioned, const char *member)
 {
-    const char *text = json_string_value(json_object_get(provisioned, "audit_public_key"));
-    CLEANUP(EVP_PKEY_free) EVP_PKEY *key = NULL;
-    CLEANUP(BIO_free_all) BIO *bio = BIO_new(BIO_s_mem());
-    CLEANUP(free_string) char *why = NULL;
+    const char *text = json_string_value(json_object_get(provisioned, member));
     uint8_t spki[256];
     const unsigned char *at = spki;
     size_t len = text ? strlen(text) / 2 : 0;
+
+    if (!text || len > sizeof(spki) || hex_decode(text, spki, len) < 0)
+        return NULL;
+    return d2i_PUBKEY(NULL, &at, (long)len);
+}
+
+static enum cli_exit certify_authority(struct init *init, const json_t *provisioned,
+                                       const struct hsm_authority *row)
+{
+    CLEANUP(EVP_PKEY_free) EVP_PKEY *key = public_key_of(provisioned, row->member);
+    CLEANUP(buffer_clear) struct buffer pem = { 0 };
+    CLEANUP(free_string) char *why = NULL;
+    char ca[PATH_MAX], path[PATH_MAX];
+
+    if (!key)
+        return cli_fail(init->cli, CLI_REFUSED, NULL, "the daemon gave no %s", row->member);
+    if (ca_certify(path_in(init, "ca", ca), init->realm, row->issuer, key, &pem, &why) < 0 ||
+        ca_write_file(path_in(init, row->file, path), 0644, buffer_bytes(&pem), &why) < 0)
+        return fail_why(init, why);
+    return CLI_DONE;
+}
+
+/* From here on the HSM issues certificates, and the root can go into a safe. */
+static enum cli_exit certify_authorities(struct init *init, const json_t *provisioned)
+{
+    enum cli_exit status = CLI_DONE;
+
+    for (size_t i = 0; status == CLI_DONE && i < ARRAY_SIZE(hsm_authorities); i++)
+        if (!cli_option(init->cli, "no-ca"))
+            status = certify_authority(init, provisioned, &hsm_authorities[i]);
+    return status;
+}
+
+/* With it anybody checks the audit logs' checkpoints: `privyseal audit verify --key`. */
+static enum cli_exit publish_audit_key(struct init *init, const json_t *provisioned)
+{
+    CLEANUP(EVP_PKEY_free) EVP_PKEY *key = public_key_of(provisioned, "audit_public_key");
+    CLEANUP(BIO_free_all) BIO *bio = BIO_new(BIO_s_mem());
+    CLEANUP(free_string) char *why = NULL;
     char path[PATH_MAX], *pem;
     long pem_len;
 
-    if (len > sizeof(spki) || hex_decode(text, spki, len) < 0 || !(key = d2i_PUBKEY(NULL, &at, (long)len)))
+    if (!key)
         return cli_fail(init->cli, CLI_REFUSED, NULL, "the daemon gave no audit key");
     if (!bio || !PEM_write_bio_PUBKEY(bio, key))
         return fail_why(init, NULL);
@@ -503,6 +550,8 @@ static enum cli_exit make_deployment(struct init *init, json_t **ret)
         status = run_daemon(init, ret);
     if (status == CLI_DONE)
         status = certify_seal_key(init, *ret);
+    if (status == CLI_DONE)
+        status = certify_authorities(init, *ret);
     return status == CLI_DONE ? publish_audit_key(init, *ret) : status;
 }
 

@@ -95,6 +95,8 @@ static const struct reason_row reasons[REASONS] = {
         "It does not exist; check the name."),
     ROW(CERT_MISMATCH,   CKR_ATTRIBUTE_VALUE_INVALID,    INVALID_ARGUMENT,    false,
         "The certificate is for a key that this token does not have; check which one it was requested for."),
+    ROW(NO_AUTHORITY,    CKR_FUNCTION_FAILED,            FAILED_PRECONDITION, false,
+        "The deployment has no certificate authority of its own for that; have it issued elsewhere, then import it."),
     ROW(LIMIT,           CKR_DEVICE_MEMORY,              RESOURCE_EXHAUSTED,  false,
         "A limit of the deployment is reached; remove something, or ask an operator."),
     ROW(REPLAY,          CKR_FUNCTION_FAILED,            ABORTED,             false,

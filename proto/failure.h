@@ -74,6 +74,7 @@ enum reason {
     REASON_ALREADY_EXISTS, /* CKR_FUNCTION_FAILED */
     REASON_NOT_FOUND,      /* CKR_FUNCTION_FAILED: to operators only */
     REASON_CERT_MISMATCH,  /* CKR_ATTRIBUTE_VALUE_INVALID: a certificate without a key here */
+    REASON_NO_AUTHORITY,   /* CKR_FUNCTION_FAILED: no own CA that issues such certificates */
     REASON_LIMIT,          /* CKR_DEVICE_MEMORY: a count or size limit of the deployment */
     REASON_REPLAY,         /* CKR_FUNCTION_FAILED: sequence used with other bytes, or too old */
     REASON_BUSY,           /* CKR_DEVICE_ERROR; retry_after_ms */

@@ -21,6 +21,7 @@
 #define SNAKE_SignOnce       sign_once
 #define SNAKE_Decrypt        decrypt
 #define SNAKE_Derive         derive
+#define SNAKE_IssueCertificate issue_certificate
 #define SNAKE_UpdateObject   update_object
 #define SNAKE_DeleteObject   delete_object
 #define SNAKE_GetDeployment  get_deployment

@@ -60,6 +60,10 @@ struct proxy_config {
     bool allow_software_hsm; /* no */
     unsigned hsm_handles;    /* 10000 */
     unsigned recycle_after;  /* session objects made, then the signer is replaced: 500000 */
+    /* [ca] */
+    char *ca_device, *ca_document; /* PEM: the authorities' certificates by the root; NULL: none */
+    char *ca_subject;              /* of users' certificates: "/CN=%u" */
+    unsigned ca_server_days, ca_device_days, ca_document_days; /* 398, 398, 730 */
     /* [pin] */
     unsigned argon2_memory_kib, argon2_passes, argon2_lanes; /* ARGON2_*_DEFAULT in proto/limits.h */
     /* [lease] */

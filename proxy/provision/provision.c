@@ -240,6 +240,27 @@ static void add_findings(json_t *object, const struct hsm_finding *findings, siz
     json_object_set_new(object, "not_enforced", lacking);
 }
 
+/* For the root to certify. */
+static CK_RV add_ca_keys(json_t *object, struct hsm *hsm)
+{
+    static const char *const names[HSM_CAS] = {
+        [HSM_CA_DEVICE] = "ca_device_public_key", [HSM_CA_DOCUMENT] = "ca_document_public_key"
+    };
+    CK_RV rv = CKR_OK;
+
+    for (int ca = 0; rv == CKR_OK && ca < HSM_CAS; ca++) {
+        CLEANUP(buffer_clear) struct buffer spki = { .limit = SPKI_MAX };
+        char text[2 * SPKI_MAX + 1];
+
+        rv = hsm_ca_public_key(hsm, (enum hsm_ca)ca, &spki);
+        if (rv != CKR_OK)
+            break;
+        hex_encode(buffer_bytes(&spki), text);
+        json_object_set_new(object, names[ca], json_string(text));
+    }
+    return rv;
+}
+
 /* Says what the HSM is, what it refuses, and the sealing key of the newest epoch. */
 static int describe(const struct proxy_config *config, struct hsm *hsm)
 {
@@ -261,6 +282,10 @@ static int describe(const struct proxy_config *config, struct hsm *hsm)
     hex_encode(buffer_bytes(&audit), audit_key);
     object = json_pack("{s:s, s:i, s:s, s:s}", "hsm", hsm_description(hsm), "seal_epoch", (int)seal.epoch,
                        "seal_public_key", public_key, "audit_public_key", audit_key);
+    rv = add_ca_keys(object, hsm);
+    if (rv != CKR_OK)
+        return provision_fail(EX_UNAVAILABLE, "the HSM does not tell the authorities' public keys: CKR 0x%lx",
+                              rv);
     add_findings(object, findings, count);
     return provision_print(object);
 }

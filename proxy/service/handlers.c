@@ -42,6 +42,7 @@ static const struct event events[METHODS] = {
     [METHOD_UnlockPin] = { "pin.unlock", RECORD_ALWAYS },
     [METHOD_AddCertificate] = { "device.add", RECORD_ALWAYS },
     [METHOD_SetPolicy] = { "policy.set", RECORD_ALWAYS },
+    [METHOD_IssueCertificate] = { "certificate.issue", RECORD_ALWAYS },
     [METHOD_GetStatus] = { "status.get", RECORD_REFUSED },
     [METHOD_ReadAudit] = { "audit.read", RECORD_ALWAYS },
     [METHOD_ListAuditLogs] = { "audit.list", RECORD_REFUSED },

@@ -117,6 +117,8 @@ static int open_parts(struct service *service, char **why)
     if (r == 0)
         r = load_client_trust(service, why);
     if (r == 0)
+        r = ca_open_all(service, why);
+    if (r == 0)
         r = open_custodies(service, why);
     if (r == 0)
         r = challenges_new(service->config->signer, &service->challenges);
@@ -154,5 +156,7 @@ void service_clear(struct service *service)
     for (size_t i = 0; i < service->seal_chain_count; i++)
         buffer_clear(&service->seal_chain[i]);
     X509_STORE_free(service->client_trust);
+    for (int i = 0; i < AUTHORITIES; i++)
+        ca_clear(&service->ca[i]);
     *service = (struct service){ 0 };
 }

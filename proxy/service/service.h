@@ -16,6 +16,7 @@
 #include "proxy/access/access.h"
 #include "proxy/audit/audit.h"
 #include "proxy/hsm/custody.h"
+#include "proxy/service/ca.h"
 #include "proxy/service/seal_keys.h"
 
 /* Fixed after start; the strings outlive the service. */
@@ -26,16 +27,20 @@ struct service_config {
     uint32_t signers;   /* how many there are; a partition's home is one of them */
     int partition_home; /* the signer that holds partitions; -1: none */
     uint32_t argon2_memory_kib, argon2_passes, argon2_lanes;
-    const char *seal_chain_file; /* PEM: the sealing certificates of all live epochs, newest first */
-    const char *client_ca_file;  /* PEM: roots that issue client certificates */
+    const char *seal_chain_file;      /* PEM: the sealing certificates of all live epochs, newest first */
+    const char *client_ca_file;       /* PEM: roots that issue client certificates */
+    const char *ca_file[AUTHORITIES]; /* PEM: its certificate by the root; NULL: no such authority */
+    const char *ca_subject;           /* of users' certificates: "/O=Example/CN=%u" */
+    unsigned ca_days[ISSUE_PROFILES]; /* how long they live, unless an operator says */
+    const char *ca_url; /* where its certificates say to ask, "http://ca.example.org"; NULL: nowhere */
     const char *audit_directory;
     const char
         *partition_dir; /* the token directory this signer alone writes; NULL: partitions live elsewhere */
     bool verify_every_ec;
     uint32_t key_life_days;
     struct leases_config leases;
-    bool has_herald; /* else notices are only logged */
-    int herald;      /* the socket that leads to it (notice.h); shared with every other signer */
+    bool has_herald;            /* else notices are only logged */
+    int herald;                 /* the socket that leads to it (notice.h); shared with every other signer */
     struct token_policy policy; /* of new tokens */
     uint64_t started_unix;
 };
@@ -54,6 +59,7 @@ struct service {
     struct buffer seal_chain[CERTIFICATES_MAX]; /* DER, served with every challenge */
     size_t seal_chain_count;
     X509_STORE *client_trust;
+    struct ca ca[AUTHORITIES];
 };
 
 /* Room for the words of a record that stand nowhere else; record fields point here, or into the request. */

@@ -21,7 +21,7 @@ work=$(mktemp -d)
 server=$work/server
 pin=739154
 tests=0 failures=0
-unset PRIVYSEAL_CONF PRIVYSEAL_DEBUG PRIVYSEAL_CA
+unset PRIVYSEAL_CONF PRIVYSEAL_DEBUG
 
 finish() {
     local status=$?
@@ -125,7 +125,7 @@ as() {
     local who=$1
     shift
     if [[ $who == operator ]]; then
-        PRIVYSEAL_CA=$server/ca "$privyseal" --config "$server/operator/pkcs11.conf" "$@"
+        "$privyseal" --config "$server/operator/pkcs11.conf" "$@"
     else
         "$privyseal" --config "$work/$who/pkcs11.conf" "$@"
     fi

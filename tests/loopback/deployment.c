@@ -13,6 +13,7 @@
 
 #include "cli/ca.h"
 #include "proto/certificate.h"
+#include "proto/certificate_make.h"
 #include "proto/pack.h"
 #include "proxy/signer/dispatch.h"
 
@@ -226,7 +227,7 @@ static X509 *issue(enum ca_profile profile, EVP_PKEY *key, const char *subject, 
     X509_NAME *name = NULL;
     X509 *certificate = NULL;
     char *why = NULL;
-    int r = ca_parse_subject(subject, &name, &why);
+    int r = certificate_parse_subject(subject, &name, &why);
 
     ck_assert_int_eq(r, 0);
     request.subject = name;
@@ -262,6 +263,24 @@ void deployment_person(struct person *person, const char *subject)
     ck_assert_int_eq(certificate_hash(NULL, sk_X509_value(person->chain, 0), person->certificate_hash), 0);
 }
 
+/* As the root certifies it at `init`. */
+static void certify_authority(enum hsm_ca ca, enum ca_hsm_issuer issuer, const char *file)
+{
+    CLEANUP(buffer_clear) struct buffer spki = { 0 };
+    CLEANUP(buffer_clear) struct buffer pem = { 0 };
+    const unsigned char *at;
+    EVP_PKEY *key;
+    char *why = NULL;
+
+    ck_assert_uint_eq(hsm_ca_public_key(deployment.hsm, ca, &spki), CKR_OK);
+    at = spki.data;
+    key = d2i_PUBKEY(NULL, &at, (long)spki.len);
+    ck_assert_ptr_nonnull(key);
+    ck_assert_int_eq(ca_certify(path_of("ca"), REALM, issuer, key, &pem, &why), 0);
+    EVP_PKEY_free(key);
+    write_file(file, buffer_bytes(&pem));
+}
+
 static void make_pki(void)
 {
     char *why = NULL;
@@ -269,6 +288,8 @@ static void make_pki(void)
 
     ck_assert_msg(r == 0, "ca_create: %s", why ? why : "");
     make_seal_chain();
+    certify_authority(HSM_CA_DEVICE, CA_HSM_DEVICE, "ca-device.pem");
+    certify_authority(HSM_CA_DOCUMENT, CA_HSM_DOCUMENT, "ca-document.pem");
     deployment_person(&deployment.alice, "/CN=alice");
     deployment_person(&deployment.mallory, "/CN=mallory");
     deployment_person(&deployment.operator_, "/CN=operator");
@@ -293,13 +314,15 @@ static void make_store(void)
 
 static void make_signer(unsigned index)
 {
-    static char chain[128], root[128], tokens[128];
+    static char chain[128], root[128], tokens[128], device_ca[128], document_ca[128];
     struct service_config *config = &deployment.config[index];
     char *why = NULL;
     int r;
 
     snprintf(chain, sizeof(chain), "%s", path_of("seal.pem"));
     snprintf(root, sizeof(root), "%s", path_of("ca/root.pem"));
+    snprintf(device_ca, sizeof(device_ca), "%s", path_of("ca-device.pem"));
+    snprintf(document_ca, sizeof(document_ca), "%s", path_of("ca-document.pem"));
     snprintf(tokens, sizeof(tokens), "%s", path_of("tokens"));
     *config = (struct service_config){
         .realm = REALM,
@@ -312,6 +335,10 @@ static void make_signer(unsigned index)
         .argon2_lanes = 1,
         .seal_chain_file = chain,
         .client_ca_file = root,
+        .ca_file = { [AUTHORITY_DEVICE] = device_ca, [AUTHORITY_DOCUMENT] = document_ca },
+        .ca_subject = "/O=Example/CN=%u",
+        .ca_days = { [ISSUE_SERVER] = 90, [ISSUE_CLIENT] = 90, [ISSUE_DOCUMENT] = 180 },
+        .ca_url = "http://ca.example.org",
         .audit_directory = deployment.audit_directory,
         .partition_dir = index == SIGNER_HOME ? tokens : NULL,
         .key_life_days = 365,

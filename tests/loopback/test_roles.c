@@ -35,7 +35,7 @@ static const char *const may_call[METHODS] = {
     [METHOD_Unlock] = "da",         [METHOD_ChangePin] = "da",    [METHOD_Lock] = "da",
     [METHOD_Sign] = "da",           [METHOD_GenerateKey] = "da",  [METHOD_PutCertificate] = "da",
     [METHOD_SignOnce] = "da",       [METHOD_Decrypt] = "da",      [METHOD_Derive] = "da",
-    [METHOD_UpdateObject] = "da",   [METHOD_DeleteObject] = "da", [METHOD_GetDeployment] = "dsaowf",
+    [METHOD_UpdateObject] = "da", [METHOD_IssueCertificate] = "o",   [METHOD_DeleteObject] = "da", [METHOD_GetDeployment] = "dsaowf",
     [METHOD_AddUser] = "o",         [METHOD_ListUsers] = "o",     [METHOD_ShowUser] = "o",
     [METHOD_SetUserEnabled] = "o",  [METHOD_UnlockPin] = "o",     [METHOD_AddCertificate] = "o",
     [METHOD_ListAuditLogs] = "ow",
