@@ -111,6 +111,10 @@ static const struct reason_row reasons[REASONS] = {
         "The server could not write its audit log, so nothing was signed; its log tells the operator why."),
     ROW(INTEGRITY,       CKR_DEVICE_ERROR,               DATA_LOSS,           false,
         "Something at the server was altered; nothing was signed, and the operator must look at once."),
+    ROW(APPROVAL_NEEDED, CKR_FUNCTION_FAILED,            FAILED_PRECONDITION, false,
+        "This takes two people: it is done when another operator or an officer approves the request."),
+    ROW(REQUEST_VOID,    CKR_FUNCTION_FAILED,            FAILED_PRECONDITION, false,
+        "The request can no longer be decided; whoever wants it done asks anew."),
     ROW(UNAVAILABLE,     CKR_DEVICE_ERROR,               UNAVAILABLE,         true,
         "No server could be reached; check the network and the server's address."),
     ROW(DEADLINE,        CKR_DEVICE_ERROR,               DEADLINE_EXCEEDED,   false,
@@ -158,6 +162,7 @@ static int failure_mac(OSSL_LIB_CTX *libctx, const Privyseal__V1__Failure *messa
     context_number(&context, message->tries_left);
     context_number(&context, message->retry_after_ms);
     context_bytes(&context, pack_lend(&message->challenge));
+    context_bytes(&context, pack_lend(&message->approval));
     r = context_end(&context, &input);
     return r < 0 ? r : digest_hmac(libctx, key, input, ret);
 }
@@ -177,6 +182,8 @@ int failure_encode(OSSL_LIB_CTX *libctx, const struct failure *failure, const st
     message.retry_after_ms = failure->retry_after_ms;
     if (failure->has_challenge)
         message.challenge = pack_borrow(BYTES_OF_ARRAY(failure->challenge));
+    if (failure->has_approval)
+        message.approval = pack_borrow(BYTES_OF_ARRAY(failure->approval));
     if (key.len) {
         r = failure_mac(libctx, &message, method, key, binding, mac);
         if (r < 0)
@@ -200,12 +207,17 @@ static int failure_read(const Privyseal__V1__Failure *message, struct failure *r
         return -EBADMSG;
     if (message->challenge.len != 0 && message->challenge.len != CHALLENGE_LEN)
         return -EBADMSG;
+    if (message->approval.len != 0 && message->approval.len != APPROVAL_ID_LEN)
+        return -EBADMSG;
     strcpy(failure.request_id, message->request_id);
     failure.tries_left = message->tries_left;
     failure.retry_after_ms = message->retry_after_ms;
     failure.has_challenge = message->challenge.len != 0;
     if (failure.has_challenge)
         memcpy(failure.challenge, message->challenge.data, CHALLENGE_LEN);
+    failure.has_approval = message->approval.len != 0;
+    if (failure.has_approval)
+        memcpy(failure.approval, message->approval.data, APPROVAL_ID_LEN);
     *ret = failure;
     return 0;
 }

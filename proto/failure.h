@@ -3,7 +3,7 @@
  * failure.h - what can go wrong with a call, as a word, a CK_RV and a gRPC status; and its MAC.
  *
  * A Failure that the signer could authenticate carries HMAC-SHA256(failure key, context("privyseal v1 failure",
- * method path, binding, rv, reason, request id, tries left, retry after, challenge)), where binding is the challenge
+ * method path, binding, rv, reason, request id, tries left, retry after, challenge, approval)), where binding is the challenge
  * of a sealed call, or lease and sequence of a session call. A client believes an unauthenticated Failure only as
  * far as it would believe the network: try again, unlock again, give up - never "wrong PIN".
  */
@@ -81,10 +81,12 @@ enum reason {
     REASON_STORE,          /* CKR_DEVICE_ERROR */
     REASON_HSM,            /* CKR_DEVICE_ERROR */
     REASON_AUDIT,          /* CKR_DEVICE_ERROR: no record, no signature */
-    REASON_INTEGRITY,   /* CKR_DEVICE_ERROR: a row's MAC, a swapped key, a signature that does not verify */
-    REASON_UNAVAILABLE, /* CKR_DEVICE_ERROR: made by front or client, nothing was done */
-    REASON_DEADLINE,    /* CKR_DEVICE_ERROR */
-    REASON_INTERNAL,    /* CKR_GENERAL_ERROR */
+    REASON_INTEGRITY, /* CKR_DEVICE_ERROR: a row's MAC, a swapped key, a signature that does not verify */
+    REASON_APPROVAL_NEEDED, /* CKR_FUNCTION_FAILED: asked for, and kept until another person approves it */
+    REASON_REQUEST_VOID,    /* CKR_FUNCTION_FAILED: decided, expired, or its requester may no longer ask */
+    REASON_UNAVAILABLE,     /* CKR_DEVICE_ERROR: made by front or client, nothing was done */
+    REASON_DEADLINE,        /* CKR_DEVICE_ERROR */
+    REASON_INTERNAL,        /* CKR_GENERAL_ERROR */
     REASONS
 };
 
@@ -109,6 +111,8 @@ struct failure {
     uint32_t retry_after_ms;
     uint8_t challenge[40];
     bool has_challenge;
+    uint8_t approval[APPROVAL_ID_LEN]; /* with REASON_APPROVAL_NEEDED: the request's id */
+    bool has_approval;
     bool is_authentic; /* set by failure_decode() when the MAC was checked and right */
 };
 

@@ -31,6 +31,10 @@
 #define PIN_MIN_LEN              6   /* CK_TOKEN_INFO.ulMinPinLen */
 #define PIN_MAX_LEN              128 /* bytes of UTF-8 */
 #define OPERATOR_PROOF_LIFE_S    300
+#define APPROVAL_ID_LEN          8   /* of a request that waits for a second person: a name, not a secret */
+#define REQUESTS_OPEN_MAX        100 /* of one requester: nobody fills the store with requests */
+#define REQUESTS_KEPT_MAX        200 /* of one requester, decided ones included */
+#define METHOD_NAME_MAX          63
 #define FRAME_MAX                (2 * 1024 * 1024) /* between front and signer */
 
 /* The client refuses to stretch a PIN more cheaply than this, whatever a server says. */

@@ -36,6 +36,13 @@
 #define SNAKE_ReadAudit      read_audit
 #define SNAKE_ListAuditLogs  list_audit_logs
 
+#define SNAKE_ListRequests       list_requests
+#define SNAKE_ApproveRequest     approve_request
+#define SNAKE_RejectRequest      reject_request
+#define SNAKE_ListOperators      list_operators
+#define SNAKE_SetOperatorEnabled set_operator_enabled
+#define SNAKE_AllowKeys          allow_keys
+
 #define DESCRIPTOR(snake, kind)  DESCRIPTOR_(snake, kind) /* once more, so that SNAKE_x is replaced first */
 #define DESCRIPTOR_(snake, kind) privyseal__v1__##snake##_##kind##__descriptor
 

@@ -19,6 +19,7 @@
 
 #include "include/spelling.h"
 #include "include/table.h"
+#include "proto/dual_class.h"
 #include "proto/limits.h"
 #include "proto/log_name.h"
 #include "proto/name.h"
@@ -30,7 +31,7 @@ struct key;
 typedef int parse_fn(const struct key *key, const char *value, void *member);
 
 static parse_fn parse_text, parse_realm, parse_proxy, parse_listen, parse_number, parse_switch, parse_sync,
-    parse_level, parse_assignment, parse_policy;
+    parse_level, parse_assignment, parse_policy, parse_classes;
 
 /* What a value looks like. */
 struct form {
@@ -49,6 +50,9 @@ static const struct form form_number = { parse_number, false, NULL };
 static const struct form form_yes_no = { parse_switch, false, "yes or no" };
 static const struct form form_batch_write = { parse_sync, false, "batch or write" };
 static const struct form form_level = { parse_level, true, "error, warning, notice, info or debug" };
+static const struct form form_classes = { parse_classes, false,
+                                          "some of enrol, key, reset, unlock, device, certificate, policy, "
+                                          "delete, separated by commas" };
 static const struct form form_assignment = { parse_assignment, true, "NAME=VALUE" };
 
 static const struct form form_policy = { parse_policy, false, "" }; /* each setting says what it takes */
@@ -138,6 +142,8 @@ static const struct key keys[] = {
     { "policy", "mechanisms", &form_policy, AT(policy), OPTIONAL },
     { "policy", "decrypt", &form_policy, AT(policy), OPTIONAL },
     { "policy", "keys_need_permit", &form_policy, AT(policy), OPTIONAL },
+    { "operators", "two_for", &form_classes, AT(two_for), OPTIONAL },
+    { "operators", "request_hours", &form_number, AT(request_hours), DEFAULT(72), 1, 2160 },
 };
 
 /* A file on its way into a config. */
@@ -339,6 +345,27 @@ static int parse_policy(const struct key *key, const char *value, void *member)
     const char *expected;
 
     return token_policy_set(member, key->name, value, &expected);
+}
+
+static int parse_classes(const struct key *key, const char *value, void *member)
+{
+    CLEANUP(free_string) char *copy = strdup(value);
+    char *rest = copy, *word;
+    unsigned classes = 0;
+    enum dual_class class;
+
+    (void)key;
+    if (!copy)
+        return -ENOMEM;
+    while ((word = strsep(&rest, ", \t"))) {
+        if (!*word)
+            continue;
+        if (!dual_class_find(word, &class))
+            return -EINVAL;
+        classes |= DUAL_BIT(class);
+    }
+    *(unsigned *)member = classes;
+    return 0;
 }
 
 /* The front reads the address itself; here it must have a host and a port. Port 0 lets the system choose. */

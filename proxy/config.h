@@ -84,6 +84,9 @@ struct proxy_config {
     unsigned key_life_days; /* 1826 */
     /* [policy], of new tokens */
     struct token_policy policy;
+    /* [operators] */
+    unsigned two_for;       /* DUAL_BIT()s of proto/dual_class.h; none */
+    unsigned request_hours; /* 72 */
 };
 
 /* @why: "FILE:LINE: what was expected", caller frees. Errors: -EINVAL, -errno of the file. */

@@ -199,6 +199,7 @@ static struct context principal_context(const struct access *access, const struc
     context_number(&context, (uint64_t)row->created_ms);
     context_number(&context, row->sequence);
     context_bytes(&context, BYTES_OF_ARRAY(row->certificates));
+    context_bytes(&context, BYTES_OF_ARRAY(row->requests));
     return context;
 }
 
@@ -402,6 +403,29 @@ enum reason row_digest_revoked(const struct issued_row *rows, size_t count, uint
         context_number(&context, (uint64_t)rows[i].not_after_ms);
         context_number(&context, (uint64_t)rows[i].revoked_ms);
         context_number(&context, rows[i].crl_reason);
+    }
+    return row_digest(&context, count, ret);
+}
+
+/* Bodies by their hash: together they may be long. */
+enum reason row_digest_requests(const struct request_row *rows, size_t count, uint8_t ret[HASH_LEN])
+{
+    CLEANUP(context_clear) struct context context = context_of("privyseal v1 requests");
+    uint8_t body[HASH_LEN];
+
+    for (size_t i = 0; i < count; i++) {
+        if (digest_sha256(NULL, buffer_bytes(&rows[i].body), body) < 0)
+            return REASON_INTERNAL;
+        context_number(&context, (uint64_t)rows[i].id);
+        context_bytes(&context, BYTES_OF_ARRAY(rows[i].name));
+        context_number(&context, (uint64_t)rows[i].principal_id);
+        context_bytes(&context, BYTES_OF_ARRAY(rows[i].certificate));
+        context_text(&context, rows[i].method);
+        context_bytes(&context, BYTES_OF_ARRAY(body));
+        context_number(&context, (uint64_t)rows[i].created_ms);
+        context_number(&context, (uint64_t)rows[i].expires_ms);
+        context_number(&context, rows[i].state);
+        context_text(&context, rows[i].decided_by);
     }
     return row_digest(&context, count, ret);
 }

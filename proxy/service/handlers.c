@@ -46,6 +46,12 @@ static const struct event events[METHODS] = {
     [METHOD_GetStatus] = { "status.get", RECORD_REFUSED },
     [METHOD_ReadAudit] = { "audit.read", RECORD_ALWAYS },
     [METHOD_ListAuditLogs] = { "audit.list", RECORD_REFUSED },
+    [METHOD_AllowKeys] = { "key.allow", RECORD_ALWAYS },
+    [METHOD_ListRequests] = { "request.list", RECORD_REFUSED },
+    [METHOD_ApproveRequest] = { "request.approve", RECORD_ALWAYS },
+    [METHOD_RejectRequest] = { "request.reject", RECORD_ALWAYS },
+    [METHOD_ListOperators] = { "operator.list", RECORD_REFUSED },
+    [METHOD_SetOperatorEnabled] = { "operator.enable", RECORD_ALWAYS },
 };
 
 /* Refusals that say nothing about anybody: the client takes what they bring and asks again. */

@@ -38,6 +38,8 @@ struct service_config {
         *partition_dir; /* the token directory this signer alone writes; NULL: partitions live elsewhere */
     bool verify_every_ec;
     uint32_t key_life_days;
+    unsigned two_for; /* DUAL_BIT()s: what of the operators' work takes two people; 0: nothing */
+    uint32_t request_hours;
     struct leases_config leases;
     bool has_herald;            /* else notices are only logged */
     int herald;                 /* the socket that leads to it (notice.h); shared with every other signer */
@@ -68,6 +70,7 @@ struct call_text {
     char key[2 * KEY_NAME_LEN + 1];
     char digest[2 * 64 + 1];
     char note[160];
+    char approval[256]; /* note, of a call that was approved */
 };
 
 /* One call on its way through the signer. */
@@ -88,7 +91,8 @@ struct call {
     int reroute_to;             /* >= 0: belongs to that signer; return any reason */
     struct audit_record record; /* what the handler adds: token, key, mechanism, digest, note ... */
     struct call_text text;
-    bool ends_lease; /* the lease is removed once the answer is protected under its keys */
+    ProtobufCMessage *approved; /* ApproveRequest: what was executed; the record may borrow from it */
+    bool ends_lease;            /* the lease is removed once the answer is protected under its keys */
 };
 
 /*

@@ -2,7 +2,7 @@
 /*
  * dispatch.c - the road of one call, from the front's bytes to the front's bytes.
  *
- *     receive -> prove -> token -> permit -> home -> handle -> record -> answer
+ *     receive -> prove -> token -> permit -> home -> handle (or keep, for a second person) -> record -> answer
  *
  * Every step can refuse; a refusal is recorded and answered like everything else. Nothing here is about one method:
  * what differs between them stands in methods.def, in the proofs, and in the handlers.
@@ -12,6 +12,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "proxy/service/dual.h"
+#include "proxy/service/named_token.h"
 #include "proxy/signer/exchange.h"
 #include "proxy/signer/record.h"
 
@@ -33,6 +35,7 @@ static void exchange_clear(struct exchange *exchange)
     seal_call_clear(&exchange->seal);
     certificate_free_stack(exchange->presented);
     message_free(exchange->request);
+    message_free(exchange->call.approved);
 }
 DEFINE_CLEAR(exchange_clear, struct exchange);
 
@@ -82,33 +85,6 @@ static enum reason prove(struct exchange *exchange)
                : REASON_NONE;
 }
 
-/* The token a request names is the one its field "token" says, in every message of the wire. */
-static const char *token_of_request(const ProtobufCMessage *request)
-{
-    const ProtobufCFieldDescriptor *field =
-        protobuf_c_message_descriptor_get_field_by_name(request->descriptor, "token");
-
-    if (!field || field->type != PROTOBUF_C_TYPE_STRING || field->label == PROTOBUF_C_LABEL_REPEATED)
-        return NULL;
-    return *(const char *const *)((const uint8_t *)request + field->offset);
-}
-
-static enum reason load_token(struct exchange *exchange)
-{
-    struct call *call = &exchange->call;
-    const char *name = token_of_request(exchange->request);
-    enum reason reason;
-
-    if (call->has_token || !name)
-        return REASON_NONE;
-    if (strlen(name) > NAME_MAX_LEN)
-        return REASON_NOT_PERMITTED; /* there is none of that name */
-    call->record.token = name;
-    reason = token_load(&exchange->service->access, name, &call->token);
-    call->has_token = reason == REASON_NONE;
-    return reason;
-}
-
 /* A lease knows its grant, rechecked every few seconds; everybody else's is read now. */
 static enum reason permit(struct exchange *exchange)
 {
@@ -121,15 +97,6 @@ static enum reason permit(struct exchange *exchange)
     return policy_allows(call->method->permission, lease->caller.certificate.role, lease->grant_bits)
                ? REASON_NONE
                : REASON_NOT_PERMITTED;
-}
-
-/* A partition belongs to one signer. A lease is by nature where it was made. */
-static bool is_elsewhere(const struct exchange *exchange)
-{
-    const struct call *call = &exchange->call;
-
-    return call->has_token && !call->lease && call->token.home >= 0 &&
-           call->token.home != (int)exchange->service->config->signer;
 }
 
 /* ----------------------------------------------------------------------------------------------- the way out */
@@ -220,16 +187,18 @@ static void write_kept(const struct exchange *exchange, struct buffer *ret)
 static enum reason handle(struct exchange *exchange, ProtobufCMessage *answer)
 {
     struct call *call = &exchange->call;
-    enum reason reason = load_token(exchange);
+    enum reason reason = named_token_load(exchange->service, call, exchange->request);
 
     if (reason == REASON_NONE)
         reason = permit(exchange);
     if (reason != REASON_NONE)
         return reason;
-    if (is_elsewhere(exchange)) {
+    if (named_token_is_elsewhere(exchange->service, call)) {
         call->reroute_to = call->token.home;
         return REASON_UNAVAILABLE;
     }
+    if (dual_is_needed(exchange->service, call->method, exchange->request))
+        return dual_hold(exchange->service, call, exchange->request);
     return service_handler_of(call->method->id)(exchange->service, call, exchange->request, answer);
 }
 

@@ -48,7 +48,8 @@ static void fill(struct exchange *exchange, enum reason reason)
     struct call *call = &exchange->call;
     struct audit_record *record = &call->record;
 
-    record->event = service_event(call->method->id);
+    if (!record->event) /* a method that was approved is recorded as what it is */
+        record->event = service_event(call->method->id);
     record->result = reason_row(reason)->word;
     record->request_id = call->request_id;
     record->principal = call->caller.principal.name;

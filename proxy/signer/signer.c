@@ -221,6 +221,8 @@ static void fill_service_config(struct signer *signer)
         .partition_dir = holds_partitions(signer) ? config->hsm_partition_directory : NULL,
         .verify_every_ec = config->verify_every_ec,
         .key_life_days = config->key_life_days,
+        .two_for = config->two_for,
+        .request_hours = config->request_hours,
         .leases = { .max = config->leases,
                     .idle_ms = config->lease_idle_ms,
                     .life_ms = config->lease_life_ms,

@@ -49,12 +49,13 @@ static const char version_1[] =
 
     "CREATE TABLE principals (id {id}, name {text} NOT NULL UNIQUE, enabled {number} NOT NULL,"
     " created_ms {number} NOT NULL, sequence {number} NOT NULL, certificates {blob} NOT NULL,"
-    " mac {blob} NOT NULL){strict};"
+    " requests {blob} NOT NULL, mac {blob} NOT NULL){strict};"
 
     "CREATE TABLE principal_certificates (hash {blob} NOT NULL PRIMARY KEY,"
     " principal_id {number} NOT NULL REFERENCES principals (id), role {number} NOT NULL,"
     " not_after_ms {number} NOT NULL, revoked {number} NOT NULL){strict};"
     "CREATE INDEX principal_certificates_of ON principal_certificates (principal_id);"
+    "CREATE INDEX principal_certificates_role ON principal_certificates (role, principal_id);"
 
     "CREATE TABLE grants (id {id}, principal_id {number} NOT NULL REFERENCES principals (id),"
     " token_id {number} NOT NULL REFERENCES tokens (id), bits {number} NOT NULL,"
@@ -104,7 +105,13 @@ static const char version_1[] =
     " as_of_ms {number} NOT NULL, revoked {blob} NOT NULL, crl_number {number} NOT NULL,"
     " crl_until_ms {number} NOT NULL, crl_hash {blob} NOT NULL, mac {blob} NOT NULL){strict};"
 
-    "CREATE TABLE crls (authority {number} NOT NULL PRIMARY KEY, der {blob} NOT NULL){strict};";
+    "CREATE TABLE crls (authority {number} NOT NULL PRIMARY KEY, der {blob} NOT NULL){strict};"
+
+    "CREATE TABLE requests (id {id}, name {blob} NOT NULL UNIQUE,"
+    " principal_id {number} NOT NULL REFERENCES principals (id), certificate {blob} NOT NULL,"
+    " method {text} NOT NULL, body {blob} NOT NULL, created_ms {number} NOT NULL,"
+    " expires_ms {number} NOT NULL, state {number} NOT NULL, decided_by {text} NOT NULL){strict};"
+    "CREATE INDEX requests_of ON requests (principal_id, id);";
 
 static const char *const versions[] = { version_1 }; /* versions[n] makes version n + 1 out of n */
 

@@ -210,6 +210,7 @@ struct principal_row {
     int64_t created_ms;
     uint64_t sequence;              /* grows with every change of this row: compare-and-set */
     uint8_t certificates[HASH_LEN]; /* digest of its certificate rows; all zero: there are none */
+    uint8_t requests[HASH_LEN];     /* digest of what it asked for; all zero: nothing */
     uint8_t mac[HASH_LEN];          /* under Krow, over all of the above but id */
 };
 
@@ -238,6 +239,10 @@ MUST_CHECK int store_principal_by_certificate(struct store *store, const uint8_t
 /* By end of validity. */
 MUST_CHECK int store_principal_certificates(struct store *store, int64_t principal_id,
                                             struct principal_certificate_row **ret_rows, size_t *ret_count);
+
+/* Names of the principals that have a certificate of @role, in order. */
+MUST_CHECK int store_principals_of_role(struct store *store, enum role role,
+                                        char (**ret_names)[NAME_MAX_LEN + 1], size_t *ret_count);
 
 enum grant_bits { GRANT_SEE = 1, GRANT_SIGN = 2, GRANT_MAKE_KEYS = 4, GRANT_ALL = 7 };
 
@@ -322,6 +327,51 @@ MUST_CHECK int store_group_grant_list(struct store *store, int64_t group_id,
                                       struct group_grant_row **ret_rows, size_t *ret_count);
 MUST_CHECK int store_group_grants_of(struct store *store, int64_t principal_id,
                                      struct group_grant_row **ret_rows, size_t *ret_count);
+
+/* ---------------------------------------------------------------------------------------------- requests */
+
+enum request_state {
+    REQUEST_OPEN = 0,
+    REQUEST_APPROVED, /* and begun */
+    REQUEST_DONE,
+    REQUEST_FAILED, /* approved, and then refused by the method itself */
+    REQUEST_REJECTED,
+    REQUEST_STATES
+};
+
+/*
+ * What an operator asked for and another person has to approve. Carries no MAC of its own: principal_row.requests
+ * binds all of a principal's, so that none is altered, added, decided or put back unnoticed.
+ */
+struct request_row {
+    int64_t id;
+    uint8_t name[APPROVAL_ID_LEN]; /* random; by which people speak of it */
+    int64_t principal_id;          /* who asks, and under which certificate */
+    uint8_t certificate[HASH_LEN];
+    char method[METHOD_NAME_MAX + 1]; /* by name: numbers change with versions */
+    struct buffer body;               /* that method's request, serialized; no method's has secrets */
+    int64_t created_ms, expires_ms;
+    enum request_state state;
+    char decided_by[NAME_MAX_LEN + 1]; /* a principal's name; "": nobody yet */
+};
+
+void request_row_clear(struct request_row *row);
+DEFINE_CLEAR(request_row_clear, struct request_row);
+void request_rows_free(struct request_row *rows, size_t count);
+/* Errors: -EEXIST (that name). @row->id is set. */
+MUST_CHECK int store_request_insert(struct store *store, struct request_row *row);
+/* All requests of a principal, oldest first. */
+MUST_CHECK int store_request_list(struct store *store, int64_t principal_id, struct request_row **ret_rows,
+                                  size_t *ret_count);
+/* Writes state and decided_by. Errors: -ENOENT. */
+MUST_CHECK int store_request_set(struct store *store, const struct request_row *row);
+MUST_CHECK int store_request_delete(struct store *store, int64_t id);
+/* The name of the principal whose request it is. Errors: -ENOENT. */
+MUST_CHECK int store_request_owner(struct store *store, const uint8_t name[APPROVAL_ID_LEN],
+                                   char ret[NAME_MAX_LEN + 1]);
+/* The names of all who have requests, in order. */
+MUST_CHECK int store_request_owners(struct store *store, char (**ret_names)[NAME_MAX_LEN + 1],
+                                    size_t *ret_count);
 
 /* ---------------------------------------------------------------------------------------------- attempts */
 

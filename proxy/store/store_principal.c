@@ -6,14 +6,14 @@
 
 #include "proxy/store/row.h"
 
-#define PRINCIPAL_COLUMNS   "id, name, enabled, created_ms, sequence, certificates, mac"
+#define PRINCIPAL_COLUMNS   "id, name, enabled, created_ms, sequence, certificates, requests, mac"
 #define CERTIFICATE_COLUMNS "hash, principal_id, role, not_after_ms, revoked"
 
 static const struct field principal_fields[] = {
     FIELD(struct principal_row, id),       FIELD(struct principal_row, name),
     FIELD(struct principal_row, enabled),  FIELD(struct principal_row, created_ms),
     FIELD(struct principal_row, sequence), FIELD(struct principal_row, certificates),
-    FIELD(struct principal_row, mac),
+    FIELD(struct principal_row, requests), FIELD(struct principal_row, mac),
 };
 static const struct row_type principal_type = ROW_TYPE("principal", struct principal_row, principal_fields);
 
@@ -33,20 +33,20 @@ static const struct field grant_fields[] = {
 };
 static const struct row_type grant_type = ROW_TYPE("grant", struct grant_row, grant_fields);
 
-struct granted_name {
+struct name {
     char name[NAME_MAX_LEN + 1];
 };
 
-static const struct field granted_name_fields[] = { FIELD(struct granted_name, name) };
-static const struct row_type granted_name_type =
-    ROW_TYPE("granted token", struct granted_name, granted_name_fields);
+static const struct field name_fields[] = { FIELD(struct name, name) };
+static const struct row_type name_type = ROW_TYPE("name", struct name, name_fields);
 
 int store_principal_insert(struct store *store, struct principal_row *row)
 {
-    return row_insert(store, &principal_type,
-                      "INSERT INTO principals (name, enabled, created_ms, sequence, certificates, mac)"
-                      " VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
-                      row);
+    return row_insert(
+        store, &principal_type,
+        "INSERT INTO principals (name, enabled, created_ms, sequence, certificates, requests, mac)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+        row);
 }
 
 int store_principal_by_name(struct store *store, const char *name, struct principal_row *ret)
@@ -63,8 +63,8 @@ int store_principal_update(struct store *store, const struct principal_row *row,
 
     room[values.count++] = value_integer((int64_t)old_sequence);
     return row_change(store,
-                      "UPDATE principals SET enabled = $3, sequence = $5, certificates = $6, mac = $7"
-                      " WHERE id = $1 AND name = $2 AND created_ms = $4 AND sequence = $8",
+                      "UPDATE principals SET enabled = $3, sequence = $5, certificates = $6, requests = $7,"
+                      " mac = $8 WHERE id = $1 AND name = $2 AND created_ms = $4 AND sequence = $9",
                       values, -ESTALE);
 }
 
@@ -93,6 +93,15 @@ int store_principal_certificates(struct store *store, int64_t principal_id,
                     "SELECT " CERTIFICATE_COLUMNS " FROM principal_certificates"
                     " WHERE principal_id = $1 ORDER BY not_after_ms, hash",
                     VALUES(value_integer(principal_id)), (void **)ret_rows, ret_count);
+}
+
+int store_principals_of_role(struct store *store, enum role role, char (**ret_names)[NAME_MAX_LEN + 1],
+                             size_t *ret_count)
+{
+    return row_list(store, &name_type,
+                    "SELECT DISTINCT p.name FROM principal_certificates c"
+                    " JOIN principals p ON p.id = c.principal_id WHERE c.role = $1 ORDER BY p.name",
+                    VALUES(value_integer(role)), (void **)ret_names, ret_count);
 }
 
 int store_grant_put(struct store *store, int64_t principal_id, int64_t token_id, unsigned bits)
@@ -124,7 +133,7 @@ int store_grant_tokens(struct store *store, int64_t principal_id, unsigned limit
                        char (**ret_names)[NAME_MAX_LEN + 1], size_t *ret_count)
 {
     return row_list(
-        store, &granted_name_type,
+        store, &name_type,
         "SELECT name FROM ("
         "SELECT t.name AS name, 0 AS rank, g.id AS place FROM grants g JOIN tokens t ON t.id = g.token_id"
         " WHERE g.principal_id = $1 AND " SEES(

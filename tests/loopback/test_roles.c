@@ -30,17 +30,42 @@ static const char letters[PEOPLE] = {
     [DEVICE] = 'd', [STRANGER] = 's', [APPLICATION] = 'a', [OPERATOR] = 'o', [AUDITOR] = 'w', [OFFICER] = 'f',
 };
 
+/* clang-format off */
 static const char *const may_call[METHODS] = {
-    [METHOD_ListTokens] = "dsaowf", [METHOD_GetToken] = "da",     [METHOD_SetPin] = "da",
-    [METHOD_Unlock] = "da",         [METHOD_ChangePin] = "da",    [METHOD_Lock] = "da",
-    [METHOD_Sign] = "da",           [METHOD_GenerateKey] = "da",  [METHOD_PutCertificate] = "da",
-    [METHOD_SignOnce] = "da",       [METHOD_Decrypt] = "da",      [METHOD_Derive] = "da",
-    [METHOD_UpdateObject] = "da", [METHOD_IssueCertificate] = "o",   [METHOD_DeleteObject] = "da", [METHOD_GetDeployment] = "dsaowf",
-    [METHOD_AddUser] = "o",         [METHOD_ListUsers] = "o",     [METHOD_ShowUser] = "o",
-    [METHOD_SetUserEnabled] = "o",  [METHOD_UnlockPin] = "o",     [METHOD_AddCertificate] = "o",
+    [METHOD_ListTokens] = "dsaowf",
+    [METHOD_GetToken] = "da",
+    [METHOD_SetPin] = "da",
+    [METHOD_Unlock] = "da",
+    [METHOD_ChangePin] = "da",
+    [METHOD_Lock] = "da",
+    [METHOD_Sign] = "da",
+    [METHOD_GenerateKey] = "da",
+    [METHOD_PutCertificate] = "da",
+    [METHOD_SignOnce] = "da",
+    [METHOD_Decrypt] = "da",
+    [METHOD_Derive] = "da",
+    [METHOD_UpdateObject] = "da",
+    [METHOD_DeleteObject] = "da",
+    [METHOD_GetDeployment] = "dsaowf",
+    [METHOD_AddUser] = "o",
+    [METHOD_ListUsers] = "o",
+    [METHOD_ShowUser] = "o",
+    [METHOD_SetUserEnabled] = "o",
+    [METHOD_UnlockPin] = "o",
+    [METHOD_AddCertificate] = "o",
+    [METHOD_GetStatus] = "ow",
+    [METHOD_ReadAudit] = "ow",
     [METHOD_ListAuditLogs] = "ow",
-    [METHOD_SetPolicy] = "o",       [METHOD_GetStatus] = "ow",    [METHOD_ReadAudit] = "ow",
+    [METHOD_IssueCertificate] = "o",
+    [METHOD_SetPolicy] = "o",
+    [METHOD_AllowKeys] = "o",
+    [METHOD_ListRequests] = "of",
+    [METHOD_ApproveRequest] = "of",
+    [METHOD_RejectRequest] = "of",
+    [METHOD_ListOperators] = "ow",
+    [METHOD_SetOperatorEnabled] = "o",
 };
+/* clang-format on */
 
 static struct person people[PEOPLE];
 static struct raw_client client;
