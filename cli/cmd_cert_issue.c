@@ -11,6 +11,7 @@
 
 #include "cli/ca.h"
 #include "cli/connect.h"
+#include "cli/issue.h"
 #include "cli/output.h"
 #include "cli/request.h"
 #include "include/table.h"
@@ -45,13 +46,12 @@ static const struct profile profiles[] = {
     { "server", PRIVYSEAL__V1__CERTIFICATE_PROFILE__PROFILE_SERVER, NULL, CA_PROFILE_SERVER },
 };
 
-static enum cli_exit find_profile(struct cli *cli, const struct profile **ret)
+static enum cli_exit find_profile(struct cli *cli, const char *name, const struct profile **ret)
 {
-    const char *name = cli_option(cli, "profile");
     const struct profile *row;
 
     for (EACH_ROW(row, profiles)) {
-        if (strcmp(row->name, name ? name : "signing") != 0)
+        if (strcmp(row->name, name) != 0)
             continue;
         *ret = row;
         return CLI_DONE;
@@ -96,8 +96,8 @@ static enum cli_exit fill_subject(struct cli *cli, const struct profile *profile
     return len > 0 ? CLI_DONE : cli_fail(cli, CLI_REFUSED, NULL, "out of memory");
 }
 
-static enum cli_exit chain_to_pem(struct cli *cli, const Privyseal__V1__IssueCertificateResponse *reply,
-                                  struct buffer *ret)
+enum cli_exit issue_chain_pem(struct cli *cli, const Privyseal__V1__IssueCertificateResponse *reply,
+                              struct buffer *ret)
 {
     CLEANUP(BIO_free_all) BIO *bio = BIO_new(BIO_s_mem());
     char *data;
@@ -139,7 +139,7 @@ static enum cli_exit issue_by_server(struct cli *cli, const struct profile *prof
     OPENSSL_free(ask.request.data);
     OPENSSL_free(ask.subject.data);
     return status == CLI_DONE
-               ? chain_to_pem(cli, (const Privyseal__V1__IssueCertificateResponse *)reply, ret_pem)
+               ? issue_chain_pem(cli, (const Privyseal__V1__IssueCertificateResponse *)reply, ret_pem)
                : status;
 }
 
@@ -192,12 +192,13 @@ static enum cli_exit issue_by_files(struct cli *cli, const struct profile *profi
     return profile->role ? register_certificate(cli, profile->role, certificate) : CLI_DONE;
 }
 
-enum cli_exit cmd_cert_issue(struct cli *cli)
+/* A certificate by files is written even when its registration waits for a second person: that is all it then needs. */
+enum cli_exit issue_certificate(struct cli *cli, const char *profile_name)
 {
     CLEANUP(X509_REQ_free) X509_REQ *csr = NULL;
     CLEANUP(buffer_clear) struct buffer pem = { 0 };
     const struct profile *profile = NULL;
-    enum cli_exit status = find_profile(cli, &profile);
+    enum cli_exit status = find_profile(cli, profile_name, &profile), written;
     long days = 0;
 
     if (status == CLI_DONE)
@@ -209,6 +210,15 @@ enum cli_exit cmd_cert_issue(struct cli *cli)
     if (status == CLI_DONE)
         status = cli_option(cli, "ca") ? issue_by_files(cli, profile, days, csr, &pem)
                                        : issue_by_server(cli, profile, days, csr, &pem);
-    return status == CLI_DONE ? output_pem(cli, cli->arg_count > 2 ? cli->args[2] : NULL, buffer_bytes(&pem))
-                              : status;
+    if (status != CLI_DONE && (status != CLI_WAITS || !pem.len))
+        return status;
+    written = output_pem(cli, cli->arg_count > 2 ? cli->args[2] : NULL, buffer_bytes(&pem));
+    return written == CLI_DONE ? status : written;
+}
+
+enum cli_exit cmd_cert_issue(struct cli *cli)
+{
+    const char *profile = cli_option(cli, "profile");
+
+    return issue_certificate(cli, profile ? profile : "signing");
 }

@@ -2,9 +2,7 @@
 /* cmd_delete.c - key delete, cert delete: asked for twice, since nothing brings a key back. */
 #include "cli/commands.h"
 
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
+#include <stdio.h>
 
 #include "cli/connect.h"
 #include "cli/names.h"
@@ -62,33 +60,13 @@ static enum cli_exit find_victim(struct cli *cli, const Privyseal__V1__Snapshot 
     return CLI_DONE;
 }
 
-static bool has_terminal(void)
-{
-    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
-
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
-}
-
 static enum cli_exit confirm(struct cli *cli, const struct victim *victim)
 {
-    CLEANUP(secret_free) struct secret *answer = NULL;
     char question[256];
-    enum cli_exit status;
 
-    if (cli_option(cli, "yes"))
-        return CLI_DONE;
-    if (!has_terminal())
-        return cli_fail(cli, CLI_USAGE, NULL, "no terminal to ask on: give --yes");
     snprintf(question, sizeof(question), "Delete the %s \"%s\" for good? yes/no: ", victim->word,
              victim->label);
-    status = connect_line(cli, "answer", question, &answer);
-    if (status != CLI_DONE)
-        return status;
-    return bytes_equal(secret_bytes(answer), bytes_of_text("yes"))
-               ? CLI_DONE
-               : cli_fail(cli, CLI_REFUSED, NULL, "nothing was deleted");
+    return connect_confirm(cli, question, "nothing was deleted");
 }
 
 static enum cli_exit delete_object(struct cli *cli, struct victim *victim)

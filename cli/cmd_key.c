@@ -112,3 +112,24 @@ enum cli_exit cmd_token_show(struct cli *cli)
                        mechanism_names(content));
     return output_object(cli, object);
 }
+
+enum cli_exit cmd_key_allow(struct cli *cli)
+{
+    Privyseal__V1__AllowKeysRequest request = PRIVYSEAL__V1__ALLOW_KEYS_REQUEST__INIT;
+    CLEANUP(free_message) ProtobufCMessage *message = NULL;
+    const Privyseal__V1__AllowKeysResponse *reply;
+    enum cli_exit status;
+    long count;
+
+    status = cli_option_number(cli, "count", 1, 1, KEYS_PER_TOKEN_MAX, &count);
+    if (status != CLI_DONE)
+        return status;
+    request.user = cli->args[0];
+    request.count = (uint32_t)count;
+    status = connect_operate(cli, "allowing keys", METHOD_AllowKeys, &request.base, &message);
+    if (status != CLI_DONE)
+        return status;
+    reply = (const Privyseal__V1__AllowKeysResponse *)message;
+    return output_done(cli, json_pack("{s:s, s:i}", "user", cli->args[0], "permits", (int)reply->permits),
+                       "%s may make %u keys.", cli->args[0], reply->permits);
+}

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "cli/activation.h"
 #include "cli/connect.h"
 #include "cli/names.h"
 #include "cli/output.h"
@@ -19,25 +20,6 @@ static enum cli_exit check_user_name(struct cli *cli)
     return cli_fail(cli, CLI_USAGE,
                     "1 to 32 bytes, no colon, slash, quote or backslash, no space at the ends.",
                     "\"%s\" cannot be a user's name", cli->args[0]);
-}
-
-/* 128 bits: 22 characters of base32 with a check character, in groups for reading aloud. */
-static enum cli_exit print_added(struct cli *cli, const Privyseal__V1__AddUserResponse *reply)
-{
-    CLEANUP(json_decref) json_t *object = NULL;
-    char code[ACTIVATION_TEXT_MAX];
-    enum cli_exit status;
-
-    if (reply->activation_code.len != ACTIVATION_CODE_LEN)
-        return cli_fail(cli, CLI_REFUSED, NULL, "the server sent no usable activation code");
-    activation_code_text(reply->activation_code.data, code);
-    object = json_pack("{s:s, s:s, s:o}", "user", cli->args[0], "activation_code", code, "good_until",
-                       output_time(reply->expires_unix));
-    secret_wipe(code, sizeof(code));
-    status = output_object(cli, object);
-    output_say(cli, "\nGive the code to the user and to nobody else; it is not shown again. The user runs:\n"
-                    "  privyseal pin set");
-    return status;
 }
 
 enum cli_exit cmd_user_add(struct cli *cli)
@@ -59,7 +41,7 @@ enum cli_exit cmd_user_add(struct cli *cli)
                                                                    : PRIVYSEAL__V1__CUSTODY__CUSTODY_WRAPPED;
     request.activation_hours = (uint32_t)hours;
     status = connect_operate(cli, "adding the user", METHOD_AddUser, &request.base, &reply);
-    return status == CLI_DONE ? print_added(cli, (const Privyseal__V1__AddUserResponse *)reply) : status;
+    return status == CLI_DONE ? activation_print(cli, cli->args[0], (const Privyseal__V1__AddUserResponse *)reply) : status;
 }
 
 static json_t *user_object(const Privyseal__V1__UserInfo *user)

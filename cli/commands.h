@@ -31,6 +31,15 @@ enum cli_exit cmd_apps_remove(struct cli *cli);
 enum cli_exit cmd_key_delete(struct cli *cli);
 enum cli_exit cmd_cert_delete(struct cli *cli);
 enum cli_exit cmd_officer_key(struct cli *cli);
+enum cli_exit cmd_key_allow(struct cli *cli);
+enum cli_exit cmd_operator_add(struct cli *cli);
+enum cli_exit cmd_operator_list(struct cli *cli);
+enum cli_exit cmd_operator_disable(struct cli *cli);
+enum cli_exit cmd_operator_enable(struct cli *cli);
+enum cli_exit cmd_request_list(struct cli *cli);
+enum cli_exit cmd_request_show(struct cli *cli);
+enum cli_exit cmd_request_approve(struct cli *cli);
+enum cli_exit cmd_request_reject(struct cli *cli);
 enum cli_exit cmd_completion(struct cli *cli);
 
 /* All commands, ended by a row without a noun: usage, completion and the manual come from it. */

@@ -286,3 +286,29 @@ enum cli_exit connect_line(struct cli *cli, const char *option, const char *prom
 {
     return get_line(cli, option, prompt, true, ret);
 }
+
+static bool has_terminal(void)
+{
+    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+enum cli_exit connect_confirm(struct cli *cli, const char *question, const char *otherwise)
+{
+    CLEANUP(secret_free) struct secret *answer = NULL;
+    enum cli_exit status;
+
+    if (cli_option(cli, "yes"))
+        return CLI_DONE;
+    if (!has_terminal())
+        return cli_fail(cli, CLI_USAGE, NULL, "no terminal to ask on: give --yes");
+    status = connect_line(cli, "answer", question, &answer);
+    if (status != CLI_DONE)
+        return status;
+    return bytes_equal(secret_bytes(answer), bytes_of_text("yes"))
+               ? CLI_DONE
+               : cli_fail(cli, CLI_REFUSED, NULL, "%s", otherwise);
+}

@@ -41,3 +41,5 @@ MUST_CHECK enum cli_exit connect_pin(struct cli *cli, const char *option, const 
 /* A line of text (an activation code), from the file @option names or the terminal, seen. */
 MUST_CHECK enum cli_exit connect_line(struct cli *cli, const char *option, const char *prompt,
                                       struct secret **ret);
+/* A question on the terminal, unless --yes was given. Any answer but "yes" fails with the words of @otherwise. */
+MUST_CHECK enum cli_exit connect_confirm(struct cli *cli, const char *question, const char *otherwise);

@@ -80,6 +80,7 @@ static const struct {
     enum cli_exit status;
 } failure_exits[] = {
     { REASON_NOT_PERMITTED, CKR_OK, CLI_NOT_PERMITTED },
+    { REASON_APPROVAL_NEEDED, CKR_OK, CLI_WAITS },
     { REASON_NONE, CKR_DEVICE_REMOVED, CLI_UNREACHABLE },
     { REASON_UNAVAILABLE, CKR_OK, CLI_UNREACHABLE },
     { REASON_NONE, CKR_PIN_INCORRECT, CLI_PIN },
@@ -106,10 +107,14 @@ enum cli_exit cli_fail_remote(const struct cli *cli, const char *doing, CK_RV rv
     const struct failure *failure = &error->failure;
     enum cli_exit status = failure_exit(rv, failure->reason);
     const char *sentence = failure->reason ? reason_row(failure->reason)->sentence : NULL;
-    char next[384] = "";
+    char next[384] = "", id[2 * APPROVAL_ID_LEN + 1];
 
+    hex_encode(BYTES_OF_ARRAY(failure->approval), id);
     if (failure->reason == REASON_PIN_INCORRECT)
         snprintf(next, sizeof(next), "%u more wrong tries lock the token.", failure->tries_left);
+    else if (failure->has_approval)
+        snprintf(next, sizeof(next), "They look at it with `privyseal request show %s`, then approve it.",
+                 id);
     else if (failure->retry_after_ms)
         snprintf(next, sizeof(next), "Try again in %u seconds.", (failure->retry_after_ms + 999) / 1000);
     else if (status == CLI_UNREACHABLE)
