@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * secret.c - memory for secrets: each has a mapping of its own, so that locking, not dumping and wiping are whole
- * pages' business and never touch a neighbour.
+ * secret.c - memory for secrets: short ones from the pool, long ones, and those for which it has no room, in a mapping
+ * of their own.
  */
 #include "include/secret.h"
 
@@ -12,29 +12,13 @@
 #include <unistd.h>
 #include <openssl/crypto.h>
 
+#include "include/secret_pool.h"
+
 static size_t round_to_pages(size_t len)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
     return len ? (len + page - 1) / page * page : page;
-}
-
-static int map_pages(size_t size, uint8_t **ret)
-{
-    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    if (pages == MAP_FAILED)
-        return -ENOMEM;
-    /* A kernel that cannot keep pages out of dumps is one we do not put secrets into. */
-    if (madvise(pages, size, MADV_DONTDUMP) < 0) {
-        munmap(pages, size);
-        return -errno;
-    }
-    /* As far as RLIMIT_MEMLOCK goes: a host that allows little still has to work. Old kernels lack WIPEONFORK. */
-    (void)mlock(pages, size);
-    (void)madvise(pages, size, MADV_WIPEONFORK);
-    *ret = pages;
-    return 0;
 }
 
 static int secret_allocate(size_t len, struct secret **ret)
@@ -50,10 +34,13 @@ static int secret_allocate(size_t len, struct secret **ret)
         return -ENOMEM;
     secret = memory;
     secret->len = len;
-    secret->capacity = round_to_pages(len);
-    r = map_pages(secret->capacity, &secret->data);
-    if (r < 0)
-        return r;
+    secret->data = secret_pool_take(len, &secret->capacity);
+    if (!secret->data) {
+        secret->capacity = round_to_pages(len);
+        r = secret_map_pages(secret->capacity, &secret->data);
+        if (r < 0)
+            return r;
+    }
     memory = NULL;
     *ret = secret;
     return 0;
@@ -96,8 +83,10 @@ void secret_free(struct secret *secret)
 {
     if (!secret)
         return;
-    OPENSSL_cleanse(secret->data, secret->capacity);
-    munmap(secret->data, secret->capacity);
+    if (!secret_pool_give(secret->data)) {
+        OPENSSL_cleanse(secret->data, secret->capacity);
+        munmap(secret->data, secret->capacity);
+    }
     free(secret);
 }
 

@@ -2,8 +2,8 @@
 /*
  * secret.h - PINs, keys and whatever is made from them.
  *
- * A secret has pages of its own: locked into memory as far as the process may (RLIMIT_MEMLOCK), kept out of core
- * dumps (MADV_DONTDUMP), zeroed in a forked child (MADV_WIPEONFORK), and wiped over its whole capacity when freed.
+ * A secret lives in pages for secrets alone: locked into memory as far as the process may (RLIMIT_MEMLOCK), kept out of
+ * core dumps (MADV_DONTDUMP), zeroed in a forked child (MADV_WIPEONFORK); it is wiped over its whole capacity when freed.
  * secret_free() is the only way to let go. No log, error or metric function takes one.
  */
 #pragma once
@@ -15,7 +15,8 @@
 #include "include/bytes.h"
 #include "include/cleanup.h"
 
-#define SECRET_MAX ((size_t)2 * 1024 * 1024) /* bytes; the largest: a decrypted message of the wire (FRAME_MAX) */
+#define SECRET_MAX                                                                                           \
+    ((size_t)2 * 1024 * 1024) /* bytes; the largest: a decrypted message of the wire (FRAME_MAX) */
 
 struct secret {
     uint8_t *data;
