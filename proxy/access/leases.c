@@ -83,10 +83,48 @@ void leases_free(struct leases *leases)
     free(leases);
 }
 
+/* ------------------------------------------------------------------------------------------- keys in use */
+
+const struct key_row *lease_find_key(const struct lease *lease, const uint8_t name[KEY_NAME_LEN])
+{
+    for (size_t i = 0; i < lease->key_row_count; i++)
+        if (memcmp(lease->key_rows[i].name, name, KEY_NAME_LEN) == 0)
+            return &lease->key_rows[i];
+    return NULL;
+}
+
+int lease_keep_key(struct lease *lease, struct key_row *row)
+{
+    struct key_row *longer =
+        reallocarray(lease->key_rows, lease->key_row_count + 1, sizeof(*longer)); /* few, and seldom */
+
+    if (!longer)
+        return -ENOMEM;
+    lease->key_rows = longer;
+    lease->key_rows[lease->key_row_count++] = *row;
+    *row = (struct key_row){ 0 };
+    return 0;
+}
+
+static void forget_keys(struct lease *lease)
+{
+    key_rows_free(lease->key_rows, lease->key_row_count);
+    lease->key_rows = NULL;
+    lease->key_row_count = 0;
+}
+
+void leases_forget_keys(struct leases *leases, int64_t token_id)
+{
+    for (struct lease *lease = leases->oldest; lease; lease = lease->newer)
+        if (lease->token.id == token_id)
+            forget_keys(lease);
+}
+
 void lease_free(struct lease *lease)
 {
     if (!lease)
         return;
+    forget_keys(lease);
     if (lease->custody)
         lease->custody->close(lease->custody_token);
     session_keys_clear(&lease->keys);
@@ -170,6 +208,8 @@ static enum reason lease_read(struct access *access, struct lease *lease)
         !policy_allows(PERM_USE_TOKEN, caller.certificate.role, bits) || token.locked || !token.enabled ||
         token.pin_version != lease->token.pin_version)
         return REASON_UNLOCK_REQUIRED;
+    if (token.version != lease->token.version)
+        forget_keys(lease);
     lease->caller = caller;
     lease->token = token;
     lease->grant_bits = bits;

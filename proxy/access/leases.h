@@ -26,8 +26,10 @@ struct lease {
     struct token_row token; /* as of the last recheck */
     struct custody_token *custody_token;
     const struct custody_ops *custody;
-    unsigned grant_bits; /* as of the last recheck */
-    uint32_t uses;       /* of keys, so far: policy.max_signatures bounds them */
+    unsigned grant_bits;      /* as of the last recheck */
+    uint32_t uses;            /* of keys, so far: policy.max_signatures bounds them */
+    struct key_row *key_rows; /* those used so far, believed: signing needs no store. lease_keep_key() */
+    size_t key_row_count;
 
     /* leases.c's own */
     int64_t used_ms, ends_ms;
@@ -73,6 +75,15 @@ struct lease *leases_find(struct leases *leases, struct bytes id, int64_t now_ms
  */
 MUST_CHECK enum reason lease_recheck(struct leases *leases, struct access *access, struct lease *lease,
                                      int64_t now_ms);
+/*
+ * The token's key of that name as it was at its first use under the lease: until the token's version changes, which a
+ * recheck sees, or leases_forget_keys(). NULL: not used yet. Lent until then.
+ */
+const struct key_row *lease_find_key(const struct lease *lease, const uint8_t name[KEY_NAME_LEN]);
+/* Keeps a row that is believed; @row's content moves to the lease. Errors: -ENOMEM. */
+MUST_CHECK int lease_keep_key(struct lease *lease, struct key_row *row);
+/* A token's keys have changed. */
+void leases_forget_keys(struct leases *leases, int64_t token_id);
 /* Closes and frees @lease. */
 void leases_remove(struct leases *leases, struct lease *lease);
 /* Ends those whose time has come, and all of a token (@token_id != 0: PIN changed, locked, disabled). */

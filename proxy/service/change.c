@@ -24,9 +24,11 @@ enum reason change_commit(struct service *service, struct change *change)
     reason = token_save(&service->access, &change->token);
     if (reason == REASON_NONE)
         reason = token_commit(&service->access, &change->token);
-    if (reason == REASON_NONE)
-        change->store = NULL;
-    return reason;
+    if (reason != REASON_NONE)
+        return reason;
+    change->store = NULL;
+    leases_forget_keys(service->leases, change->token.id); /* other signers' at their next recheck */
+    return REASON_NONE;
 }
 
 void change_clear(struct change *change)

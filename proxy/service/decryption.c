@@ -44,20 +44,21 @@ enum reason handle_Decrypt(struct service *service, struct call *call, const Pro
 {
     const Privyseal__V1__DecryptRequest *ask = (const Privyseal__V1__DecryptRequest *)request;
     Privyseal__V1__DecryptResponse *answer = (Privyseal__V1__DecryptResponse *)reply;
-    CLEANUP(key_row_clear) struct key_row key = { 0 };
+    CLEANUP(key_row_clear) struct key_row room = { 0 };
+    const struct key_row *key = NULL;
     CLEANUP(secret_free) struct secret *plaintext = NULL;
     enum reason reason = key_record(call, &ask->key, ask->request_id);
 
     call->record.mechanism = mechanism_name(ask->mechanism);
     if (reason == REASON_NONE)
-        reason = key_find(service, call, &ask->key, KEY_DECRYPTS, &key);
+        reason = key_find(service, call, &ask->key, KEY_DECRYPTS, &room, &key);
     if (reason == REASON_NONE)
         reason = policy_of_use(&call->token, KEY_DECRYPTS, ask->mechanism);
     if (reason == REASON_NONE)
         reason = policy_count_use(call->lease);
     if (reason == REASON_NONE)
-        reason = decrypt(call->lease, &key, ask, &plaintext);
-    return reason == REASON_NONE ? give_out(service, call, &key, plaintext, &answer->plaintext) : reason;
+        reason = decrypt(call->lease, key, ask, &plaintext);
+    return reason == REASON_NONE ? give_out(service, call, key, plaintext, &answer->plaintext) : reason;
 }
 
 enum reason handle_Derive(struct service *service, struct call *call, const ProtobufCMessage *request,
@@ -66,7 +67,8 @@ enum reason handle_Derive(struct service *service, struct call *call, const Prot
     const Privyseal__V1__DeriveRequest *ask = (const Privyseal__V1__DeriveRequest *)request;
     Privyseal__V1__DeriveResponse *answer = (Privyseal__V1__DeriveResponse *)reply;
     const struct lease *lease = call->lease;
-    CLEANUP(key_row_clear) struct key_row key = { 0 };
+    CLEANUP(key_row_clear) struct key_row room = { 0 };
+    const struct key_row *key = NULL;
     CLEANUP(secret_free) struct secret *shared = NULL;
     enum reason reason = key_record(call, &ask->key, ask->request_id);
 
@@ -74,13 +76,13 @@ enum reason handle_Derive(struct service *service, struct call *call, const Prot
     if (reason == REASON_NONE && ask->mechanism != CKM_ECDH1_DERIVE)
         reason = REASON_MECHANISM;
     if (reason == REASON_NONE)
-        reason = key_find(service, call, &ask->key, KEY_DERIVES, &key);
+        reason = key_find(service, call, &ask->key, KEY_DERIVES, &room, &key);
     if (reason == REASON_NONE)
         reason = policy_of_use(&call->token, KEY_DERIVES, ask->mechanism);
     if (reason == REASON_NONE)
         reason = policy_count_use(call->lease);
     if (reason == REASON_NONE)
         reason =
-            refusal_of_rv(lease->custody->derive(lease->custody_token, &key, pack_lend(&ask->peer), &shared));
-    return reason == REASON_NONE ? give_out(service, call, &key, shared, &answer->secret) : reason;
+            refusal_of_rv(lease->custody->derive(lease->custody_token, key, pack_lend(&ask->peer), &shared));
+    return reason == REASON_NONE ? give_out(service, call, key, shared, &answer->secret) : reason;
 }

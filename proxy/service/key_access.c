@@ -18,20 +18,43 @@ enum reason key_record(struct call *call, const ProtobufCBinaryData *name, const
     return REASON_NONE;
 }
 
-enum reason key_find(struct service *service, const struct call *call, const ProtobufCBinaryData *name,
-                     enum key_usage usage, struct key_row *ret)
+static enum reason read_key(struct service *service, int64_t token_id, const ProtobufCBinaryData *name,
+                            struct key_row *ret)
 {
-    int r = store_key_get(service->access.store, call->token.id, name->data, ret);
-    enum reason reason;
+    int r = store_key_get(service->access.store, token_id, name->data, ret);
 
     if (r == -ENOENT)
         return REASON_KEY_UNKNOWN;
-    if (r < 0)
-        return refusal_of_store(r);
-    reason = row_check_key(&service->access, ret);
+    return r < 0 ? refusal_of_store(r) : row_check_key(&service->access, ret);
+}
+
+/* The row, from wherever it is nearest. */
+static enum reason load_key(struct service *service, const struct call *call, const ProtobufCBinaryData *name,
+                            struct key_row *room, const struct key_row **ret)
+{
+    enum reason reason;
+
+    *ret = call->lease ? lease_find_key(call->lease, name->data) : NULL;
+    if (*ret)
+        return REASON_NONE;
+    reason = read_key(service, call->token.id, name, room);
+    *ret = room;
+    if (reason == REASON_NONE && call->lease) {
+        if (lease_keep_key(call->lease, room) < 0)
+            return REASON_INTERNAL;
+        *ret = lease_find_key(call->lease, name->data);
+    }
+    return reason;
+}
+
+enum reason key_find(struct service *service, const struct call *call, const ProtobufCBinaryData *name,
+                     enum key_usage usage, struct key_row *room, const struct key_row **ret)
+{
+    enum reason reason = load_key(service, call, name, room, ret);
+
     if (reason != REASON_NONE)
         return reason;
-    if (ret->usage != usage)
+    if ((*ret)->usage != usage)
         return REASON_KEY_USAGE;
-    return ret->expires_ms != 0 && call->now_ms >= ret->expires_ms ? REASON_KEY_EXPIRED : REASON_NONE;
+    return (*ret)->expires_ms != 0 && call->now_ms >= (*ret)->expires_ms ? REASON_KEY_EXPIRED : REASON_NONE;
 }

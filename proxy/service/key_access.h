@@ -7,8 +7,10 @@
 /* Notes key and client's request id in the record. @name is checked here. Errors: REASON_MALFORMED. */
 MUST_CHECK enum reason key_record(struct call *call, const ProtobufCBinaryData *name, const char *request_id);
 /*
- * The token's key of that name, its row's MAC checked, its time not over, made for @usage.
+ * The token's key of that name, its row's MAC checked, its time not over, made for @usage. Under a lease the row is
+ * read at the first use alone, and lent by the lease; otherwise it stands in @room, which the caller clears.
  * Errors: REASON_KEY_UNKNOWN, REASON_KEY_EXPIRED, REASON_KEY_USAGE, REASON_INTEGRITY, REASON_STORE, REASON_HSM.
  */
 MUST_CHECK enum reason key_find(struct service *service, const struct call *call,
-                                const ProtobufCBinaryData *name, enum key_usage usage, struct key_row *ret);
+                                const ProtobufCBinaryData *name, enum key_usage usage, struct key_row *room,
+                                const struct key_row **ret);

@@ -63,18 +63,18 @@ static enum reason record_request(struct call *call, const Privyseal__V1__SignRe
 
 /* Everything that can be refused before the HSM, or a PIN, is asked. */
 static enum reason prepare(struct service *service, struct call *call, const Privyseal__V1__SignRequest *ask,
-                           struct key_row *ret)
+                           struct key_row *room, const struct key_row **ret)
 {
     enum reason reason = record_request(call, ask);
 
     if (reason == REASON_NONE)
-        reason = key_find(service, call, &ask->key, KEY_SIGNS, ret);
+        reason = key_find(service, call, &ask->key, KEY_SIGNS, room, ret);
     if (reason == REASON_NONE)
         reason = policy_of_use(&call->token, KEY_SIGNS, ask->mechanism);
     if (reason != REASON_NONE)
         return reason;
     return refusal_of_rv(
-        mechanism_check_raw(ask->mechanism, ret->key_type, ret->bits, ask->pss, pack_lend(&ask->data)));
+        mechanism_check_raw(ask->mechanism, (*ret)->key_type, (*ret)->bits, ask->pss, pack_lend(&ask->data)));
 }
 
 static enum reason sign(struct service *service, struct call *call, const struct opened *opened,
@@ -98,14 +98,15 @@ enum reason handle_Sign(struct service *service, struct call *call, const Protob
     const Privyseal__V1__SignRequest *ask = (const Privyseal__V1__SignRequest *)request;
     Privyseal__V1__SignResponse *answer = (Privyseal__V1__SignResponse *)reply;
     const struct opened opened = { call->lease->custody, call->lease->custody_token };
-    CLEANUP(key_row_clear) struct key_row key = { 0 };
-    enum reason reason = prepare(service, call, ask, &key);
+    CLEANUP(key_row_clear) struct key_row room = { 0 };
+    const struct key_row *key;
+    enum reason reason = prepare(service, call, ask, &room, &key);
 
-    if (reason == REASON_NONE && (key.always_authenticate || call->token.policy.always_authenticate))
+    if (reason == REASON_NONE && (key->always_authenticate || call->token.policy.always_authenticate))
         reason = REASON_CONSENT_REQUIRED;
     if (reason == REASON_NONE)
         reason = policy_count_use(call->lease);
-    return reason == REASON_NONE ? sign(service, call, &opened, &key, ask, &answer->signature) : reason;
+    return reason == REASON_NONE ? sign(service, call, &opened, key, ask, &answer->signature) : reason;
 }
 
 /* ----------------------------------------------------------------------------------------------- SignOnce */
@@ -121,13 +122,14 @@ enum reason handle_SignOnce(struct service *service, struct call *call, const Pr
         .s = pack_lend(&ask->stretched_pin),
         .certificate_hash = pack_lend(&ask->certificate_hash),
     };
-    CLEANUP(key_row_clear) struct key_row key = { 0 };
+    CLEANUP(key_row_clear) struct key_row room = { 0 };
     CLEANUP(opened_clear) struct opened opened = { 0 };
-    enum reason reason = ask->sign ? prepare(service, call, ask->sign, &key) : REASON_MALFORMED;
+    const struct key_row *key = NULL;
+    enum reason reason = ask->sign ? prepare(service, call, ask->sign, &room, &key) : REASON_MALFORMED;
 
     if (reason == REASON_NONE)
         reason = pin_proof_open(service, call, &proof, &opened);
-    return reason == REASON_NONE ? sign(service, call, &opened, &key, ask->sign, &answer->signature) : reason;
+    return reason == REASON_NONE ? sign(service, call, &opened, key, ask->sign, &answer->signature) : reason;
 }
 
 /* -------------------------------------------------------------------------------------------- GenerateKey */

@@ -3,6 +3,7 @@
  * What a user does with keys besides signing: keys that decrypt, that derive, that want the PIN for every signature;
  * new names, and the end. Each key does the one thing it was made for, in both kinds of custody.
  */
+#include <errno.h>
 #include <string.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -10,6 +11,7 @@
 
 #include "include/table.h"
 #include "proto/rsa_public.h"
+#include "proxy/store/backend.h"
 #include "tests/loopback/capture.h"
 #include "tests/support/suite.h"
 
@@ -532,6 +534,37 @@ START_TEST(deleted_certificate_leaves_its_key)
 }
 END_TEST
 
+/* -------------------------------------------------------------------------------------------------- keys in use */
+
+static int no_answer(struct store *store, const char *sql, struct values parameters, store_row_fn *on_row,
+                     void *arg, size_t *ret_changed)
+{
+    (void)store, (void)sql, (void)parameters, (void)on_row, (void)arg, (void)ret_changed;
+    return -EIO;
+}
+
+static const struct store_ops dead_ops = { .run = no_answer };
+static struct store dead_store = { .ops = &dead_ops };
+
+/* Only what was used before: what a lease has not believed yet, it does not believe unseen. */
+START_TEST(key_in_use_signs_while_the_store_is_away)
+{
+    struct service *service;
+    uint8_t used[KEY_NAME_LEN], unused[KEY_NAME_LEN];
+
+    start(_i);
+    service = &deployment.service[_i ? SIGNER_HOME : SIGNER_WRAPPED];
+    make_good(CKK_EC, 256, SIGN, used);
+    make_good(CKK_EC, 256, SIGN, unused);
+    ck_assert_uint_eq(sign(used, CKM_ECDSA), CKR_OK);
+    service->access.store = &dead_store;
+    ck_assert_uint_eq(sign(used, CKM_ECDSA), CKR_OK);
+    ck_assert_uint_ne(sign(unused, CKM_ECDSA), CKR_OK);
+    service->access.store = deployment.store;
+    ck_assert_uint_eq(sign(unused, CKM_ECDSA), CKR_OK);
+}
+END_TEST
+
 SUITE_FOR_EACH("loopback keys", deployment_setup, teardown, ARRAY_SIZE(custodies),
                key_made_to_decrypt_decrypts, hash_that_the_hsm_lacks_is_a_wrong_parameter,
                bad_ciphertext_is_the_callers_fault, front_sees_neither_plaintext_nor_ciphertext,
@@ -540,4 +573,5 @@ SUITE_FOR_EACH("loopback keys", deployment_setup, teardown, ARRAY_SIZE(custodies
                strict_key_signs_with_the_pin_in_the_message_only, wrong_pin_for_one_signature_is_counted,
                consent_under_a_pin_that_was_changed_signs_nothing, kept_message_signs_nothing_more,
                key_and_certificate_are_renamed, two_keys_never_have_one_id, names_that_cannot_be_are_refused,
-               deleted_key_is_gone_with_its_certificate, deleted_certificate_leaves_its_key);
+               deleted_key_is_gone_with_its_certificate, deleted_certificate_leaves_its_key,
+               key_in_use_signs_while_the_store_is_away);
