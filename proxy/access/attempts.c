@@ -448,9 +448,8 @@ enum reason attempt_clear(struct access *access, struct token_row *token)
         reason = access_store_reason(store_attempt_clear(access->store, token->id, 0));
     if (reason != REASON_NONE)
         return reason;
-    ledger.token.locked = false;
-    ledger.token.failures_total = 0;
-    ledger.token.failed_ms = 0;
+    ledger.token.locked =
+        false; /* the total stays: who may unlock, and has a device, guesses no faster for it */
     reason = ledger_commit(access, &ledger);
     if (reason == REASON_NONE)
         *token = ledger.token;

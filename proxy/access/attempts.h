@@ -69,7 +69,7 @@ MUST_CHECK enum reason attempt_state(struct access *access, const struct token_r
                                      Privyseal__V1__PinState *ret, uint32_t *ret_retry_after_ms,
                                      uint32_t *ret_failures);
 /*
- * The operator's unlock: clears the lock, all attempts and the total; the PIN stays. @token becomes what is stored
- * now. Errors: as attempt_state().
+ * The operator's unlock: clears the lock and all attempts; the PIN stays, and so does the total since it was set, by
+ * which the token is throttled. @token becomes what is stored now. Errors: as attempt_state().
  */
 MUST_CHECK enum reason attempt_clear(struct access *access, struct token_row *token);

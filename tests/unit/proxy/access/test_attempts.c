@@ -249,12 +249,16 @@ START_TEST(new_pin_starts_the_total_anew)
 }
 END_TEST
 
-START_TEST(operators_clearing_starts_the_total_anew)
+/* Else an operator with a device of the user's would guess and unlock, guess and unlock. */
+START_TEST(operators_clearing_does_not_start_the_total_anew)
 {
     wear_out();
+    now_ms += MINUTE;
+    guess(&bob, ATTEMPT_WRONG);
     ck_assert_int_eq(attempt_clear(access_, &token), REASON_NONE);
-    guess(&bob, ATTEMPT_WRONG);
-    guess(&bob, ATTEMPT_WRONG);
+    ck_assert_refused(&bob, REASON_PIN_DELAYED);
+    now_ms += MINUTE;
+    guess(&bob, ATTEMPT_RIGHT);
 }
 END_TEST
 
@@ -708,7 +712,7 @@ SUITE_WITH_FIXTURE(
     unknown_caller_reserves_nothing, state_tells_what_comes_next, token_without_a_pin_says_so,
     operators_clearing_unlocks_and_forgets, guessing_between_successes_is_throttled_token_wide,
     throttled_token_takes_one_attempt_at_a_time, new_pin_starts_the_total_anew,
-    operators_clearing_starts_the_total_anew, open_reservations_make_others_wait_and_never_lock,
+    operators_clearing_does_not_start_the_total_anew, open_reservations_make_others_wait_and_never_lock,
     reservations_and_failures_together_never_exceed_what_is_allowed_at_once,
     success_leaves_another_open_reservation_to_its_outcome, reservation_that_nobody_settled_is_a_failure,
     tenth_failure_that_nobody_settled_locks_all_the_same, slow_right_pin_still_clears_its_principal,
