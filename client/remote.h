@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "client/channel.h"
+#include "client/pin_policy.h"
 #include "include/bytes.h"
 #include "include/secret.h"
 #include "proto/failure.h"
@@ -70,6 +71,7 @@ struct remote_snapshot {
     uint8_t hash[32];
     Privyseal__V1__PinState pin_state;
     uint32_t pin_version;
+    struct pin_policy policy; /* for a new PIN */
     uint32_t retry_after_ms;
     bool is_confirmed; /* its hash was confirmed under a session key */
 };
@@ -165,6 +167,12 @@ MUST_CHECK CK_RV remote_token_put_certificate(struct remote_token *token, struct
 /* Changes the PIN; a login goes on with the new one. */
 MUST_CHECK CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin,
                                          struct bytes new_pin, struct remote_error *error);
-/* The first PIN, with the activation code (16 bytes). */
+/* The first PIN, with the activation code (16 bytes). Errors: also CKR_PIN_INVALID (against the policy). */
 MUST_CHECK CK_RV remote_token_set_pin(struct remote_token *token, struct bytes activation_code,
                                       struct bytes pin, struct remote_error *error);
+/*
+ * The same for a partition whose SO PIN shall not be destroyed but sealed to S, so that there can be a recovery code.
+ * In wrapped custody that is always so.
+ */
+MUST_CHECK CK_RV remote_token_set_recoverable_pin(struct remote_token *token, struct bytes activation_code,
+                                                  struct bytes pin, struct remote_error *error);

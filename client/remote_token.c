@@ -69,6 +69,7 @@ static CK_RV read_terms(struct remote_token *token, const Privyseal__V1__GetToke
     *ret = (struct remote_terms){
         .cost = { reply->argon2_memory_kib, reply->argon2_passes, reply->argon2_lanes },
         .pin_version = reply->pin_version,
+        .policy = pin_policy_of(reply->pin_policy),
         .has_challenge = true,
         .fetched_ms = clock_now_ms(),
     };
@@ -95,6 +96,7 @@ static CK_RV read_snapshot(struct remote_token *token, const Privyseal__V1__GetT
         return remote_error_set(error, r == -ENOMEM ? CKR_HOST_MEMORY : CKR_DEVICE_ERROR, "%s", why);
     (*ret)->pin_state = reply->pin_state;
     (*ret)->pin_version = reply->pin_version;
+    (*ret)->policy = pin_policy_of(reply->pin_policy);
     (*ret)->retry_after_ms = reply->retry_after_ms;
     return CKR_OK;
 }

@@ -238,8 +238,20 @@ static CK_RV check_pin_len(struct bytes pin, struct remote_error *error)
     return remote_error_set(error, CKR_PIN_LEN_RANGE, "a PIN has %d to %d bytes", PIN_MIN_LEN, PIN_MAX_LEN);
 }
 
-static CK_RV stretch(struct remote_token *token, const struct remote_terms *terms, struct bytes pin,
-                     uint32_t pin_version, struct secret **ret, struct remote_error *error)
+CK_RV remote_token_check_new_pin(const struct remote_token *token, const struct remote_terms *terms,
+                                 struct bytes pin, struct remote_error *error)
+{
+    const struct pin_policy *policy = &terms->policy;
+    const char *why;
+    CK_RV rv = pin_policy_check(policy, token->name, pin, &why);
+
+    if (rv == CKR_PIN_LEN_RANGE)
+        return remote_error_set(error, rv, "a new PIN has %u to %u bytes", policy->min_len, policy->max_len);
+    return rv == CKR_OK ? rv : remote_error_set(error, rv, "this PIN is not allowed: %s", why);
+}
+
+CK_RV remote_token_stretch(struct remote_token *token, const struct remote_terms *terms, struct bytes pin,
+                           uint32_t pin_version, struct secret **ret, struct remote_error *error)
 {
     struct remote *remote = token->remote;
     int r = stretch_pin(remote->libctx, remote->deployment->realm, token->name, pin,
@@ -256,7 +268,7 @@ static CK_RV make_login(struct remote_token *token, const struct remote_terms *t
                         uint32_t pin_version, struct login **ret, struct remote_error *error)
 {
     CLEANUP(secret_free) struct secret *stretched = NULL;
-    CK_RV rv = stretch(token, terms, pin, pin_version, &stretched, error);
+    CK_RV rv = remote_token_stretch(token, terms, pin, pin_version, &stretched, error);
     int r;
 
     if (rv != CKR_OK)
@@ -540,6 +552,8 @@ CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin, 
         rv = remote_error_set(error, CKR_USER_PIN_NOT_INITIALIZED, "%s",
                               reason_row(REASON_PIN_NOT_SET)->sentence);
     if (rv == CKR_OK)
+        rv = remote_token_check_new_pin(token, &terms, new_pin, error);
+    if (rv == CKR_OK)
         rv = make_login(token, &terms, old_pin, terms.pin_version, &former, error);
     if (rv == CKR_OK)
         rv = make_login(token, &terms, new_pin, terms.pin_version + 1, &fresh, error);
@@ -554,7 +568,8 @@ CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin, 
 }
 
 static CK_RV send_first(struct remote_token *token, struct bytes activation_code,
-                        const struct secret *stretched, int64_t deadline_ms, struct remote_error *error)
+                        const struct secret *stretched, bool keeps_recovery, int64_t deadline_ms,
+                        struct remote_error *error)
 {
     struct remote *remote = token->remote;
     Privyseal__V1__SetPinRequest request = PRIVYSEAL__V1__SET_PIN_REQUEST__INIT;
@@ -569,13 +584,14 @@ static CK_RV send_first(struct remote_token *token, struct bytes activation_code
     remote->channel->ops->certificate_hash(remote->channel, certificate_hash);
     request.token = token->name;
     request.activation_code = pack_borrow(activation_code);
+    request.keeps_recovery = keeps_recovery;
     request.stretched_pin = pack_borrow(secret_bytes(stretched));
     request.certificate_hash = pack_borrow(BYTES_OF_ARRAY(certificate_hash));
     return remote_sealed(remote, method_by_id(METHOD_SetPin), &body, &target, deadline_ms, &reply, error);
 }
 
-CK_RV remote_token_set_pin(struct remote_token *token, struct bytes activation_code, struct bytes pin,
-                           struct remote_error *error)
+static CK_RV set_pin(struct remote_token *token, struct bytes activation_code, struct bytes pin,
+                     bool keeps_recovery, struct remote_error *error)
 {
     int64_t deadline_ms = clock_now_ms() + token->remote->deployment->login_timeout_ms;
     CLEANUP(secret_free) struct secret *stretched = NULL;
@@ -588,9 +604,23 @@ CK_RV remote_token_set_pin(struct remote_token *token, struct bytes activation_c
     if (rv == CKR_OK)
         rv = remote_token_terms(token, deadline_ms, &terms, error);
     if (rv == CKR_OK)
-        rv = stretch(token, &terms, pin, 1, &stretched, error); /* the first PIN has version 1 */
+        rv = remote_token_check_new_pin(token, &terms, pin, error);
     if (rv == CKR_OK)
-        rv = send_first(token, activation_code, stretched, deadline_ms, error);
+        rv = remote_token_stretch(token, &terms, pin, 1, &stretched, error); /* the first PIN has version 1 */
+    if (rv == CKR_OK)
+        rv = send_first(token, activation_code, stretched, keeps_recovery, deadline_ms, error);
     remote_token_forget_terms(token);
     return rv;
+}
+
+CK_RV remote_token_set_pin(struct remote_token *token, struct bytes activation_code, struct bytes pin,
+                           struct remote_error *error)
+{
+    return set_pin(token, activation_code, pin, false, error);
+}
+
+CK_RV remote_token_set_recoverable_pin(struct remote_token *token, struct bytes activation_code,
+                                       struct bytes pin, struct remote_error *error)
+{
+    return set_pin(token, activation_code, pin, true, error);
 }

@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "client/login.h"
+#include "client/pin_policy.h"
 #include "client/remote.h"
 #include "client/remote_call.h"
 #include "client/stretch.h"
@@ -27,6 +28,7 @@ struct remote_terms {
     uint8_t salt[SALT_LEN];
     struct stretch_cost cost;
     uint32_t pin_version;
+    struct pin_policy policy;
     struct seal_target target;
     bool has_challenge; /* single use: false once it was taken */
     int64_t fetched_ms; /* 0: never */
@@ -100,3 +102,15 @@ void remote_token_reap(struct remote_token *token);
 MUST_CHECK CK_RV remote_token_call(struct remote_token *token, struct lease *lease,
                                    const struct method *method, struct bytes request, int64_t deadline_ms,
                                    struct secret **ret, struct remote_error *error);
+/* A call of the login that is held, under whatever lease works. */
+MUST_CHECK CK_RV remote_token_call_in_login(struct remote_token *token, enum method_id id,
+                                            const ProtobufCMessage *request, int64_t deadline_ms,
+                                            ProtobufCMessage **ret, struct remote_error *error);
+
+/* remote_token_login.c: what @terms ask of a new PIN. Errors: CKR_PIN_LEN_RANGE, CKR_PIN_INVALID, with a sentence. */
+MUST_CHECK CK_RV remote_token_check_new_pin(const struct remote_token *token, const struct remote_terms *terms,
+                                            struct bytes pin, struct remote_error *error);
+/* S of @pin as it counts under @pin_version. */
+MUST_CHECK CK_RV remote_token_stretch(struct remote_token *token, const struct remote_terms *terms,
+                                      struct bytes pin, uint32_t pin_version, struct secret **ret,
+                                      struct remote_error *error);

@@ -44,9 +44,9 @@ CK_RV remote_token_call(struct remote_token *token, struct lease *lease, const s
     return r < 0 ? remote_error_errno(error, r, "the answer is not the signer's") : CKR_OK;
 }
 
-/* A call of the login that is held, under whatever lease works. */
-static CK_RV call_in_login(struct remote_token *token, enum method_id id, const ProtobufCMessage *request,
-                           int64_t deadline_ms, ProtobufCMessage **ret, struct remote_error *error)
+CK_RV remote_token_call_in_login(struct remote_token *token, enum method_id id,
+                                 const ProtobufCMessage *request, int64_t deadline_ms, ProtobufCMessage **ret,
+                                 struct remote_error *error)
 {
     const struct method *method = method_by_id(id);
     CLEANUP(login_unref) struct login *login = NULL;
@@ -126,7 +126,7 @@ CK_RV remote_token_sign(struct remote_token *token, const struct remote_sign *re
     if (rv != CKR_OK)
         return rv;
     message = sign_request(request, request_id);
-    rv = call_in_login(token, METHOD_Sign, &message.base, deadline_ms, &reply, error);
+    rv = remote_token_call_in_login(token, METHOD_Sign, &message.base, deadline_ms, &reply, error);
     return rv == CKR_OK ? take_signature(&((const Privyseal__V1__SignResponse *)reply)->signature, ret, error)
                         : rv;
 }
@@ -182,7 +182,7 @@ CK_RV remote_token_decrypt(struct remote_token *token, const struct remote_decry
     message.oaep = (Privyseal__V1__OaepParameters *)request->oaep;
     message.data = pack_borrow(request->data);
     message.request_id = request_id;
-    rv = call_in_login(token, METHOD_Decrypt, &message.base, deadline_ms, &reply, error);
+    rv = remote_token_call_in_login(token, METHOD_Decrypt, &message.base, deadline_ms, &reply, error);
     return rv == CKR_OK ? take_secret(&((Privyseal__V1__DecryptResponse *)reply)->plaintext, ret, error) : rv;
 }
 
@@ -201,7 +201,7 @@ CK_RV remote_token_derive(struct remote_token *token, struct bytes key_name, str
     message.mechanism = CKM_ECDH1_DERIVE;
     message.peer = pack_borrow(peer);
     message.request_id = request_id;
-    rv = call_in_login(token, METHOD_Derive, &message.base, deadline_ms, &reply, error);
+    rv = remote_token_call_in_login(token, METHOD_Derive, &message.base, deadline_ms, &reply, error);
     return rv == CKR_OK ? take_secret(&((Privyseal__V1__DeriveResponse *)reply)->secret, ret, error) : rv;
 }
 
@@ -235,7 +235,7 @@ CK_RV remote_token_generate(struct remote_token *token, const struct remote_new_
     message.label = new_key->label ? (char *)new_key->label : message.label;
     message.id = pack_borrow(new_key->id);
     message.request_id = request_id;
-    rv = call_in_login(token, METHOD_GenerateKey, &message.base, deadline_ms, &reply, error);
+    rv = remote_token_call_in_login(token, METHOD_GenerateKey, &message.base, deadline_ms, &reply, error);
     if (rv != CKR_OK)
         return rv;
     key = ((const Privyseal__V1__GenerateKeyResponse *)reply)->key;
@@ -256,7 +256,7 @@ CK_RV remote_token_put_certificate(struct remote_token *token, struct bytes der,
 
     message.der = pack_borrow(der);
     message.label = label ? (char *)label : message.label;
-    rv = call_in_login(token, METHOD_PutCertificate, &message.base, deadline_ms, &reply, error);
+    rv = remote_token_call_in_login(token, METHOD_PutCertificate, &message.base, deadline_ms, &reply, error);
     if (rv == CKR_OK)
         renew_snapshot(token, deadline_ms);
     return rv;
@@ -274,7 +274,7 @@ CK_RV remote_token_update(struct remote_token *token, struct bytes key_name, Pri
     message.kind = kind;
     message.label = (char *)label;
     message.id = pack_borrow(id);
-    rv = call_in_login(token, METHOD_UpdateObject, &message.base, deadline_ms, &reply, error);
+    rv = remote_token_call_in_login(token, METHOD_UpdateObject, &message.base, deadline_ms, &reply, error);
     if (rv == CKR_OK)
         renew_snapshot(token, deadline_ms);
     return rv;
@@ -290,7 +290,7 @@ CK_RV remote_token_delete(struct remote_token *token, struct bytes key_name, Pri
 
     message.key = pack_borrow(key_name);
     message.kind = kind;
-    rv = call_in_login(token, METHOD_DeleteObject, &message.base, deadline_ms, &reply, error);
+    rv = remote_token_call_in_login(token, METHOD_DeleteObject, &message.base, deadline_ms, &reply, error);
     if (rv == CKR_OK)
         renew_snapshot(token, deadline_ms);
     return rv;

@@ -16,6 +16,7 @@
 
 #define SECURITY_LEVEL                                                                                       \
     2 /* OpenSSL's: 112 bits; no SHA-1, no RSA below 2048. Chains are ours, so none needs less */
+#define OID_MAX  64 /* characters of the longest OID that is ours, and more */
 #define FILE_MAX 64 /* certificates in a PEM file: a file of ours has a handful */
 
 DEFINE_CLEANUP(BIO_free, BIO *);
@@ -161,33 +162,33 @@ int certificate_parse_chain(OSSL_LIB_CTX *libctx, const struct bytes *ders, size
 
 /* ------------------------------------------------------------------------------------------ path checking */
 
-/* Lists SEAL_EKU_OID itself: with "any usage" any authority could name sealing keys. RFC 5280 4.2.1.12. */
-static bool may_seal(X509 *certificate)
+/* Lists @usage itself: with "any usage" any authority could name such keys. RFC 5280 4.2.1.12. */
+static bool has_usage(X509 *certificate, const char *usage)
 {
     CLEANUP(EXTENDED_KEY_USAGE_free)
     EXTENDED_KEY_USAGE *usages = X509_get_ext_d2i(certificate, NID_ext_key_usage, NULL, NULL);
 
     for (int i = 0; usages && i < sk_ASN1_OBJECT_num(usages); i++) {
-        char oid[sizeof(SEAL_EKU_OID)];
+        char oid[OID_MAX];
         /* The length it has in full: a longer one is not equal because it was cut. */
         int len = OBJ_obj2txt(oid, sizeof(oid), sk_ASN1_OBJECT_value(usages, i), 1);
 
-        if (len == (int)strlen(SEAL_EKU_OID) && strcmp(oid, SEAL_EKU_OID) == 0)
+        if (len == (int)strlen(usage) && len < OID_MAX && strcmp(oid, usage) == 0)
             return true;
     }
     return false;
 }
 
-/* Leaf and issuer: so nobody who may issue other certificates can name a sealing key. */
-static int check_seal_usage(X509_STORE_CTX *ctx, const char **why)
+/* Leaf and issuer: so nobody who may issue other certificates can name such a key. */
+static int check_usage(X509_STORE_CTX *ctx, const char *usage, const char **why)
 {
     STACK_OF(X509) *path = X509_STORE_CTX_get0_chain(ctx);
 
     for (int i = 0; i < 2; i++) {
-        if (i < sk_X509_num(path) && may_seal(sk_X509_value(path, i)))
+        if (i < sk_X509_num(path) && has_usage(sk_X509_value(path, i), usage))
             continue;
         *why =
-            i == 0 ? "the certificate is not for sealing" : "its issuer may not issue sealing certificates";
+            i == 0 ? "the certificate is not for this use" : "its issuer may not issue certificates for this use";
         return -EACCES;
     }
     return 0;
@@ -210,11 +211,12 @@ static int check_path(X509_STORE_CTX *ctx, const char **why)
 static const struct use_row {
     enum certificate_use use;
     int purpose; /* X509_PURPOSE_*; 0: it knows none */
-    int (*check)(X509_STORE_CTX *ctx, const char **why);
+    const char *usage; /* that leaf and issuer must list; NULL: none */
 } uses[] = {
     { CERTIFICATE_CLIENT, X509_PURPOSE_SSL_CLIENT, NULL },
     { CERTIFICATE_SERVER, X509_PURPOSE_SSL_SERVER, NULL },
-    { CERTIFICATE_SEAL, 0, check_seal_usage },
+    { CERTIFICATE_SEAL, 0, SEAL_EKU_OID },
+    { CERTIFICATE_OFFICER, 0, OFFICER_EKU_OID },
 };
 
 static int set_up(X509_STORE_CTX *ctx, const STACK_OF(X509) *chain, X509_STORE *trust,
@@ -250,22 +252,20 @@ int certificate_check(OSSL_LIB_CTX *libctx, const STACK_OF(X509) *chain, X509_ST
     if (!ctx || set_up(ctx, chain, trust, row, now_unix) < 0)
         return -EACCES;
     r = check_path(ctx, why);
-    if (r < 0 || !row->check)
-        return r;
-    return row->check(ctx, why);
+    return r < 0 || !row->usage ? r : check_usage(ctx, row->usage, why);
 }
 
-int certificate_seal_key(OSSL_LIB_CTX *libctx, const STACK_OF(X509) *chain, X509_STORE *trust,
-                         uint8_t ret[32], const char **why)
+static int take_key(OSSL_LIB_CTX *libctx, const STACK_OF(X509) *chain, X509_STORE *trust,
+                    enum certificate_use use, uint8_t ret[32], const char **why)
 {
     uint8_t key[32];
     size_t len = sizeof(key);
     EVP_PKEY *pkey;
-    int r = certificate_check(libctx, chain, trust, CERTIFICATE_SEAL, 0, why);
+    int r = certificate_check(libctx, chain, trust, use, 0, why);
 
     if (r < 0)
         return r;
-    *why = "the sealing certificate's key is not X25519";
+    *why = "the certificate's key is not X25519";
     pkey = X509_get0_pubkey(sk_X509_value(chain, 0));
     if (!pkey || !EVP_PKEY_is_a(pkey, "X25519"))
         return -EBADMSG;
@@ -273,4 +273,16 @@ int certificate_seal_key(OSSL_LIB_CTX *libctx, const STACK_OF(X509) *chain, X509
         return -EBADMSG;
     memcpy(ret, key, sizeof(key));
     return 0;
+}
+
+int certificate_seal_key(OSSL_LIB_CTX *libctx, const STACK_OF(X509) *chain, X509_STORE *trust,
+                         uint8_t ret[32], const char **why)
+{
+    return take_key(libctx, chain, trust, CERTIFICATE_SEAL, ret, why);
+}
+
+int certificate_officer_key(OSSL_LIB_CTX *libctx, const STACK_OF(X509) *chain, X509_STORE *trust,
+                            uint8_t ret[32], const char **why)
+{
+    return take_key(libctx, chain, trust, CERTIFICATE_OFFICER, ret, why);
 }

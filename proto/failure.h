@@ -53,6 +53,11 @@ enum reason {
     REASON_PIN_NOT_SET,      /* CKR_USER_PIN_NOT_INITIALIZED */
     REASON_PIN_ALREADY_SET,  /* CKR_PIN_INVALID: activation only */
     REASON_CODE_INCORRECT,   /* CKR_PIN_INCORRECT: activation code wrong, used or expired */
+    REASON_RECOVERY_UNKNOWN,   /* CKR_FUNCTION_FAILED: no such way of recovery, or no such request */
+    REASON_RECOVERY_IMPOSSIBLE, /* CKR_FUNCTION_FAILED: the partition's SO PIN was destroyed */
+    REASON_RECOVERY_INCORRECT, /* CKR_PIN_INCORRECT: recovery code wrong or void; the new PIN is not the request's */
+    REASON_RECOVERY_WAITING,   /* CKR_FUNCTION_FAILED: shares or time are wanting; retry_after_ms */
+    REASON_SHARE_INCORRECT,    /* CKR_ARGUMENTS_BAD: not the officer's share */
     REASON_DISABLED,         /* CKR_PIN_LOCKED: the user is disabled */
     REASON_KEY_UNKNOWN,      /* CKR_KEY_HANDLE_INVALID */
     REASON_KEY_EXPIRED,      /* CKR_KEY_FUNCTION_NOT_PERMITTED */

@@ -20,6 +20,10 @@
 #define CHALLENGE_LEN            40 /* signer (2), time (8), random (14), MAC (16) */
 #define CHALLENGE_LIFE_MS        120000
 #define CLIENT_SECRET_LEN        32
+#define RECOVERY_CODE_LEN        16   /* 128 bits, as an activation code */
+#define RECOVERY_BLOB_MAX        512  /* what a user keeps with the recovery code: a device secret, sealed */
+#define QUORUM_NAME_LEN          16   /* random names of a quorum and of a request to it */
+#define OFFICERS_MAX             16   /* to each of them goes a share of 32 bytes */
 #define SEQUENCE_WINDOW          1024  /* replies kept per lease: a repeat within it gets the same bytes */
 #define SIGN_DATA_MAX            65536 /* pure EdDSA signs the message itself; all else sends a digest */
 #define CERTIFICATE_MAX          16384 /* bytes of DER */

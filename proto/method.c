@@ -24,6 +24,14 @@
 #define SNAKE_IssueCertificate issue_certificate
 #define SNAKE_UpdateObject   update_object
 #define SNAKE_DeleteObject   delete_object
+#define SNAKE_GetRecovery     get_recovery
+#define SNAKE_PutRecovery     put_recovery
+#define SNAKE_PutQuorum       put_quorum
+#define SNAKE_RemoveRecovery  remove_recovery
+#define SNAKE_CancelRecovery  cancel_recovery
+#define SNAKE_RecoverPin      recover_pin
+#define SNAKE_RequestRecovery request_recovery
+#define SNAKE_FinishRecovery  finish_recovery
 #define SNAKE_GetDeployment  get_deployment
 #define SNAKE_AddUser        add_user
 #define SNAKE_ListUsers      list_users
@@ -35,6 +43,8 @@
 #define SNAKE_GetStatus      get_status
 #define SNAKE_ReadAudit      read_audit
 #define SNAKE_ListAuditLogs  list_audit_logs
+#define SNAKE_ListRecoveries  list_recoveries
+#define SNAKE_ContributeShare contribute_share
 
 #define SNAKE_ListRequests       list_requests
 #define SNAKE_ApproveRequest     approve_request

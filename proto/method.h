@@ -29,6 +29,7 @@ enum permission {
     PERM_WATCH,      /* role operator or auditor, proved by signature */
     PERM_OPERATE,    /* role operator, proved by signature */
     PERM_APPROVE,    /* role operator or officer, proved by signature */
+    PERM_CONTRIBUTE, /* role officer, proved by signature */
 };
 
 struct method {

@@ -121,6 +121,15 @@ static const struct key keys[] = {
       ARGON2_PASSES_FLOOR, ARGON2_PASSES_MAX },
     { "pin", "argon2_lanes", &form_number, AT(argon2_lanes), NUMBER_OF(ARGON2_LANES_DEFAULT), 1,
       ARGON2_LANES_MAX },
+    { "pin", "min_length", &form_number, AT(pin_min_length), NUMBER_OF(PIN_MIN_LEN), PIN_MIN_LEN,
+      PIN_MAX_LEN },
+    { "pin", "max_length", &form_number, AT(pin_max_length), NUMBER_OF(PIN_MAX_LEN), PIN_MIN_LEN,
+      PIN_MAX_LEN },
+    { "pin", "character_classes", &form_number, AT(pin_character_classes), DEFAULT(1), 1, 4 },
+    { "pin", "refuse_trivial", &form_yes_no, AT(pin_refuse_trivial), DEFAULT(yes) },
+    { "recovery", "quorum", &form_number, AT(recovery_quorum), DEFAULT(0), 0, OFFICERS_MAX },
+    { "recovery", "officers", &form_text, AT(recovery_officers), OPTIONAL },
+    { "recovery", "delay_hours", &form_number, AT(recovery_delay_hours), DEFAULT(24), 0, 720 },
     { "lease", "idle_ms", &form_number, AT(lease_idle_ms), DEFAULT(900000), 1000, 7 * DAY_MS },
     { "lease", "life_ms", &form_number, AT(lease_life_ms), DEFAULT(43200000), 1000, 7 * DAY_MS },
     { "lease", "leases", &form_number, AT(leases), DEFAULT(4096), 1, 1000000 },
@@ -531,7 +540,10 @@ static int check_required(struct loader *loader)
         bool is_of_partitions =
             keys[i].offset == AT(hsm_partition_environment) || keys[i].offset == AT(hsm_partition_directory);
 
-        if (loader->is_seen[i] || !(keys[i].is_required || (is_of_partitions && has_partitions)))
+        bool is_of_officers = keys[i].offset == AT(recovery_officers);
+
+        if (loader->is_seen[i] || !(keys[i].is_required || (is_of_partitions && has_partitions) ||
+                                    (is_of_officers && loader->config->recovery_quorum > 0)))
             continue;
         buffer_append_text(&missing, missing.len ? ", [" : "[");
         buffer_append_text(&missing, keys[i].section);

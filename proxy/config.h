@@ -66,6 +66,13 @@ struct proxy_config {
     unsigned ca_server_days, ca_device_days, ca_document_days; /* 398, 398, 730 */
     /* [pin] */
     unsigned argon2_memory_kib, argon2_passes, argon2_lanes; /* ARGON2_*_DEFAULT in proto/limits.h */
+    unsigned pin_min_length, pin_max_length; /* of new PINs, in bytes: PIN_MIN_LEN, PIN_MAX_LEN */
+    unsigned pin_character_classes;          /* how many of: small letters, capitals, digits, others: 1 */
+    bool pin_refuse_trivial;                 /* yes */
+    /* [recovery] */
+    unsigned recovery_quorum;      /* so many officers can open a token for its user; 0, the default: none can */
+    char *recovery_officers;       /* PEM: their certificates and their issuer's; required with a quorum */
+    unsigned recovery_delay_hours; /* from the user's request to its effect: 24 */
     /* [lease] */
     unsigned lease_idle_ms; /* 900000: a quarter of an hour without use */
     unsigned lease_life_ms; /* 43200000: a working day */

@@ -7,6 +7,8 @@
  */
 #include "proxy/access/attempts.h"
 
+#include <string.h>
+
 #include "include/table.h"
 #include "proxy/access/access.h"
 
@@ -438,6 +440,13 @@ enum reason attempt_state(struct access *access, const struct token_row *token, 
     return REASON_NONE;
 }
 
+enum reason attempt_forgive(struct access *access, struct token_row *token)
+{
+    token->locked = false; /* the total stays: who may unlock, and has a device, guesses no faster for it */
+    memset(token->attempts, 0, sizeof(token->attempts)); /* the digest of none */
+    return access_store_reason(store_attempt_clear(access->store, token->id, 0));
+}
+
 enum reason attempt_clear(struct access *access, struct token_row *token)
 {
     CLEANUP(ledger_clear) struct ledger ledger = { 0 };
@@ -445,11 +454,9 @@ enum reason attempt_clear(struct access *access, struct token_row *token)
 
     reason = ledger_begin(access, token->id, &ledger);
     if (reason == REASON_NONE)
-        reason = access_store_reason(store_attempt_clear(access->store, token->id, 0));
+        reason = attempt_forgive(access, &ledger.token);
     if (reason != REASON_NONE)
         return reason;
-    ledger.token.locked =
-        false; /* the total stays: who may unlock, and has a device, guesses no faster for it */
     reason = ledger_commit(access, &ledger);
     if (reason == REASON_NONE)
         *token = ledger.token;

@@ -73,3 +73,8 @@ MUST_CHECK enum reason attempt_state(struct access *access, const struct token_r
  * which the token is throttled. @token becomes what is stored now. Errors: as attempt_state().
  */
 MUST_CHECK enum reason attempt_clear(struct access *access, struct token_row *token);
+/*
+ * The same inside a transaction of the caller's, who has read @token in it and saves it: a PIN that was set anew without
+ * the old one begins with a clean slate. Errors: REASON_STORE, _BUSY.
+ */
+MUST_CHECK enum reason attempt_forgive(struct access *access, struct token_row *token);

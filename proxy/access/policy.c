@@ -29,6 +29,7 @@ static const struct policy policies[] = {
     [PERM_WATCH] = { ROLES_WATCHERS, 0, false },
     [PERM_OPERATE] = { ROLE_BIT(ROLE_OPERATOR), 0, false },
     [PERM_APPROVE] = { ROLES_APPROVERS, 0, false },
+    [PERM_CONTRIBUTE] = { ROLE_BIT(ROLE_OFFICER), 0, false },
 };
 
 static const struct policy *policy_find(enum permission permission)

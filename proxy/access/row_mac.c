@@ -70,6 +70,10 @@ static struct context token_context(const struct access *access, const struct to
     context_number(&context, row->policy.no_decrypt);
     context_number(&context, row->policy.keys_need_permit);
     context_number(&context, row->policy.key_permits);
+    context_number(&context, row->recovery_bits);
+    context_bytes(&context, BYTES_OF_ARRAY(row->recovery));
+    context_number(&context, row->recovery_failures);
+    context_number(&context, (uint64_t)row->recovery_failed_ms);
     return context;
 }
 
@@ -102,6 +106,7 @@ static struct context access_context(const struct access *access, const struct a
     context_bytes(&context, BYTES_OF_ARRAY(row->nonce));
     context_bytes(&context, buffer_bytes(&row->sealed));
     context_bytes(&context, BYTES_OF_ARRAY(row->check));
+    context_bytes(&context, buffer_bytes(&row->blob));
     return context;
 }
 
@@ -376,6 +381,58 @@ enum reason row_digest_group_grants(const struct group_grant_row *rows, size_t c
         context_number(&context, rows[i].bits);
     }
     return row_digest(&context, count, ret);
+}
+
+/* An access row by its MAC, which stands for all of it. */
+static void append_access(struct context *context, bool is_there, const struct access_row *row)
+{
+    context_number(context, is_there);
+    context_number(context, (uint64_t)row->id);
+    context_bytes(context, BYTES_OF_ARRAY(row->mac));
+}
+
+static void append_quorum(struct context *context, const struct quorum_row *row)
+{
+    context_number(context, (uint64_t)row->id);
+    context_number(context, (uint64_t)row->token_id);
+    context_bytes(context, BYTES_OF_ARRAY(row->name));
+    context_number(context, row->needed);
+    context_bytes(context, BYTES_OF_ARRAY(row->request));
+    context_number(context, row->pin_version);
+    context_bytes(context, BYTES_OF_ARRAY(row->row_name));
+    context_bytes(context, BYTES_OF_ARRAY(row->check));
+    context_bytes(context, BYTES_OF_ARRAY(row->certificate));
+    context_number(context, (uint64_t)row->principal_id);
+    context_number(context, (uint64_t)row->asked_ms);
+    context_number(context, (uint64_t)row->from_ms);
+    context_number(context, (uint64_t)row->until_ms);
+}
+
+static void append_share(struct context *context, const struct share_row *row)
+{
+    context_number(context, (uint64_t)row->id);
+    context_number(context, (uint64_t)row->token_id);
+    context_number(context, row->number);
+    context_bytes(context, BYTES_OF_ARRAY(row->officer));
+    context_text(context, row->name);
+    context_bytes(context, BYTES_OF_ARRAY(row->digest));
+    context_bytes(context, buffer_bytes(&row->sealed));
+    context_number(context, (uint64_t)row->given_by);
+    context_number(context, row->kd_epoch);
+    context_bytes(context, BYTES_OF_ARRAY(row->nonce));
+    context_bytes(context, buffer_bytes(&row->given));
+}
+
+enum reason row_digest_recovery(const struct recovery *recovery, uint8_t ret[HASH_LEN])
+{
+    CLEANUP(context_clear) struct context context = context_of("privyseal v1 recovery");
+
+    append_access(&context, recovery->has_code, &recovery->code);
+    append_access(&context, recovery->has_quorum, &recovery->joined);
+    append_quorum(&context, &recovery->quorum);
+    for (size_t i = 0; i < recovery->share_count; i++)
+        append_share(&context, &recovery->shares[i]);
+    return row_digest(&context, recovery->has_code || recovery->has_quorum || recovery->share_count, ret);
 }
 
 enum reason row_digest_certificates(const struct principal_certificate_row *rows, size_t count,

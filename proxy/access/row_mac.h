@@ -18,6 +18,7 @@
 #include "proxy/store/store.h"
 
 struct access;
+struct recovery;
 
 /* Sets or checks @row->mac under Krow over every other field (and the realm). Errors: REASON_INTEGRITY, _HSM. */
 MUST_CHECK enum reason row_mac_token(struct access *access, struct token_row *row);
@@ -49,6 +50,8 @@ MUST_CHECK enum reason row_digest_memberships(const struct member_row *rows, siz
                                               uint8_t ret[HASH_LEN]);
 MUST_CHECK enum reason row_digest_group_grants(const struct group_grant_row *rows, size_t count,
                                                uint8_t ret[HASH_LEN]);
+/* Of all that @recovery holds but the bits. */
+MUST_CHECK enum reason row_digest_recovery(const struct recovery *recovery, uint8_t ret[HASH_LEN]);
 MUST_CHECK enum reason row_digest_certificates(const struct principal_certificate_row *rows, size_t count,
                                                uint8_t ret[HASH_LEN]);
 MUST_CHECK enum reason row_digest_requests(const struct request_row *rows, size_t count,

@@ -44,10 +44,15 @@ struct custody_ops {
     /*
      * First PIN: makes U or the partition. Fills @row->sealed and nonce (its name, version and token are set) and,
      * for a partition, @token->partition. The caller stores both; undo() takes back what was made when it cannot.
+     * A partition has a U (its SO PIN is made of it) only if @token->recovery_bits say RECOVERY_KEPT; else its SO PIN
+     * is destroyed at birth, and there is no other way in than the PIN, ever.
      */
     CK_RV (*create)(struct custody *custody, struct token_row *token, struct bytes s, struct access_row *row);
     void (*undo)(struct custody *custody, const struct token_row *token);
-    /* Proves S on the row and opens the token. */
+    /*
+     * Proves S on the row and opens the token. By a row of another kind than the PIN's it opens for add_secret(),
+     * change_secret() and settle() alone: nothing else may be asked of it.
+     */
     CK_RV(*authorise)
     (struct custody *custody, const struct token_row *token, const struct access_row *row, struct bytes s,
      struct custody_token **ret);
@@ -75,7 +80,12 @@ struct custody_ops {
     CK_RV(*derive)
     (struct custody_token *token, const struct key_row *key, struct bytes peer, struct secret **ret);
     /*
-     * The same token under a new S: fills @new_row's sealed and nonce (wrapped), or changes the partition's PIN.
+     * One more way in: fills @row's sealed and nonce (its kind, name, version and token are set) with U under @s.
+     * Errors: CKR_FUNCTION_NOT_SUPPORTED (a partition without U).
+     */
+    CK_RV (*add_secret)(struct custody_token *token, struct bytes s, struct access_row *row);
+    /*
+     * The same token under a new S (@old_s is empty when another row than the PIN's opened it): fills @new_row's sealed and nonce (wrapped), or changes the partition's PIN.
      * settle() is called when the caller's transaction is through (is_done) or was lost (then it is put back).
      */
     CK_RV(*change_secret)

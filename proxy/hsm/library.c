@@ -264,9 +264,9 @@ CK_RV library_random_pin(struct secret **ret)
     return CKR_OK;
 }
 
-/* The user PIN of a new token is set by its security officer. v3.1 5.5.8 (C_InitPIN). */
-static CK_RV init_pin(CK_FUNCTION_LIST *p11, CK_SLOT_ID slot, struct secret *so_pin, const CK_UTF8CHAR *pin,
-                      size_t pin_len)
+/* The user PIN is set by the token's security officer. v3.1 5.5.8 (C_InitPIN). */
+static CK_RV init_pin(CK_FUNCTION_LIST *p11, CK_SLOT_ID slot, const struct secret *so_pin,
+                      const CK_UTF8CHAR *pin, size_t pin_len)
 {
     CK_SESSION_HANDLE session;
     CK_RV rv;
@@ -283,10 +283,16 @@ static CK_RV init_pin(CK_FUNCTION_LIST *p11, CK_SLOT_ID slot, struct secret *so_
     return rv;
 }
 
-CK_RV library_init_token(const struct library *library, const char *label, const CK_UTF8CHAR *pin,
-                         size_t pin_len, struct library_token *ret)
+CK_RV library_reset_pin(const struct library *library, CK_SLOT_ID slot, const struct secret *so_pin,
+                        const struct secret *pin)
 {
-    CLEANUP(secret_free) struct secret *so_pin = NULL;
+    return init_pin(library->p11, slot, so_pin, pin->data, pin->len);
+}
+
+CK_RV library_init_token(const struct library *library, const char *label, const struct secret *so_pin,
+                         const CK_UTF8CHAR *pin, size_t pin_len, struct library_token *ret)
+{
+    CLEANUP(secret_free) struct secret *random_pin = NULL;
     struct library_token token;
     CK_UTF8CHAR padded[sizeof(token.info.label)];
     CK_RV rv;
@@ -296,9 +302,10 @@ CK_RV library_init_token(const struct library *library, const char *label, const
         return CKR_ARGUMENTS_BAD;
     memset(padded, ' ', sizeof(padded));
     memcpy(padded, label, strlen(label));
-    rv = library_random_pin(&so_pin);
+    rv = so_pin ? CKR_OK : library_random_pin(&random_pin);
     if (rv != CKR_OK)
         return rv;
+    so_pin = so_pin ? so_pin : random_pin;
     rv = library_find_blank(library, &token);
     if (rv != CKR_OK)
         return rv;

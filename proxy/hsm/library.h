@@ -47,14 +47,18 @@ MUST_CHECK CK_RV library_find_blank(const struct library *library, struct librar
 /* 256 random bits in base64url: a PIN for programs. SoftHSM's files are only as safe as it. */
 MUST_CHECK CK_RV library_random_pin(struct secret **ret);
 /*
- * C_InitToken and C_InitPIN with a random SO PIN that nobody ever learns: it is wiped before this returns. Whoever
- * kept it could reset the user PIN and take the token over.
+ * C_InitToken and C_InitPIN. @so_pin NULL: with a random SO PIN that nobody ever learns: it is wiped before this
+ * returns. Whoever keeps one can reset the user PIN and take the token over.
  * @ret: set as soon as there is a token, even when its PIN cannot be set, so that the caller can take it away; until
  * then its serial number is all zero.
  * Errors: CKR_TOKEN_NOT_PRESENT (no blank slot), CKR_ARGUMENTS_BAD (@label over 32 bytes), what the library says.
  */
-MUST_CHECK CK_RV library_init_token(const struct library *library, const char *label, const CK_UTF8CHAR *pin,
-                                    size_t pin_len, struct library_token *ret);
+MUST_CHECK CK_RV library_init_token(const struct library *library, const char *label,
+                                    const struct secret *so_pin, const CK_UTF8CHAR *pin, size_t pin_len,
+                                    struct library_token *ret);
+/* The security officer sets the user PIN; nobody may be logged in. v3.1 5.5.8 (C_InitPIN). */
+MUST_CHECK CK_RV library_reset_pin(const struct library *library, CK_SLOT_ID slot,
+                                   const struct secret *so_pin, const struct secret *pin);
 
 /* CK_TOKEN_INFO pads its texts with blanks to a fixed length: @ret gets the text and a NUL. */
 void library_text(const CK_UTF8CHAR *field, size_t len, char *ret);

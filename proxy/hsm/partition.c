@@ -6,7 +6,9 @@
  * record of each login it made, with the S that made it, and a second lease of the same token must show the same S.
  * CKR_USER_ALREADY_LOGGED_IN is never taken for a proof.
  *
- * A partition's SO PIN is random and wiped once the user PIN is set: nobody can reset the PIN and take the keys.
+ * A partition's SO PIN is random and wiped once the user PIN is set: nobody can reset the PIN and take the keys. Only for
+ * a user who wanted to have a way back (RECOVERY_KEPT) it is base64url(U), and U stands in the access rows, sealed under S
+ * and under the recovery code, as a wrapped token's does. The security officer never works but to set a new S.
  * A partition is found by its serial number; slot ids change when the library starts anew.
  */
 #include "proxy/hsm/custody.h"
@@ -20,6 +22,7 @@
 #include "include/table.h"
 #include "proxy/hsm/hsm_state.h"
 #include "proxy/hsm/key_pair.h"
+#include "proxy/hsm/row_seal.h"
 #include "proxy/hsm/template.h"
 #include "proxy/hsm/token_directory.h"
 
@@ -48,7 +51,11 @@ struct login {
 };
 
 struct custody_token {
-    struct login *login;
+    struct custody *custody;
+    struct login *login; /* NULL: not opened by the PIN */
+    char name[NAME_MAX_LEN + 1];
+    char serial[SERIAL_LEN + 1];
+    struct secret *u; /* of which the SO PIN is made; NULL: that was destroyed */
 };
 
 /* ------------------------------------------------------------------------------------------------- serials */
@@ -262,20 +269,23 @@ static CK_RV errno_to_rv(int r)
     return r == 0 ? CKR_OK : r == -ENOMEM ? CKR_HOST_MEMORY : CKR_DEVICE_ERROR;
 }
 
-/* One try. What was made and is of no use is taken away again. */
+/* One try, with an SO PIN that nobody learns (@u is NULL) or one of @u. What is of no use is taken away again. */
 static CK_RV make_partition(struct custody *custody, const char *label, struct bytes s,
-                            char ret[SERIAL_LEN + 1])
+                            const struct secret *u, char ret[SERIAL_LEN + 1])
 {
     const struct library *library = custody->config.hsm->library;
     const char *dir = custody->config.partition_dir;
     CLEANUP(secret_free) struct secret *pin = NULL;
+    CLEANUP(secret_free) struct secret *so_pin = NULL;
     struct library_token token;
     char serial[sizeof(token.info.serialNumber) + 1];
     CK_RV rv = pin_of(s, &pin);
 
+    if (rv == CKR_OK && u)
+        rv = pin_of(secret_bytes(u), &so_pin);
     if (rv != CKR_OK)
         return rv;
-    rv = library_init_token(library, label, pin->data, pin->len, &token);
+    rv = library_init_token(library, label, so_pin, pin->data, pin->len, &token);
     library_text(token.info.serialNumber, sizeof(token.info.serialNumber), serial);
     if (rv == CKR_OK)
         rv = check_slot(library, serial);
@@ -290,19 +300,12 @@ static CK_RV make_partition(struct custody *custody, const char *label, struct b
     return CKR_OK;
 }
 
-static CK_RV partition_create(struct custody *custody, struct token_row *token, struct bytes s,
-                              struct access_row *row)
+/* U under @s into @row; without one the row says of the token's secret nothing at all. */
+static CK_RV seal_so_pin(struct custody *custody, const char *token, struct bytes s, const struct secret *u,
+                         struct access_row *row)
 {
-    char label[LABEL_LEN + 1];
-    CK_RV rv = CKR_SLOT_ID_INVALID;
-
-    /* For people who look into the HSM; nothing is found by it, so it may be cut. */
-    snprintf(label, sizeof(label), "privyseal %.*s", LABEL_LEN - (int)strlen("privyseal "), token->name);
-    for (int try = 0; try < CREATE_TRIES_MAX && rv == CKR_SLOT_ID_INVALID; try++)
-        rv = make_partition(custody, label, s, token->partition);
-    if (rv == CKR_OK)
-        row->sealed.len = 0;
-    return rv;
+    row->sealed.len = 0;
+    return u ? access_row_seal(&custody->config, token, s, secret_bytes(u), row) : CKR_OK;
 }
 
 static void partition_undo(struct custody *custody, const struct token_row *token)
@@ -311,33 +314,67 @@ static void partition_undo(struct custody *custody, const struct token_row *toke
         log_event(LOG_LEVEL_ERROR, "partition.remains", "serial=%s", token->partition);
 }
 
-static CK_RV partition_authorise(struct custody *custody, const struct token_row *row,
-                                 const struct access_row *access, struct bytes s, struct custody_token **ret)
+static CK_RV partition_create(struct custody *custody, struct token_row *token, struct bytes s,
+                              struct access_row *row)
 {
-    CLEANUP(free) void *memory = NULL;
-    struct custody_token *token;
-    CK_RV rv;
+    CLEANUP(secret_free) struct secret *u = NULL;
+    char label[LABEL_LEN + 1];
+    CK_RV rv = CKR_SLOT_ID_INVALID;
 
-    (void)access; /* the partition itself knows S */
-    if (!row->partition[0])
-        return CKR_DATA_INVALID;
-    memory = token = calloc(1, sizeof(*token));
-    if (!token)
+    if ((token->recovery_bits & RECOVERY_KEPT) && secret_random(TOKEN_SECRET_LEN, &u) < 0)
         return CKR_HOST_MEMORY;
-    rv = login_get(custody, row->partition, s, &token->login);
+    /* For people who look into the HSM; nothing is found by it, so it may be cut. */
+    snprintf(label, sizeof(label), "privyseal %.*s", LABEL_LEN - (int)strlen("privyseal "), token->name);
+    for (int try = 0; try < CREATE_TRIES_MAX && rv == CKR_SLOT_ID_INVALID; try++)
+        rv = make_partition(custody, label, s, u, token->partition);
     if (rv != CKR_OK)
         return rv;
-    memory = NULL;
-    *ret = token;
-    return CKR_OK;
+    rv = seal_so_pin(custody, token->name, s, u, row);
+    if (rv != CKR_OK)
+        partition_undo(custody, token);
+    return rv;
 }
 
 static void partition_close(struct custody_token *token)
 {
     if (!token)
         return;
-    login_unref(token->login);
+    if (token->login)
+        login_unref(token->login);
+    secret_free(token->u);
     free(token);
+}
+DEFINE_CLEANUP(partition_close, struct custody_token *);
+
+/* The PIN's row: the partition itself knows S. Another's proves nothing but that it opens. */
+static CK_RV partition_authorise(struct custody *custody, const struct token_row *row,
+                                 const struct access_row *access, struct bytes s, struct custody_token **ret)
+{
+    CLEANUP(partition_close) struct custody_token *token = NULL;
+    CK_RV rv = CKR_OK;
+
+    if (!row->partition[0])
+        return CKR_DATA_INVALID;
+    token = calloc(1, sizeof(*token));
+    if (!token)
+        return CKR_HOST_MEMORY;
+    token->custody = custody;
+    memcpy(token->name, row->name, sizeof(token->name));
+    memcpy(token->serial, row->partition, sizeof(token->serial));
+    if (access->sealed.len || access->kind != ACCESS_PIN)
+        rv = access_row_open(&custody->config, row->name, s, access, &token->u);
+    if (rv == CKR_OK && access->kind == ACCESS_PIN)
+        rv = login_get(custody, row->partition, s, &token->login);
+    if (rv == CKR_OK)
+        *ret = TAKE(token);
+    return rv;
+}
+
+static CK_RV partition_add_secret(struct custody_token *token, struct bytes s, struct access_row *row)
+{
+    if (s.len != STRETCHED_PIN_LEN)
+        return CKR_ARGUMENTS_BAD;
+    return token->u ? seal_so_pin(token->custody, token->name, s, token->u, row) : CKR_FUNCTION_NOT_SUPPORTED;
 }
 
 /* --------------------------------------------------------------------------------------------- change of S */
@@ -364,37 +401,58 @@ static CK_RV set_pin(struct login *login, struct bytes old_s, struct bytes new_s
     return CKR_OK;
 }
 
+/* By the security officer, whose login waits for everybody else's end. v3.1 5.6.8 (C_Login). */
+static CK_RV reset_pin(const struct custody_token *token, struct bytes new_s)
+{
+    const struct library *library = token->custody->config.hsm->library;
+    CLEANUP(secret_free) struct secret *so_pin = NULL;
+    CLEANUP(secret_free) struct secret *pin = NULL;
+    struct library_token found;
+    CK_RV rv = pin_of(secret_bytes(token->u), &so_pin);
+
+    if (login_peek(token->custody, token->serial) || token->custody->is_stale)
+        return CKR_DEVICE_ERROR;
+    if (rv == CKR_OK)
+        rv = pin_of(new_s, &pin);
+    if (rv == CKR_OK)
+        rv = find_partition(library, token->serial, &found);
+    return rv == CKR_OK ? library_reset_pin(library, found.slot, so_pin, pin) : rv;
+}
+
 /* The backup keeps the PIN of before until settle(): should this process die in between, put_back() finds it there. */
 static CK_RV partition_change_secret(struct custody_token *token, struct bytes old_s, struct bytes new_s,
                                      struct access_row *new_row)
 {
-    struct login *login = token->login;
-    CK_RV rv;
+    CK_RV rv = seal_so_pin(token->custody, token->name, new_s, token->u, new_row);
 
-    rv = errno_to_rv(token_directory_backup(login->custody->config.partition_dir, login->serial));
     if (rv == CKR_OK)
-        rv = set_pin(login, old_s, new_s);
+        rv = errno_to_rv(token_directory_backup(token->custody->config.partition_dir, token->serial));
     if (rv == CKR_OK)
-        new_row->sealed.len = 0;
+        rv = token->login ? set_pin(token->login, old_s, new_s) : reset_pin(token, new_s);
     return rv;
+}
+
+/* After a reset nobody here knows the PIN of before: it is in the backup, and takes a new process to be read. */
+static CK_RV take_back(struct custody_token *token, struct bytes old_s, struct bytes new_s)
+{
+    if (token->login)
+        return set_pin(token->login, new_s, old_s);
+    return put_back(token->custody, token->serial) == CKR_DEVICE_ERROR ? CKR_OK : CKR_DEVICE_ERROR;
 }
 
 static void partition_settle(struct custody_token *token, struct bytes old_s, struct bytes new_s,
                              bool is_done)
 {
-    struct login *login = token->login;
-    CK_RV rv = CKR_OK;
+    CK_RV rv = is_done ? CKR_OK : take_back(token, old_s, new_s);
     int r;
 
-    if (!is_done)
-        rv = set_pin(login, new_s, old_s);
     if (rv != CKR_OK)
-        log_event(LOG_LEVEL_ERROR, "partition.pin-not-restored", "serial=%s rv=0x%lx", login->serial, rv);
+        log_event(LOG_LEVEL_ERROR, "partition.pin-not-restored", "serial=%s rv=0x%lx", token->serial, rv);
     if (rv != CKR_OK || !is_done)
         return; /* the backup has the PIN that counts */
-    r = token_directory_backup(login->custody->config.partition_dir, login->serial);
+    r = token_directory_backup(token->custody->config.partition_dir, token->serial);
     if (r < 0)
-        log_event(LOG_LEVEL_ERROR, "partition.no-backup", "serial=%s error=%d", login->serial, -r);
+        log_event(LOG_LEVEL_ERROR, "partition.no-backup", "serial=%s error=%d", token->serial, -r);
 }
 
 /* ----------------------------------------------------------------------------------------------------- keys */
@@ -624,6 +682,7 @@ const struct custody_ops custody_partition = {
     .decrypt = partition_decrypt,
     .derive = partition_derive,
     .destroy = partition_destroy,
+    .add_secret = partition_add_secret,
     .change_secret = partition_change_secret,
     .settle = partition_settle,
     .close = partition_close,

@@ -85,7 +85,7 @@ static CK_RV make_token(const struct hsm_config *config, const struct library *l
         rv = write_pin(config->pin_file, pin, why);
     if (rv != CKR_OK)
         return rv;
-    rv = library_init_token(library, config->token_label, pin->data, pin->len, &token);
+    rv = library_init_token(library, config->token_label, NULL, pin->data, pin->len, &token);
     if (rv == CKR_OK)
         rv = make_keys(library, token.slot, pin, fill, arg, why);
     if (rv == CKR_OK)

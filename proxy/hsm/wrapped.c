@@ -24,6 +24,7 @@
 #include "proto/mechanism.h"
 #include "proxy/hsm/hsm_state.h"
 #include "proxy/hsm/key_pair.h"
+#include "proxy/hsm/row_seal.h"
 #include "proxy/hsm/template.h"
 
 #define SEALED_KEY_MAX 8192 /* bytes: W1 of RSA-4096 has 2,384 */
@@ -41,21 +42,6 @@ struct custody_token {
 };
 
 /* --------------------------------------------------------------------------------------- what a row is for */
-
-/* Names one access row; with @label a key's purpose or additional authenticated data. */
-static struct context access_context(const char *label, const struct custody *custody, const char *token,
-                                     const struct access_row *row)
-{
-    struct context context = context_of(label);
-
-    context_text(&context, custody->config.realm);
-    context_text(&context, token);
-    context_number(&context, row->kind);
-    context_bytes(&context, BYTES_OF_ARRAY(row->row_name));
-    context_number(&context, row->version);
-    context_number(&context, row->kd_epoch);
-    return context;
-}
 
 static struct context key_context(const char *label, const struct custody_token *token,
                                   const struct key_row *row)
@@ -82,103 +68,6 @@ static struct context key_aad(const struct custody_token *token, const struct ke
     context_number(&context, (uint64_t)row->created_ms);
     context_number(&context, (uint64_t)row->expires_ms);
     return context;
-}
-
-/* ------------------------------------------------------------------------------------- sealing and opening */
-
-/* One sealing: what opens it, what it is bound to. */
-struct seal {
-    uint32_t kd_epoch;
-    struct bytes secret; /* S or U */
-    struct context *purpose, *aad;
-    uint8_t *nonce; /* AEAD_NONCE_LEN bytes */
-};
-
-static CK_RV row_key(struct hsm *hsm, const struct seal *seal, CK_OBJECT_HANDLE *ret)
-{
-    CLEANUP(secret_free) struct secret *input = NULL;
-    struct bytes purpose;
-
-    if (context_end(seal->purpose, &purpose) < 0)
-        return CKR_HOST_MEMORY;
-    if (digest_hkdf(NULL, seal->secret, BYTES_NONE, purpose, AEAD_KEY_LEN, &input) < 0)
-        return CKR_GENERAL_ERROR;
-    return hsm_derive_key(hsm, seal->kd_epoch, secret_bytes(input), ret);
-}
-
-static CK_RV seal_row(struct hsm *hsm, const struct seal *seal, struct bytes plaintext, struct buffer *ret)
-{
-    CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
-    struct bytes aad;
-    CK_RV rv;
-
-    if (context_end(seal->aad, &aad) < 0)
-        return CKR_HOST_MEMORY;
-    rv = hsm_random(hsm, seal->nonce, AEAD_NONCE_LEN);
-    if (rv == CKR_OK)
-        rv = row_key(hsm, seal, &key);
-    if (rv == CKR_OK)
-        rv = hsm_session_encrypt(&hsm->session, key, BYTES(seal->nonce, AEAD_NONCE_LEN), aad, plaintext, ret);
-    hsm_session_destroy(&hsm->session, key);
-    return rv;
-}
-
-/* What HSMs say when a tag does not fit; SoftHSM's word for it is CKR_GENERAL_ERROR, which may mean anything. */
-static bool is_not_authentic(CK_RV rv)
-{
-    static const CK_RV answers[] = { CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED, CKR_DATA_INVALID,
-                                     CKR_ENCRYPTED_DATA_INVALID, CKR_ENCRYPTED_DATA_LEN_RANGE };
-    const CK_RV *answer;
-
-    for (EACH_ROW(answer, answers))
-        if (rv == *answer)
-            return true;
-    return false;
-}
-
-/* Errors: CKR_ENCRYPTED_DATA_INVALID when the row does not open; so it is the row's fault, not the HSM's. */
-static CK_RV open_row(struct hsm *hsm, const struct seal *seal, struct bytes sealed, struct secret **ret)
-{
-    CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
-    struct bytes aad;
-    CK_RV rv;
-
-    if (context_end(seal->aad, &aad) < 0)
-        return CKR_HOST_MEMORY;
-    rv = row_key(hsm, seal, &key);
-    if (rv != CKR_OK)
-        return rv;
-    rv = hsm_session_decrypt(&hsm->session, key, BYTES(seal->nonce, AEAD_NONCE_LEN), aad, sealed, ret);
-    hsm_session_destroy(&hsm->session, key);
-    if (rv == CKR_OK || !is_not_authentic(rv))
-        return rv;
-    return hsm_probe(hsm) == CKR_OK ? CKR_ENCRYPTED_DATA_INVALID : CKR_DEVICE_ERROR;
-}
-
-/* U sealed under S into @row, whose name, version and kind are set. */
-static CK_RV seal_secret(struct custody *custody, const char *token, struct bytes s, struct bytes u,
-                         struct access_row *row)
-{
-    row->kd_epoch = hsm_epoch_derive(custody->config.hsm); /* part of both contexts */
-
-    CLEANUP(context_clear) struct context purpose = access_context("privyseal v1 pin", custody, token, row);
-    CLEANUP(context_clear) struct context aad = access_context("privyseal v1 pin row", custody, token, row);
-    struct seal seal = { row->kd_epoch, s, &purpose, &aad, row->nonce };
-
-    row->sealed.len = 0;
-    return seal_row(custody->config.hsm, &seal, u, &row->sealed);
-}
-
-static CK_RV open_secret(struct custody *custody, const char *token, struct bytes s,
-                         const struct access_row *row, struct secret **ret)
-{
-    CLEANUP(context_clear) struct context purpose = access_context("privyseal v1 pin", custody, token, row);
-    CLEANUP(context_clear) struct context aad = access_context("privyseal v1 pin row", custody, token, row);
-    struct seal seal = { row->kd_epoch, s, &purpose, &aad, (uint8_t *)row->nonce };
-
-    if (row->sealed.len != TOKEN_SECRET_LEN + AEAD_TAG_LEN)
-        return CKR_ENCRYPTED_DATA_INVALID;
-    return open_row(custody->config.hsm, &seal, buffer_bytes(&row->sealed), ret);
 }
 
 /* ------------------------------------------------------------------------------------------- life of a token */
@@ -216,7 +105,7 @@ static CK_RV wrapped_create(struct custody *custody, struct token_row *token, st
         return CKR_ARGUMENTS_BAD;
     if (secret_random(TOKEN_SECRET_LEN, &u) < 0)
         return CKR_HOST_MEMORY;
-    return seal_secret(custody, token->name, s, secret_bytes(u), row);
+    return access_row_seal(&custody->config, token->name, s, secret_bytes(u), row);
 }
 
 /* All that was made is in the row, which the caller throws away. */
@@ -250,9 +139,7 @@ static CK_RV wrapped_authorise(struct custody *custody, const struct token_row *
     token->custody = custody;
     token->keys = (struct handle_owner){ .session = &custody->config.hsm->session, .is_temporary = true };
     memcpy(token->name, row->name, sizeof(token->name));
-    rv = open_secret(custody, token->name, s, access, &token->u);
-    if (rv == CKR_ENCRYPTED_DATA_INVALID)
-        return CKR_PIN_INCORRECT;
+    rv = access_row_open(&custody->config, token->name, s, access, &token->u);
     if (rv != CKR_OK)
         return rv;
     *ret = TAKE(token);
@@ -262,10 +149,17 @@ static CK_RV wrapped_authorise(struct custody *custody, const struct token_row *
 static CK_RV wrapped_change_secret(struct custody_token *token, struct bytes old_s, struct bytes new_s,
                                    struct access_row *new_row)
 {
-    (void)old_s; /* opened the token: U is here */
+    (void)old_s; /* that, or another row's, opened the token: U is here */
     if (new_s.len != STRETCHED_PIN_LEN)
         return CKR_ARGUMENTS_BAD;
-    return seal_secret(token->custody, token->name, new_s, secret_bytes(token->u), new_row);
+    return access_row_seal(&token->custody->config, token->name, new_s, secret_bytes(token->u), new_row);
+}
+
+static CK_RV wrapped_add_secret(struct custody_token *token, struct bytes s, struct access_row *row)
+{
+    if (s.len != STRETCHED_PIN_LEN)
+        return CKR_ARGUMENTS_BAD;
+    return access_row_seal(&token->custody->config, token->name, s, secret_bytes(token->u), row);
 }
 
 /* The row is all there is: the transaction alone decides which one counts. */
@@ -317,7 +211,7 @@ static CK_RV load_key(struct custody_token *token, const struct key_row *row, st
     CLEANUP(context_clear) struct context aad = key_aad(token, row);
     CLEANUP(public_key_free) struct public_key *public_key = NULL;
     CLEANUP(secret_free) struct secret *wrapped = NULL;
-    struct seal seal = { row->kd_epoch, secret_bytes(token->u), &purpose, &aad, (uint8_t *)row->nonce };
+    struct row_seal seal = { row->kd_epoch, secret_bytes(token->u), &purpose, &aad, (uint8_t *)row->nonce };
     struct hsm *hsm = token->custody->config.hsm;
     const struct key_kind *kind = key_kind_find(row->key_type, row->bits);
     const struct key_use *use = key_use_find(row->key_type, row->usage);
@@ -328,7 +222,7 @@ static CK_RV load_key(struct custody_token *token, const struct key_row *row, st
         return CKR_DATA_INVALID;
     rv = key_pair_of_row(row, &public_key);
     if (rv == CKR_OK)
-        rv = open_row(hsm, &seal, buffer_bytes(&row->sealed), &wrapped);
+        rv = row_open(hsm, &seal, buffer_bytes(&row->sealed), &wrapped);
     if (rv == CKR_OK)
         rv = unwrap_key(hsm, use, row->kw_epoch, secret_bytes(wrapped), &object);
     if (rv == CKR_ENCRYPTED_DATA_INVALID || rv == CKR_ENCRYPTED_DATA_LEN_RANGE)
@@ -371,9 +265,9 @@ static CK_RV seal_key(struct custody_token *token, struct bytes wrapped, struct 
 {
     CLEANUP(context_clear) struct context purpose = key_context("privyseal v1 key", token, row);
     CLEANUP(context_clear) struct context aad = key_aad(token, row);
-    struct seal seal = { row->kd_epoch, secret_bytes(token->u), &purpose, &aad, row->nonce };
+    struct row_seal seal = { row->kd_epoch, secret_bytes(token->u), &purpose, &aad, row->nonce };
 
-    return seal_row(token->custody->config.hsm, &seal, wrapped, &row->sealed);
+    return row_seal(token->custody->config.hsm, &seal, wrapped, &row->sealed);
 }
 
 /* The new row is opened again as every later signature will, and has to work: what cannot be used is not handed out. */
@@ -517,6 +411,7 @@ const struct custody_ops custody_wrapped = {
     .decrypt = wrapped_decrypt,
     .derive = wrapped_derive,
     .destroy = wrapped_destroy,
+    .add_secret = wrapped_add_secret,
     .change_secret = wrapped_change_secret,
     .settle = wrapped_settle,
     .close = wrapped_close,

@@ -10,14 +10,34 @@
 #include "proxy/service/refusal.h"
 #include "proxy/service/seal_chain.h"
 
+enum reason deployment_pin_policy(const struct service_config *config, Privyseal__V1__PinPolicy **ret)
+{
+    ProtobufCMessage *message = NULL;
+    Privyseal__V1__PinPolicy *policy;
+
+    if (message_new(&privyseal__v1__pin_policy__descriptor, &message) < 0)
+        return REASON_INTERNAL;
+    policy = (Privyseal__V1__PinPolicy *)message;
+    policy->min_len = config->pin_min_len;
+    policy->max_len = config->pin_max_len;
+    policy->classes = config->pin_classes;
+    policy->refuse_trivial = config->refuse_trivial_pins;
+    *ret = policy;
+    return REASON_NONE;
+}
+
 enum reason handle_GetDeployment(struct service *service, struct call *call, const ProtobufCMessage *request,
                                  ProtobufCMessage *reply)
 {
     Privyseal__V1__GetDeploymentResponse *answer = (Privyseal__V1__GetDeploymentResponse *)reply;
 
     (void)request;
+    answer->argon2_memory_kib = service->config->argon2_memory_kib;
+    answer->argon2_passes = service->config->argon2_passes;
+    answer->argon2_lanes = service->config->argon2_lanes;
     if (message_set_text(&answer->realm, service->config->realm) < 0 ||
-        message_set_text(&answer->version, PRIVYSEAL_VERSION) < 0)
+        message_set_text(&answer->version, PRIVYSEAL_VERSION) < 0 ||
+        deployment_pin_policy(service->config, &answer->pin_policy) != REASON_NONE)
         return REASON_INTERNAL;
     return seal_chain_fill(service, call->now_ms, &answer->challenge, &answer->n_seal_certificates,
                            &answer->seal_certificates);

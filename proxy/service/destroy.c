@@ -44,6 +44,8 @@ enum reason destroy_contents(struct service *service, struct call *call, struct 
         return reason;
     memset(token->activation, 0, sizeof(token->activation));
     memset(token->partition, 0, sizeof(token->partition));
+    memset(token->recovery, 0, sizeof(token->recovery)); /* the digest of no ways */
+    token->recovery_bits = 0;
     token->activation_until_ms = 0;
     token->pin_version = 0;
     return REASON_NONE;

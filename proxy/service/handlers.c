@@ -34,6 +34,14 @@ static const struct event events[METHODS] = {
     [METHOD_Derive] = { "derive", RECORD_ALWAYS },
     [METHOD_UpdateObject] = { "object.update", RECORD_ALWAYS },
     [METHOD_DeleteObject] = { "object.delete", RECORD_ALWAYS },
+    [METHOD_GetRecovery] = { "recovery.get", RECORD_NEVER },
+    [METHOD_PutRecovery] = { "recovery.code", RECORD_ALWAYS },
+    [METHOD_PutQuorum] = { "recovery.quorum", RECORD_ALWAYS },
+    [METHOD_RemoveRecovery] = { "recovery.remove", RECORD_ALWAYS },
+    [METHOD_CancelRecovery] = { "recovery.cancel", RECORD_ALWAYS },
+    [METHOD_RecoverPin] = { "pin.recover", RECORD_ALWAYS },
+    [METHOD_RequestRecovery] = { "recovery.request", RECORD_ALWAYS },
+    [METHOD_FinishRecovery] = { "recovery.finish", RECORD_ALWAYS },
     [METHOD_GetDeployment] = { "deployment.get", RECORD_NEVER },
     [METHOD_AddUser] = { "user.add", RECORD_ALWAYS },
     [METHOD_ListUsers] = { "user.list", RECORD_REFUSED },
@@ -52,6 +60,8 @@ static const struct event events[METHODS] = {
     [METHOD_RejectRequest] = { "request.reject", RECORD_ALWAYS },
     [METHOD_ListOperators] = { "operator.list", RECORD_REFUSED },
     [METHOD_SetOperatorEnabled] = { "operator.enable", RECORD_ALWAYS },
+    [METHOD_ListRecoveries] = { "recovery.list", RECORD_REFUSED },
+    [METHOD_ContributeShare] = { "recovery.share", RECORD_ALWAYS },
 };
 
 /* Refusals that say nothing about anybody: the client takes what they bring and asks again. */

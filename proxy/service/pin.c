@@ -11,6 +11,7 @@
 #include "proxy/service/message.h"
 #include "proxy/service/notice.h"
 #include "proxy/service/pin_proof.h"
+#include "proxy/service/pin_renewal.h"
 #include "proxy/service/random.h"
 #include "proxy/service/refusal.h"
 #include "proxy/service/snapshot.h"
@@ -32,7 +33,7 @@ static void creation_undo(struct creation *creation)
 DEFINE_CLEAR(creation_undo, struct creation);
 
 static enum reason create_secret(struct service *service, struct call *call, struct bytes s,
-                                 struct creation *creation, struct access_row *row)
+                                 bool keeps_recovery, struct creation *creation, struct access_row *row)
 {
     enum reason reason = pin_row_name(service, &call->token, 1, row);
     const struct custody_ops *ops = custody_kinds[call->token.custody];
@@ -42,6 +43,8 @@ static enum reason create_secret(struct service *service, struct call *call, str
         return reason;
     creation->custody = service->custody[call->token.custody];
     creation->token = call->token;
+    if (keeps_recovery && call->token.custody == TOKEN_PARTITION)
+        creation->token.recovery_bits |= RECOVERY_KEPT;
     if (!creation->custody)
         return REASON_UNAVAILABLE;
     rv = ops->create(creation->custody, &creation->token, s, row);
@@ -68,6 +71,7 @@ static enum reason store_first_pin(struct service *service, struct call *call,
     if (reason != REASON_NONE)
         return reason;
     memcpy(change.token.partition, creation->token.partition, sizeof(change.token.partition));
+    change.token.recovery_bits = creation->token.recovery_bits;
     memset(change.token.activation, 0, HASH_LEN);
     change.token.activation_until_ms = 0;
     change.token.pin_version = row->version;
@@ -91,7 +95,7 @@ enum reason handle_SetPin(struct service *service, struct call *call, const Prot
     if (reason == REASON_NONE)
         reason = activation_check(service, &call->token, pack_lend(&ask->activation_code), call->now_ms);
     if (reason == REASON_NONE)
-        reason = create_secret(service, call, s, &creation, &row);
+        reason = create_secret(service, call, s, ask->keeps_recovery, &creation, &row);
     if (reason == REASON_NONE)
         reason = store_first_pin(service, call, &creation, &row);
     if (reason != REASON_NONE)
@@ -213,47 +217,6 @@ enum reason handle_Lock(struct service *service, struct call *call, const Protob
 
 /* ---------------------------------------------------------------------------------------------- ChangePin */
 
-/* One transaction: the old row goes, and with it what every older PIN and every other device could open. */
-static enum reason store_new_pin(struct service *service, const struct call *call, struct access_row *row)
-{
-    CLEANUP(change_clear) struct change change = { 0 };
-    struct store *store = service->access.store;
-    enum reason reason = change_begin(service, call->token.name, &change);
-
-    if (reason != REASON_NONE)
-        return reason;
-    if (change.token.pin_version != call->token.pin_version)
-        return REASON_PIN_CHANGED;
-    reason = refusal_of_store(store_access_delete(store, change.token.id, ACCESS_PIN));
-    if (reason == REASON_NONE)
-        reason = refusal_of_store(store_access_insert(store, row));
-    if (reason != REASON_NONE)
-        return reason;
-    change.token.pin_version = row->version;
-    return change_commit(service, &change);
-}
-
-static enum reason change_secret(struct service *service, const struct call *call,
-                                 const struct opened *opened, struct bytes old_s, struct bytes new_s,
-                                 uint32_t *ret_version)
-{
-    CLEANUP(access_row_clear) struct access_row row = { 0 };
-    enum reason reason = pin_row_name(service, &call->token, call->token.pin_version + 1, &row);
-    CK_RV rv;
-
-    if (reason != REASON_NONE)
-        return reason;
-    rv = opened->custody->change_secret(opened->token, old_s, new_s, &row);
-    if (rv != CKR_OK)
-        return refusal_of_rv(rv);
-    reason = pin_row_finish(service, &call->token, new_s, &row);
-    if (reason == REASON_NONE)
-        reason = store_new_pin(service, call, &row);
-    opened->custody->settle(opened->token, old_s, new_s, reason == REASON_NONE);
-    *ret_version = row.version;
-    return reason;
-}
-
 enum reason handle_ChangePin(struct service *service, struct call *call, const ProtobufCMessage *request,
                              ProtobufCMessage *reply)
 {
@@ -266,16 +229,15 @@ enum reason handle_ChangePin(struct service *service, struct call *call, const P
     };
     struct bytes new_s = pack_lend(&ask->new_stretched_pin);
     CLEANUP(opened_clear) struct opened opened = { 0 };
+    const struct pin_renewal renewal = { .opened = &opened, .old_s = proof.s, .new_s = new_s };
     enum reason reason;
 
     if (new_s.len != STRETCHED_PIN_LEN)
         return REASON_MALFORMED;
     reason = pin_proof_open(service, call, &proof, &opened);
     if (reason == REASON_NONE)
-        reason = change_secret(service, call, &opened, proof.s, new_s, &answer->pin_version);
-    if (reason != REASON_NONE)
-        return reason;
-    leases_sweep(service->leases, call->now_ms, call->token.id); /* at other signers at their next recheck */
-    notice_tell(service, call, "pin.changed", call->token.name);
-    return REASON_NONE;
+        reason = pin_renew(service, call, &renewal, &answer->pin_version);
+    if (reason == REASON_NONE)
+        notice_tell(service, call, "pin.changed", call->token.name);
+    return reason;
 }

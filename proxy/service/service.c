@@ -119,6 +119,8 @@ static int open_parts(struct service *service, char **why)
     if (r == 0)
         r = ca_open_all(service, why);
     if (r == 0)
+        r = officers_load_file(service->config->officers_file, &service->officers, why);
+    if (r == 0)
         r = open_custodies(service, why);
     if (r == 0)
         r = challenges_new(service->config->signer, &service->challenges);
@@ -158,5 +160,6 @@ void service_clear(struct service *service)
     X509_STORE_free(service->client_trust);
     for (int i = 0; i < AUTHORITIES; i++)
         ca_clear(&service->ca[i]);
+    officers_clear(&service->officers);
     *service = (struct service){ 0 };
 }

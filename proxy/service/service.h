@@ -17,6 +17,7 @@
 #include "proxy/audit/audit.h"
 #include "proxy/hsm/custody.h"
 #include "proxy/service/ca.h"
+#include "proxy/service/officers.h"
 #include "proxy/service/seal_keys.h"
 
 /* Fixed after start; the strings outlive the service. */
@@ -27,6 +28,11 @@ struct service_config {
     uint32_t signers;   /* how many there are; a partition's home is one of them */
     int partition_home; /* the signer that holds partitions; -1: none */
     uint32_t argon2_memory_kib, argon2_passes, argon2_lanes;
+    uint32_t pin_min_len, pin_max_len, pin_classes; /* of new PINs; 0: what the program insists on */
+    bool refuse_trivial_pins;
+    uint32_t recovery_needed;      /* officers' shares that open a token; 0: officers cannot help */
+    uint32_t recovery_delay_hours; /* between the user's request to them and its effect */
+    const char *officers_file;     /* PEM: their certificates; NULL: there are none */
     const char *seal_chain_file;      /* PEM: the sealing certificates of all live epochs, newest first */
     const char *client_ca_file;       /* PEM: roots that issue client certificates */
     const char *ca_file[AUTHORITIES]; /* PEM: its certificate by the root; NULL: no such authority */
@@ -62,6 +68,7 @@ struct service {
     size_t seal_chain_count;
     X509_STORE *client_trust;
     struct ca ca[AUTHORITIES];
+    struct officers officers;
 };
 
 /* Room for the words of a record that stand nowhere else; record fields point here, or into the request. */
@@ -101,6 +108,9 @@ struct call {
  */
 typedef enum reason service_handler(struct service *service, struct call *call,
                                     const ProtobufCMessage *request, ProtobufCMessage *reply);
+/* What a deployment asks of new PINs, as messages have it. Errors: REASON_INTERNAL (memory). */
+MUST_CHECK enum reason deployment_pin_policy(const struct service_config *config,
+                                             Privyseal__V1__PinPolicy **ret);
 /* The handler of a method; the table is built from methods.def, so a missing one does not link. */
 service_handler *service_handler_of(enum method_id id);
 

@@ -26,13 +26,15 @@ static const char version_1[] =
     "{number} NOT NULL,"
     " always_authenticate {number} NOT NULL, idle_ms {number} NOT NULL, max_signatures {number} NOT NULL,"
     " mechanisms {number} NOT NULL, no_decrypt {number} NOT NULL, keys_need_permit {number} NOT NULL,"
-    " key_permits {number} NOT NULL, mac {blob} NOT NULL){strict};"
+    " key_permits {number} NOT NULL, recovery_bits {number} NOT NULL, recovery {blob} NOT NULL,"
+    " recovery_failures {number} NOT NULL, recovery_failed_ms {number} NOT NULL,"
+    " mac {blob} NOT NULL){strict};"
 
     "CREATE TABLE access_rows (id {id}, token_id {number} NOT NULL REFERENCES tokens (id),"
     " kind {number} NOT NULL, row_name {blob} NOT NULL, version {number} NOT NULL, kd_epoch {number} NOT "
     "NULL,"
-    " nonce {blob} NOT NULL, sealed {blob} NOT NULL, check_value {blob} NOT NULL, mac {blob} NOT NULL,"
-    " UNIQUE (token_id, kind)){strict};"
+    " nonce {blob} NOT NULL, sealed {blob} NOT NULL, check_value {blob} NOT NULL, blob {blob} NOT NULL,"
+    " mac {blob} NOT NULL, UNIQUE (token_id, kind)){strict};"
 
     "CREATE TABLE keys (id {id}, token_id {number} NOT NULL REFERENCES tokens (id), name {blob} NOT NULL,"
     " label {text} NOT NULL, cka_id {blob} NOT NULL, usage {number} NOT NULL,"
@@ -111,7 +113,19 @@ static const char version_1[] =
     " principal_id {number} NOT NULL REFERENCES principals (id), certificate {blob} NOT NULL,"
     " method {text} NOT NULL, body {blob} NOT NULL, created_ms {number} NOT NULL,"
     " expires_ms {number} NOT NULL, state {number} NOT NULL, decided_by {text} NOT NULL){strict};"
-    "CREATE INDEX requests_of ON requests (principal_id, id);";
+    "CREATE INDEX requests_of ON requests (principal_id, id);"
+
+    "CREATE TABLE quorums (id {id}, token_id {number} NOT NULL UNIQUE REFERENCES tokens (id),"
+    " name {blob} NOT NULL, needed {number} NOT NULL, request {blob} NOT NULL,"
+    " pin_version {number} NOT NULL, row_name {blob} NOT NULL, check_value {blob} NOT NULL,"
+    " certificate {blob} NOT NULL, principal_id {number} NOT NULL, asked_ms {number} NOT NULL,"
+    " from_ms {number} NOT NULL, until_ms {number} NOT NULL){strict};"
+    "CREATE INDEX quorums_asked ON quorums (until_ms, id);"
+
+    "CREATE TABLE quorum_shares (id {id}, token_id {number} NOT NULL REFERENCES tokens (id),"
+    " number {number} NOT NULL, officer {blob} NOT NULL, name {text} NOT NULL, digest {blob} NOT NULL,"
+    " sealed {blob} NOT NULL, given_by {number} NOT NULL, kd_epoch {number} NOT NULL,"
+    " nonce {blob} NOT NULL, given {blob} NOT NULL, UNIQUE (token_id, number)){strict};";
 
 static const char *const versions[] = { version_1 }; /* versions[n] makes version n + 1 out of n */
 

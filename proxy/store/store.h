@@ -51,6 +51,14 @@ void store_rollback(struct store *store); /* no transaction: does nothing */
 
 enum token_custody { TOKEN_WRAPPED = 0, TOKEN_PARTITION = 1 };
 
+/* What can be done when the PIN is forgotten. */
+enum recovery_bits {
+    RECOVERY_CODE = 1,
+    RECOVERY_QUORUM = 2,
+    RECOVERY_PENDING = 4, /* the user asked the officers, and they have not finished */
+    RECOVERY_KEPT = 8,    /* a partition whose SO PIN was not destroyed but sealed, so that the others are possible */
+};
+
 struct token_row {
     int64_t id;
     char name[NAME_MAX_LEN + 1]; /* the user's and the token's */
@@ -73,7 +81,11 @@ struct token_row {
     uint8_t grants[HASH_LEN];      /* digest of the grants on this token; all zero: there are none */
     uint8_t memberships[HASH_LEN]; /* digest of its memberships of groups; all zero: there are none */
     struct token_policy policy;
-    uint8_t mac[HASH_LEN]; /* by proxy/access under Krow, over all of the above but id */
+    unsigned recovery_bits;     /* enum recovery_bits */
+    uint8_t recovery[HASH_LEN]; /* digest of its ways of recovery; all zero: there are none */
+    uint32_t recovery_failures; /* wrong recovery codes since the last right one */
+    int64_t recovery_failed_ms; /* the last of them */
+    uint8_t mac[HASH_LEN];      /* by proxy/access under Krow, over all of the above but id */
 };
 
 /* Errors: -EEXIST (name taken). @row->id is set. */
@@ -121,6 +133,7 @@ struct access_row {
     uint8_t nonce[12];
     struct buffer sealed; /* wrapped custody: AES-GCM of U under HSM.derive(Kd, HKDF(S, row)); else empty */
     uint8_t check[HASH_LEN]; /* HMAC(Kcheck, row | S) */
+    struct buffer blob;      /* what its owner keeps with it, sealed by the owner; mostly empty */
     uint8_t mac[HASH_LEN];   /* under Krow */
 };
 
@@ -133,6 +146,62 @@ MUST_CHECK int store_access_get(struct store *store, int64_t token_id, enum acce
                                 struct access_row *ret);
 /* No such row: nothing to do. */
 MUST_CHECK int store_access_delete(struct store *store, int64_t token_id, enum access_kind kind);
+
+/* ------------------------------------------------------------------------------------- quorum recovery */
+
+/*
+ * Carries no MAC of its own, nor does a share: token_row.recovery binds both, and the access rows that are not of the
+ * PIN. So a share of another token, a request that was altered or an old row put back spoil the token's recovery.
+ */
+struct quorum_row {
+    int64_t id;
+    int64_t token_id;
+    uint8_t name[QUORUM_NAME_LEN]; /* random, by the user's client; in the context of every share */
+    uint32_t needed;               /* shares that open it */
+    /* The request under way; until_ms 0: there is none. */
+    uint8_t request[QUORUM_NAME_LEN]; /* random */
+    uint32_t pin_version;             /* the one that is forgotten */
+    uint8_t row_name[16];             /* of the PIN row to be ... */
+    uint8_t check[HASH_LEN];          /* ... and its check value: the new S is bound, and not stored */
+    uint8_t certificate[HASH_LEN];    /* whose device asked */
+    int64_t principal_id;
+    int64_t asked_ms, from_ms, until_ms; /* when; not before; not after */
+};
+
+/* One officer's share of Q, and what it opened to for the request under way. */
+struct share_row {
+    int64_t id;
+    int64_t token_id;
+    uint32_t number;           /* from 1: where Shamir's polynomials were evaluated */
+    uint8_t officer[HASH_LEN]; /* SHA-256 of the certificate */
+    char name[NAME_MAX_LEN + 1];
+    uint8_t digest[HASH_LEN]; /* of the share */
+    struct buffer sealed;     /* HPKE to the officer: encapsulated key, ciphertext */
+    int64_t given_by;         /* the principal who opened it; 0: nobody yet */
+    uint32_t kd_epoch;
+    uint8_t nonce[12];
+    struct buffer given; /* the share under HSM.derive(Kd, HKDF(request)) */
+};
+
+void share_rows_free(struct share_row *rows, size_t count);
+/* Errors: -EEXIST (the token has one). @row->id is set. */
+MUST_CHECK int store_quorum_insert(struct store *store, struct quorum_row *row);
+/* Errors: -ENOENT. */
+MUST_CHECK int store_quorum_get(struct store *store, int64_t token_id, struct quorum_row *ret);
+/* Writes the request of the row with @row->id. Errors: -ENOENT. */
+MUST_CHECK int store_quorum_update(struct store *store, const struct quorum_row *row);
+/* With its shares. None: nothing to do. */
+MUST_CHECK int store_quorum_delete(struct store *store, int64_t token_id);
+/* Those with a request, up to @limit with id > @after, by id. @ret_rows: malloc'd array. */
+MUST_CHECK int store_quorum_list(struct store *store, int64_t after, unsigned limit,
+                                 struct quorum_row **ret_rows, size_t *ret_count);
+/* Errors: -EEXIST (that number). @row->id is set. */
+MUST_CHECK int store_share_insert(struct store *store, struct share_row *row);
+/* All shares of a token, by number. */
+MUST_CHECK int store_share_list(struct store *store, int64_t token_id, struct share_row **ret_rows,
+                                size_t *ret_count);
+/* Writes given_by, kd_epoch, nonce and given of the row with @row->id. Errors: -ENOENT. */
+MUST_CHECK int store_share_update(struct store *store, const struct share_row *row);
 
 /* --------------------------------------------------------------------------------- keys and certificates */
 

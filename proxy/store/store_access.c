@@ -11,7 +11,8 @@ static const struct field access_fields[] = {
     FIELD(struct access_row, kind),    FIELD(struct access_row, row_name),
     FIELD(struct access_row, version), FIELD(struct access_row, kd_epoch),
     FIELD(struct access_row, nonce),   FIELD(struct access_row, sealed),
-    FIELD(struct access_row, check),   FIELD(struct access_row, mac),
+    FIELD(struct access_row, check),   FIELD(struct access_row, blob),
+    FIELD(struct access_row, mac),
 };
 static const struct row_type access_type = ROW_TYPE("access", struct access_row, access_fields);
 
@@ -24,14 +25,14 @@ int store_access_insert(struct store *store, struct access_row *row)
 {
     return row_insert(store, &access_type,
                       "INSERT INTO access_rows (token_id, kind, row_name, version, kd_epoch, nonce, sealed,"
-                      " check_value, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
+                      " check_value, blob, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
                       row);
 }
 
 int store_access_get(struct store *store, int64_t token_id, enum access_kind kind, struct access_row *ret)
 {
     return row_get(store, &access_type,
-                   "SELECT id, token_id, kind, row_name, version, kd_epoch, nonce, sealed, check_value, mac"
+                   "SELECT id, token_id, kind, row_name, version, kd_epoch, nonce, sealed, check_value, blob, mac"
                    " FROM access_rows WHERE token_id = $1 AND kind = $2",
                    VALUES(value_integer(token_id), value_integer(kind)), ret);
 }

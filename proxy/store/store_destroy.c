@@ -22,6 +22,8 @@ int store_token_empty(struct store *store, int64_t token_id)
         "DELETE FROM certificates WHERE token_id = $1",
         "DELETE FROM keys WHERE token_id = $1",
         "DELETE FROM access_rows WHERE token_id = $1",
+        "DELETE FROM quorum_shares WHERE token_id = $1",
+        "DELETE FROM quorums WHERE token_id = $1",
     };
 
     return delete_all(store, statements, ARRAY_SIZE(statements), token_id);

@@ -22,11 +22,12 @@
 
 #include "include/log.h"
 #include "include/table.h"
+#include "proxy/store/row.h"
 #include "proxy/store/sqlite_vfs.h"
 
 #define BUSY_TIMEOUT_MS 5000 /* our patience with other writers */
 #define STATEMENTS_MAX  256  /* more than all of store_*.c and the settings below */
-#define COLUMNS_MAX     48
+#define COLUMNS_MAX     ROW_FIELDS_MAX
 #define PARAMETER_ROOM  24 /* "$" and a size_t */
 
 struct statement {

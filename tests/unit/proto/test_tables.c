@@ -59,6 +59,7 @@ START_TEST(what_needs_proof_is_proved)
         [PERM_WATCH] = 1 << PROOF_OPERATOR,
         [PERM_OPERATE] = 1 << PROOF_OPERATOR,
         [PERM_APPROVE] = 1 << PROOF_OPERATOR,
+        [PERM_CONTRIBUTE] = 1 << PROOF_OPERATOR,
     };
 
     for (int id = 0; id < METHODS; id++) {
