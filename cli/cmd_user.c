@@ -41,7 +41,9 @@ enum cli_exit cmd_user_add(struct cli *cli)
                                                                    : PRIVYSEAL__V1__CUSTODY__CUSTODY_WRAPPED;
     request.activation_hours = (uint32_t)hours;
     status = connect_operate(cli, "adding the user", METHOD_AddUser, &request.base, &reply);
-    return status == CLI_DONE ? activation_print(cli, cli->args[0], (const Privyseal__V1__AddUserResponse *)reply) : status;
+    return status == CLI_DONE
+               ? activation_print(cli, cli->args[0], (const Privyseal__V1__AddUserResponse *)reply)
+               : status;
 }
 
 static json_t *user_object(const Privyseal__V1__UserInfo *user)

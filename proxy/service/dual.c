@@ -145,6 +145,11 @@ bool dual_is_judged(enum method_id id)
     return id < METHODS && rows[id].is_judged;
 }
 
+bool dual_may_keep(enum method_id id)
+{
+    return dual_is_judged(id) && (rows[id].classes || rows[id].depend);
+}
+
 bool dual_is_needed(struct service *service, const struct method *method, const ProtobufCMessage *request)
 {
     unsigned two_for = service->config->two_for;

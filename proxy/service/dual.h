@@ -17,6 +17,8 @@
 bool dual_is_needed(struct service *service, const struct method *method, const ProtobufCMessage *request);
 /* Whether @method has its row. */
 bool dual_is_judged(enum method_id id);
+/* Whether requests of @method may be stored: then they hold no secrets. */
+bool dual_may_keep(enum method_id id);
 /*
  * Stores the call. Asked for twice, because an answer was lost, it is the same request. Returns what the caller is to
  * hear: REASON_APPROVAL_NEEDED with call->failure.approval, or why it was not stored: REASON_LIMIT and others.

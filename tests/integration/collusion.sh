@@ -78,7 +78,7 @@ attack_IssueCertificate() {
     refuse 4 "which signs nothing without her PIN" signs_as_ann
     refuse 4 "makes no key" evil key generate --type p-256 --label two --pin-file "$work/evil/pin"
     refuse 4 "changes no PIN" evil pin change --pin-file "$work/evil/pin" --new-pin-file "$work/evil/pin"
-    refuse 4 "and sets none" evil pin set --code-file "$work/ann/code" --pin-file "$work/evil/pin"
+    refuse 1 "and sets none" evil pin set --code-file "$work/ann/code" --pin-file "$work/evil/pin"
     vain IssueCertificate
 }
 attack_SetUserEnabled() {

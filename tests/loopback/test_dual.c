@@ -422,6 +422,98 @@ START_TEST(every_method_of_operators_was_judged)
 }
 END_TEST
 
+/*
+ * What is kept waits in the database as it came: so no request of operators may ever hold a secret. A field that is
+ * not here has not been looked at.
+ */
+START_TEST(nothing_that_is_kept_is_secret)
+{
+    static const char *const looked_at[] = {
+        "AddUser.user",
+        "AddUser.custody",
+        "AddUser.activation_hours",
+        "SetUserEnabled.user",
+        "SetUserEnabled.enabled",
+        "UnlockPin.user",
+        "AddCertificate.principal",
+        "AddCertificate.der",
+        "AddCertificate.role",
+        "IssueCertificate.owner",
+        "IssueCertificate.profile",
+        "IssueCertificate.request",
+        "IssueCertificate.subject",
+        "IssueCertificate.alt_names",
+        "IssueCertificate.days",
+        "IssueCertificate.role",
+        "IssueCertificate.label",
+        "SetPolicy.user",
+        "SetPolicy.policy",
+        "SetPolicy.set",
+        "AllowKeys.user",
+        "AllowKeys.count",
+        "SetOperatorEnabled.name",
+        "SetOperatorEnabled.enabled",
+    };
+
+    for (enum method_id id = 0; id < METHODS; id++) {
+        const struct method *method = method_by_id(id);
+
+        for (unsigned i = 0; dual_may_keep(id) && i < method->request->n_fields; i++) {
+            bool is_found = false;
+            char name[128];
+
+            snprintf(name, sizeof(name), "%s.%s", method->name, method->request->fields[i].name);
+            for (size_t j = 0; j < ARRAY_SIZE(looked_at); j++)
+                is_found |= strcmp(looked_at[j], name) == 0;
+            ck_assert_msg(is_found, "%s: nobody wrote down that it is no secret", name);
+        }
+    }
+}
+END_TEST
+
+static CK_RV generate(struct remote_token *token)
+{
+    uint8_t name[KEY_NAME_LEN];
+
+    return remote_token_generate(token, &(struct remote_new_key){ .type = CKK_EC, .bits = 256 }, name,
+                                 &error);
+}
+
+START_TEST(keys_that_need_a_permit_are_made_when_two_agree)
+{
+    struct remote *remote = deployment_remote(&deployment.alice);
+    Privyseal__V1__SetPolicyRequest policy = PRIVYSEAL__V1__SET_POLICY_REQUEST__INIT;
+    Privyseal__V1__AllowKeysRequest allow = PRIVYSEAL__V1__ALLOW_KEYS_REQUEST__INIT;
+    Privyseal__V1__TokenPolicy settings = PRIVYSEAL__V1__TOKEN_POLICY__INIT;
+    struct remote_token *token;
+    uint8_t id[APPROVAL_ID_LEN];
+
+    take_two_for(0);
+    token = deployment_token(remote, PRIVYSEAL__V1__CUSTODY__CUSTODY_WRAPPED);
+    policy.user = allow.user = "alice";
+    policy.policy = &settings;
+    settings.keys_need_permit = true;
+    policy.n_set = 1;
+    policy.set = (char *[]){ "keys_need_permit" };
+    allow.count = 1;
+    ck_assert_int_eq(call(&second, METHOD_AllowKeys, &allow.base), REASON_NOT_FOUND); /* needs none */
+    ck_assert_int_eq(call(&second, METHOD_SetPolicy, &policy.base), REASON_NONE);
+    take_two_for(DUAL_BIT(DUAL_KEY));
+    ck_assert_int_eq(call(&second, METHOD_SetPolicy, &policy.base), REASON_APPROVAL_NEEDED);
+    ck_assert_uint_eq(remote_token_login(token, PIN, &error), CKR_OK);
+    ck_assert_uint_ne(generate(token), CKR_OK);
+    ck_assert_int_eq(error.failure.reason, REASON_POLICY_PERMIT);
+    ck_assert_int_eq(call(&second, METHOD_AllowKeys, &allow.base), REASON_APPROVAL_NEEDED);
+    memcpy(id, error.failure.approval, APPROVAL_ID_LEN);
+    ck_assert_uint_ne(generate(token), CKR_OK);
+    ck_assert_int_eq(approve(&officer, id), REASON_NONE);
+    ck_assert_uint_eq(generate(token), CKR_OK);
+    ck_assert_uint_ne(generate(token), CKR_OK); /* one permit, one key */
+    remote_token_free(token);
+    remote_free(remote);
+}
+END_TEST
+
 /* ------------------------------------------------------------------------------------------ the database */
 
 static void sql(const char *statement)
@@ -509,5 +601,6 @@ SUITE_WITH_FIXTURE("loopback dual control", setup, teardown, call_that_takes_two
                    whoever_may_approve_is_made_by_two_as_soon_as_anything_takes_two,
                    stopping_somebody_takes_one_and_letting_in_again_two,
                    operator_is_not_let_in_again_as_a_user, every_method_of_operators_was_judged,
+                   nothing_that_is_kept_is_secret, keys_that_need_a_permit_are_made_when_two_agree,
                    edited_requests_are_noticed, executed_request_that_is_put_back_is_noticed,
                    so_is_one_that_is_put_back_with_its_requester);

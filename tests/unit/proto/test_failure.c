@@ -27,6 +27,8 @@ static void encode_one(void)
     failure.retry_after_ms = 60000;
     failure.has_challenge = true;
     memset(failure.challenge, 7, sizeof(failure.challenge));
+    failure.has_approval = true;
+    memset(failure.approval, 8, sizeof(failure.approval));
     ck_assert_int_eq(failure_encode(NULL, &failure, method, KEY, BINDING, &message), 0);
 }
 
@@ -54,6 +56,8 @@ START_TEST(everything_comes_back_and_is_authentic)
     ck_assert_uint_eq(decoded.retry_after_ms, 60000);
     ck_assert(decoded.has_challenge);
     ck_assert_mem_eq(decoded.challenge, failure.challenge, sizeof(failure.challenge));
+    ck_assert(decoded.has_approval);
+    ck_assert_mem_eq(decoded.approval, failure.approval, sizeof(failure.approval));
 }
 END_TEST
 
@@ -109,6 +113,10 @@ static void change_challenge(Privyseal__V1__Failure *unpacked)
 {
     unpacked->challenge.data[0] ^= 1;
 }
+static void change_approval(Privyseal__V1__Failure *unpacked)
+{
+    unpacked->approval.data[7] ^= 1;
+}
 static void change_mac(Privyseal__V1__Failure *unpacked)
 {
     unpacked->mac.data[31] ^= 1;
@@ -120,9 +128,9 @@ static void cut_mac(Privyseal__V1__Failure *unpacked)
 
 START_TEST(every_changed_field_makes_it_unauthentic)
 {
-    void (*const changes[])(Privyseal__V1__Failure *) = { change_rv,    change_reason, change_request_id,
-                                                          change_tries, change_retry,  change_challenge,
-                                                          change_mac,   cut_mac };
+    void (*const changes[])(Privyseal__V1__Failure *) = { change_rv,       change_reason, change_request_id,
+                                                          change_tries,    change_retry,  change_challenge,
+                                                          change_approval, change_mac,    cut_mac };
 
     ck_assert(survives(change_nothing));
     for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)

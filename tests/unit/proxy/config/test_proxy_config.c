@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "include/table.h"
+#include "proto/dual_class.h"
 #include "proto/limits.h"
 #include "tests/support/scratch.h"
 #include "tests/support/suite.h"
@@ -116,6 +117,8 @@ START_TEST(least_file_gives_the_defaults)
     ck_assert_uint_eq(config->leases, 4096);
     ck_assert(!config->verify_every_ec);
     ck_assert_uint_eq(config->key_life_days, 1826);
+    ck_assert_uint_eq(config->two_for, 0);
+    ck_assert_uint_eq(config->request_hours, 72);
 }
 END_TEST
 
@@ -164,6 +167,23 @@ START_TEST(every_key_is_taken)
     ck_assert_uint_eq(config->leases, 12);
     ck_assert(config->verify_every_ec);
     ck_assert_uint_eq(config->key_life_days, 13);
+}
+END_TEST
+
+START_TEST(classes_that_take_two_are_words_between_commas)
+{
+    CLEANUP(proxy_config_free)
+    struct proxy_config *config =
+        load(SERVER HSM "[operators]\ntwo_for = enrol,delete , key\nrequest_hours = 5");
+    CLEANUP(proxy_config_free) struct proxy_config *none = load(SERVER HSM "[operators]\ntwo_for =");
+
+    ck_assert_uint_eq(config->two_for, DUAL_BIT(DUAL_ENROL) | DUAL_BIT(DUAL_DELETE) | DUAL_BIT(DUAL_KEY));
+    ck_assert_uint_eq(config->request_hours, 5);
+    ck_assert_uint_eq(none->two_for, 0);
+    ck_assert_refused(
+        "[operators]\ntwo_for = enrol, everything\n", /* a typo is no "one is enough" */
+        "2: two_for = \"enrol, everything\": expected some of enrol, key, reset, unlock, device, "
+        "certificate, policy, delete, separated by commas");
 }
 END_TEST
 
@@ -364,12 +384,12 @@ START_TEST(file_with_a_nul_is_refused)
 END_TEST
 
 SUITE_WITH_FIXTURE("proxy config", setup, teardown, least_file_gives_the_defaults, every_key_is_taken,
-                   addresses_stand_on_one_line_or_on_several, indented_lines_are_lines,
-                   state_is_the_directory_of_the_file, state_that_is_relative_starts_at_the_file,
-                   path_of_the_file_is_made_absolute, state_that_does_not_exist_is_refused,
-                   file_that_is_missing_is_named, directory_instead_of_a_file_is_refused,
-                   required_keys_that_are_missing_are_all_named, unknown_key_gets_a_suggestion,
-                   unknown_section_gets_a_suggestion, values_of_the_wrong_form_are_refused,
-                   addresses_that_are_none_or_too_many_are_refused, key_given_twice_is_refused,
-                   line_that_is_no_line_is_refused, line_that_would_be_split_is_refused,
-                   file_with_a_nul_is_refused);
+                   classes_that_take_two_are_words_between_commas, addresses_stand_on_one_line_or_on_several,
+                   indented_lines_are_lines, state_is_the_directory_of_the_file,
+                   state_that_is_relative_starts_at_the_file, path_of_the_file_is_made_absolute,
+                   state_that_does_not_exist_is_refused, file_that_is_missing_is_named,
+                   directory_instead_of_a_file_is_refused, required_keys_that_are_missing_are_all_named,
+                   unknown_key_gets_a_suggestion, unknown_section_gets_a_suggestion,
+                   values_of_the_wrong_form_are_refused, addresses_that_are_none_or_too_many_are_refused,
+                   key_given_twice_is_refused, line_that_is_no_line_is_refused,
+                   line_that_would_be_split_is_refused, file_with_a_nul_is_refused);

@@ -654,6 +654,91 @@ START_TEST(nothing_is_granted_until_it_is)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------------------------------------ requests */
+
+static struct request_row add_request(struct store *store, int64_t principal_id, uint8_t first)
+{
+    struct request_row row = { .principal_id = principal_id, .created_ms = 1, .expires_ms = INT64_MAX };
+
+    fill(row.name, sizeof(row.name), first);
+    fill(row.certificate, HASH_LEN, first);
+    strcpy(row.method, "AddUser");
+    buffer_append(&row.body, BYTES("a\0body", 6));
+    ck_assert_int_eq(store_request_insert(store, &row), 0);
+    return row;
+}
+
+START_TEST(request_comes_back_and_is_decided)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    CLEANUP(request_row_clear) struct request_row row = add_request(store, add_principal(store, "op"), 1);
+    struct request_row *rows;
+    size_t count;
+
+    row.state = REQUEST_REJECTED;
+    strcpy(row.decided_by, HOSTILE_NAME);
+    ck_assert_int_eq(store_request_set(store, &row), 0);
+    ck_assert_int_eq(store_request_list(store, row.principal_id, &rows, &count), 0);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_mem_eq(rows[0].name, row.name, sizeof(row.name));
+    ck_assert_mem_eq(rows[0].certificate, row.certificate, HASH_LEN);
+    ck_assert_str_eq(rows[0].method, "AddUser");
+    ck_assert(bytes_equal(buffer_bytes(&rows[0].body), BYTES("a\0body", 6)));
+    ck_assert_int_eq(rows[0].expires_ms, INT64_MAX);
+    ck_assert_int_eq(rows[0].state, REQUEST_REJECTED);
+    ck_assert_str_eq(rows[0].decided_by, HOSTILE_NAME);
+    request_rows_free(rows, count);
+    ck_assert_int_eq(store_request_delete(store, row.id), 0);
+    ck_assert_int_eq(store_request_delete(store, row.id), -ENOENT);
+    ck_assert_int_eq(store_request_set(store, &row), -ENOENT);
+}
+END_TEST
+
+START_TEST(request_has_one_owner_and_owners_are_listed_once)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    int64_t zoe = add_principal(store, "zoe"), ann = add_principal(store, "ann");
+    CLEANUP(request_row_clear) struct request_row first = add_request(store, zoe, 1);
+    CLEANUP(request_row_clear) struct request_row second = add_request(store, zoe, 20);
+    CLEANUP(request_row_clear) struct request_row third = add_request(store, ann, 40);
+    char name[NAME_MAX_LEN + 1], (*names)[NAME_MAX_LEN + 1];
+    size_t count;
+
+    ck_assert_int_eq(store_request_insert(store, &second), -EEXIST);
+    ck_assert_int_eq(store_request_owner(store, third.name, name), 0);
+    ck_assert_str_eq(name, "ann");
+    third.name[0] ^= 1;
+    ck_assert_int_eq(store_request_owner(store, third.name, name), -ENOENT);
+    ck_assert_int_eq(store_request_owners(store, &names, &count), 0);
+    ck_assert_uint_eq(count, 2);
+    ck_assert_str_eq(names[0], "ann");
+    ck_assert_str_eq(names[1], "zoe");
+    free(names);
+    (void)first;
+}
+END_TEST
+
+START_TEST(principals_of_a_role_are_listed_once)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct principal_certificate_row row = { .principal_id = add_principal(store, "op"), .role = ROLE_OPERATOR };
+    char(*names)[NAME_MAX_LEN + 1];
+    size_t count;
+
+    for (uint8_t i = 0; i < 3; i++) {
+        fill(row.hash, HASH_LEN, i);
+        row.role = i < 2 ? ROLE_OPERATOR : ROLE_DEVICE;
+        ck_assert_int_eq(store_principal_add_certificate(store, &row), 0);
+    }
+    ck_assert_int_eq(store_principals_of_role(store, ROLE_OPERATOR, &names, &count), 0);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_str_eq(names[0], "op");
+    free(names);
+    ck_assert_int_eq(store_principals_of_role(store, ROLE_OFFICER, &names, &count), 0);
+    ck_assert_uint_eq(count, 0);
+}
+END_TEST
+
 START_TEST(granted_tokens_are_named_oldest_grant_first)
 {
     CLEANUP(store_close) struct store *store = open_new(_i);
@@ -1115,6 +1200,9 @@ int main(void)
         principal_is_found_by_its_certificate,
         unknown_certificate_is_nobody,
         certificate_belongs_to_one_principal,
+        principals_of_a_role_are_listed_once,
+        request_comes_back_and_is_decided,
+        request_has_one_owner_and_owners_are_listed_once,
         principal_has_one_name_and_changes_by_compare_and_set,
         nothing_is_granted_until_it_is,
         granted_tokens_are_named_oldest_grant_first,
