@@ -15,6 +15,12 @@
 #include "include/cleanup.h"
 #include "proxy/store/store.h"
 
+/*
+ * Ends a SELECT of one row by its key, which the rest of a transaction may write over: a backend whose transactions
+ * run side by side locks the row. Tokens, principals and groups are read so; their rows bind all that is theirs.
+ */
+#define ROW_LOCK " /* FOR UPDATE */"
+
 /* ------------------------------------------------------------------------------------------------- values */
 
 enum value_kind { VALUE_INTEGER, VALUE_TEXT, VALUE_BLOB };
@@ -96,4 +102,4 @@ struct store_backend {
 };
 
 extern const struct store_backend store_backends[]; /* ends with a row of NULLs */
-extern const struct store_ops store_sqlite_ops;
+extern const struct store_ops store_sqlite_ops, store_postgres_ops;

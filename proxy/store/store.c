@@ -12,6 +12,7 @@
 
 const struct store_backend store_backends[] = {
     { "sqlite", &store_sqlite_ops },
+    { "postgresql", &store_postgres_ops },
     { NULL, NULL },
 };
 
@@ -27,7 +28,7 @@ static int backend_of(const char *url, const struct store_ops **ret_ops, const c
         *ret_where = url + scheme_len + 1;
         return 0;
     }
-    log_event(LOG_LEVEL_ERROR, "store.url", "scheme=%.*s expected=sqlite:PATH", (int)scheme_len, url);
+    log_event(LOG_LEVEL_ERROR, "store.url", "scheme=%.*s expected=sqlite:PATH,postgresql:...", (int)scheme_len, url);
     return -EINVAL;
 }
 

@@ -47,13 +47,13 @@ int store_group_insert(struct store *store, struct group_row *row)
 
 int store_group_by_name(struct store *store, const char *name, struct group_row *ret)
 {
-    return row_get(store, &group_type, "SELECT " GROUP_COLUMNS " FROM token_groups WHERE name = $1",
+    return row_get(store, &group_type, "SELECT " GROUP_COLUMNS " FROM token_groups WHERE name = $1" ROW_LOCK,
                    VALUES(value_text(name)), ret);
 }
 
 int store_group_by_id(struct store *store, int64_t id, struct group_row *ret)
 {
-    return row_get(store, &group_type, "SELECT " GROUP_COLUMNS " FROM token_groups WHERE id = $1",
+    return row_get(store, &group_type, "SELECT " GROUP_COLUMNS " FROM token_groups WHERE id = $1" ROW_LOCK,
                    VALUES(value_integer(id)), ret);
 }
 

@@ -51,7 +51,8 @@ int store_principal_insert(struct store *store, struct principal_row *row)
 
 int store_principal_by_name(struct store *store, const char *name, struct principal_row *ret)
 {
-    return row_get(store, &principal_type, "SELECT " PRINCIPAL_COLUMNS " FROM principals WHERE name = $1",
+    return row_get(store, &principal_type,
+                   "SELECT " PRINCIPAL_COLUMNS " FROM principals WHERE name = $1" ROW_LOCK,
                    VALUES(value_text(name)), ret);
 }
 

@@ -70,13 +70,13 @@ int store_token_insert(struct store *store, struct token_row *row)
 
 int store_token_by_name(struct store *store, const char *name, struct token_row *ret)
 {
-    return row_get(store, &token_type, "SELECT " TOKEN_COLUMNS " FROM tokens WHERE name = $1",
+    return row_get(store, &token_type, "SELECT " TOKEN_COLUMNS " FROM tokens WHERE name = $1" ROW_LOCK,
                    VALUES(value_text(name)), ret);
 }
 
 int store_token_by_id(struct store *store, int64_t id, struct token_row *ret)
 {
-    return row_get(store, &token_type, "SELECT " TOKEN_COLUMNS " FROM tokens WHERE id = $1",
+    return row_get(store, &token_type, "SELECT " TOKEN_COLUMNS " FROM tokens WHERE id = $1" ROW_LOCK,
                    VALUES(value_integer(id)), ret);
 }
 

@@ -13,10 +13,11 @@
 #include "include/table.h"
 #include "proxy/store/backend.h"
 #include "proxy/store/schema.h"
+#include "tests/support/postgres.h"
 #include "tests/support/scratch.h"
 
 static struct scratch scratch;
-static char url[SCRATCH_PATH_MAX + 16]; /* of the case's database */
+static char url[SCRATCH_PATH_MAX + POSTGRES_URL_MAX]; /* of the case's database */
 
 /* ------------------------------------------------------------------------------------------------- the databases */
 
@@ -25,12 +26,18 @@ static void sqlite_url(void)
     snprintf(url, sizeof(url), "sqlite:%s", scratch_path(&scratch, "store.db"));
 }
 
+static void postgres_url(void)
+{
+    postgres_make_database(url);
+}
+
 /* How a backend gets an empty database. */
 static const struct {
     const char *scheme;
     void (*make_url)(void);
 } makers[] = {
     { "sqlite", sqlite_url },
+    { "postgresql", postgres_url },
 };
 
 static void setup(void)
@@ -983,15 +990,29 @@ START_TEST(connection_closed_inside_a_transaction_leaves_nothing)
 }
 END_TEST
 
+static int begin_and_read(struct store *store)
+{
+    struct token_row row;
+    int r = store_begin(store);
+
+    return r == 0 ? store_token_by_name(store, "alice", &row) : r;
+}
+
 START_TEST(writer_that_waits_beyond_its_patience_is_told_to_try_again)
 {
     CLEANUP(store_close) struct store *first = open_new(_i);
     CLEANUP(store_close) struct store *second = open_again();
 
+    struct token_row row;
+
+    add_token(first, "alice");
     ck_assert_int_eq(store_begin(first), 0);
-    ck_assert_int_eq(store_begin(second), -EAGAIN);
+    ck_assert_int_eq(store_token_by_name(first, "alice", &row), 0);
+    /* At its beginning, or when it wants the same row. */
+    ck_assert_int_eq(begin_and_read(second), -EAGAIN);
+    store_rollback(second);
     store_rollback(first);
-    ck_assert_int_eq(store_begin(second), 0);
+    ck_assert_int_eq(begin_and_read(second), 0);
 }
 END_TEST
 
@@ -1106,8 +1127,11 @@ START_TEST(database_that_was_never_migrated_is_refused)
 {
     struct store *store = NULL;
 
+    int r;
+
     choose_backend(_i);
-    ck_assert_int_eq(store_open(url, &store), -ENOENT);
+    r = store_open(url, &store);
+    ck_assert(r == -ENOENT || r == -EPROTO); /* no database, or none of ours */
     ck_assert_ptr_null(store);
 }
 END_TEST
@@ -1240,7 +1264,9 @@ int main(void)
         tcase_add_loop_test(tcase, cases[i], 0, backends);
     suite_add_tcase(suite, tcase);
     srunner_set_tap(runner, "-");
+    postgres_start();
     srunner_run_all(runner, CK_SILENT);
+    postgres_stop();
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
