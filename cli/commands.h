@@ -14,6 +14,8 @@ enum cli_exit cmd_user_disable(struct cli *cli);
 enum cli_exit cmd_user_enable(struct cli *cli);
 enum cli_exit cmd_cert_request(struct cli *cli);
 enum cli_exit cmd_cert_issue(struct cli *cli);
+enum cli_exit cmd_cert_list(struct cli *cli);
+enum cli_exit cmd_cert_revoke(struct cli *cli);
 enum cli_exit cmd_cert_import(struct cli *cli);
 enum cli_exit cmd_pin_set(struct cli *cli);
 enum cli_exit cmd_pin_change(struct cli *cli);

@@ -21,6 +21,9 @@
 #define SNAKE_SignOnce       sign_once
 #define SNAKE_Decrypt        decrypt
 #define SNAKE_Derive         derive
+#define SNAKE_AskAuthority   ask_authority
+#define SNAKE_ListIssued     list_issued
+#define SNAKE_RevokeCertificate revoke_certificate
 #define SNAKE_IssueCertificate issue_certificate
 #define SNAKE_UpdateObject   update_object
 #define SNAKE_DeleteObject   delete_object

@@ -20,6 +20,7 @@ enum repeat { REPEAT_SAFE, REPEAT_NEVER };
 /* What a caller must be allowed. proxy/access/policy.h says who is. Zero is nobody. */
 enum permission {
     PERM_NOBODY = 0,
+    PERM_ANYBODY,    /* nothing is asked: what it gives is public */
     PERM_KNOWN,      /* a registered, unrevoked certificate */
     PERM_SEE_TOKENS, /* as PERM_KNOWN; the answer is filtered by grant */
     PERM_SEE_TOKEN,  /* a grant for the token */

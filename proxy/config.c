@@ -31,7 +31,7 @@ struct key;
 typedef int parse_fn(const struct key *key, const char *value, void *member);
 
 static parse_fn parse_text, parse_realm, parse_proxy, parse_listen, parse_number, parse_switch, parse_sync,
-    parse_level, parse_assignment, parse_policy, parse_classes;
+    parse_level, parse_assignment, parse_policy, parse_classes, parse_address;
 
 /* What a value looks like. */
 struct form {
@@ -46,6 +46,7 @@ static const struct form form_realm = { parse_realm, true,
 static const struct form form_proxy = { parse_proxy, true, "1 to 63 letters, digits, - and _" };
 static const struct form form_addresses = { parse_listen, false,
                                             "up to 8 addresses like 127.0.0.1:7443 or [::]:7443" };
+static const struct form form_address = { parse_address, true, "an address like 127.0.0.1:80" };
 static const struct form form_number = { parse_number, false, NULL };
 static const struct form form_yes_no = { parse_switch, false, "yes or no" };
 static const struct form form_batch_write = { parse_sync, false, "batch or write" };
@@ -111,6 +112,11 @@ static const struct key keys[] = {
     { "hsm", "recycle_after", &form_number, AT(recycle_after), DEFAULT(500000), 1, 100000000 },
     { "ca", "device", &form_text, AT(ca_device), OPTIONAL },
     { "ca", "document", &form_text, AT(ca_document), OPTIONAL },
+    { "ca", "listen", &form_address, AT(ca_listen), OPTIONAL },
+    { "ca", "url", &form_text, AT(ca_url), OPTIONAL },
+    { "ca", "crl_hours", &form_number, AT(ca_crl_hours), DEFAULT(24), 1, 744 },
+    { "ca", "ocsp_minutes", &form_number, AT(ca_ocsp_minutes), DEFAULT(60), 1, 10080 },
+    { "ca", "rate", &form_number, AT(ca_rate), DEFAULT(200), 1, 1000000 },
     { "ca", "subject", &form_text, AT(ca_subject), "/CN=%u", false },
     { "ca", "server_days", &form_number, AT(ca_server_days), DEFAULT(398), 1, 3650 },
     { "ca", "device_days", &form_number, AT(ca_device_days), DEFAULT(398), 1, 3650 },
@@ -386,6 +392,11 @@ static bool is_address(const char *text)
     return colon && colon != text && parse_digits(colon + 1, 0, 65535, &port) == 0;
 }
 
+static int parse_address(const struct key *key, const char *value, void *member)
+{
+    return is_address(value) ? parse_text(key, value, member) : -EINVAL;
+}
+
 /* May come several times, each with several addresses. @member is listen[0]. */
 static int parse_listen(const struct key *key, const char *value, void *member)
 {
@@ -540,10 +551,11 @@ static int check_required(struct loader *loader)
         bool is_of_partitions =
             keys[i].offset == AT(hsm_partition_environment) || keys[i].offset == AT(hsm_partition_directory);
 
-        bool is_of_officers = keys[i].offset == AT(recovery_officers);
+        bool is_of_officers = keys[i].offset == AT(recovery_officers) && loader->config->recovery_quorum > 0;
+        bool is_of_http = keys[i].offset == AT(ca_url) && loader->config->ca_listen;
 
-        if (loader->is_seen[i] || !(keys[i].is_required || (is_of_partitions && has_partitions) ||
-                                    (is_of_officers && loader->config->recovery_quorum > 0)))
+        if (loader->is_seen[i] || !(keys[i].is_required || is_of_http || is_of_officers ||
+                                    (is_of_partitions && has_partitions)))
             continue;
         buffer_append_text(&missing, missing.len ? ", [" : "[");
         buffer_append_text(&missing, keys[i].section);

@@ -62,6 +62,11 @@ struct proxy_config {
     unsigned recycle_after;  /* session objects made, then the signer is replaced: 500000 */
     /* [ca] */
     char *ca_device, *ca_document; /* PEM: the authorities' certificates by the root; NULL: none */
+    char *ca_listen;               /* "0.0.0.0:80": lists and OCSP over plain HTTP; NULL: nowhere */
+    char *ca_url;                  /* "http://ca.example.org": into certificates; required with listen */
+    unsigned ca_crl_hours;         /* 24 */
+    unsigned ca_ocsp_minutes;      /* 60 */
+    unsigned ca_rate;              /* requests a second that are answered: 200 */
     char *ca_subject;              /* of users' certificates: "/CN=%u" */
     unsigned ca_server_days, ca_device_days, ca_document_days; /* 398, 398, 730 */
     /* [pin] */

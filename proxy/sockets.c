@@ -130,11 +130,26 @@ static int open_configured(const struct proxy_config *config, struct sockets *so
     return 0;
 }
 
-int sockets_open(const struct proxy_config *config, struct sockets *ret, char **why)
+/* Always our own: what systemd gives are sockets of [server] listen. */
+static int open_http(const struct proxy_config *config, struct sockets *sockets, char **why)
+{
+    CLEANUP(freeaddrinfo) struct addrinfo *address = NULL;
+    int error = config->ca_listen ? parse(config->ca_listen, &address) : 0;
+
+    if (!config->ca_listen)
+        return 0;
+    if (!error)
+        error = open_one(address, &sockets->http);
+    if (error)
+        return say(why, error, "cannot listen on %s: %s; see [ca] listen", config->ca_listen);
+    log_address(sockets->http);
+    return 0;
+}
+
+static int open_main(const struct proxy_config *config, struct sockets *ret, char **why)
 {
     int given = sd_listen_fds(1), error;
 
-    *ret = (struct sockets){ 0 };
     if (given > LISTEN_MAX)
         return say(why, -EINVAL, "systemd gave more than eight sockets%s", "");
     for (int i = 0; i < given; i++) {
@@ -149,8 +164,24 @@ int sockets_open(const struct proxy_config *config, struct sockets *ret, char **
     return error;
 }
 
+int sockets_open(const struct proxy_config *config, struct sockets *ret, char **why)
+{
+    int error;
+
+    *ret = (struct sockets){ .http = -1 };
+    error = open_main(config, ret, why);
+    if (!error)
+        error = open_http(config, ret, why);
+    if (error)
+        sockets_close(ret);
+    return error;
+}
+
 void sockets_close(struct sockets *sockets)
 {
     while (sockets->count)
         close(sockets->fd[--sockets->count]);
+    if (sockets->http > 0)
+        close(sockets->http);
+    sockets->http = -1;
 }

@@ -10,6 +10,7 @@
 struct sockets {
     int fd[LISTEN_MAX];
     size_t count;
+    int http; /* [ca] listen; -1: none */
 };
 
 /*

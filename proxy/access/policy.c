@@ -15,11 +15,13 @@ struct policy {
     unsigned roles;        /* ROLE_BIT()s of those who may; none: nobody */
     unsigned grant_bits;   /* all of them are needed; 0: not about a token */
     bool is_token_enabled; /* the token must not be disabled */
+    bool is_for_anybody;   /* with or without a certificate that is known */
 };
 
 /* How each permission's caller is proved stands in methods.def; what it must hold, here. */
 static const struct policy policies[] = {
     [PERM_NOBODY] = { 0, 0, false },
+    [PERM_ANYBODY] = { 0, 0, false, true },
     [PERM_KNOWN] = { ROLES_EVERYBODY, 0, false },
     [PERM_SEE_TOKENS] = { ROLES_EVERYBODY, 0, false }, /* the answer is filtered by grant */
     [PERM_SEE_TOKEN] = { ROLES_USERS, GRANT_SEE, false },
@@ -52,6 +54,8 @@ enum reason policy_check(struct access *access, const struct caller *caller, enu
     enum reason reason = REASON_NONE;
     unsigned bits = 0;
 
+    if (policy->is_for_anybody)
+        return REASON_NONE;
     if (!caller->is_known)
         return REASON_NOT_PERMITTED;
     if (token)

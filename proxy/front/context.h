@@ -16,6 +16,7 @@
 
 struct connection;
 struct listener;
+struct public_http;
 
 struct front {
     const struct proxy_config *config; /* fixed after start */
@@ -25,6 +26,7 @@ struct front {
     SSL_CTX *tls; /* for connections to come; FRONT_CONTROL_TLS replaces it */
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *options;
+    struct public_http *public_http; /* NULL: nobody is served so */
     struct route *route;             /* to the signers */
     struct rate_table *rate;         /* requests by certificate; NULL: no limit */
     struct address_table *addresses; /* connections by address; NULL: no limit */

@@ -12,6 +12,7 @@
 #include "proxy/front/drain.h"
 #include "proxy/front/front.h"
 #include "proxy/front/listener.h"
+#include "proxy/front/public_http.h"
 #include "proxy/front/route.h"
 #include "proxy/front/tls.h"
 
@@ -60,6 +61,14 @@ static int take_listener(struct front *front, uint32_t index, int descriptors[])
     return error;
 }
 
+/* Beside the others: the front is ready without it. */
+static int take_http(struct front *front, uint32_t index, int descriptors[])
+{
+    (void)index;
+    public_http_free(TAKE(front->public_http));
+    return public_http_new(front, TAKE_DESCRIPTOR(descriptors[0]), &front->public_http);
+}
+
 static const struct message_kind {
     enum front_control_kind kind;
     size_t descriptors;
@@ -69,6 +78,7 @@ static const struct message_kind {
     { FRONT_CONTROL_TLS, TLS_FILES, take_tls },
     { FRONT_CONTROL_DRAIN, 0, take_drain },
     { FRONT_CONTROL_LISTEN, 1, take_listener },
+    { FRONT_CONTROL_LISTEN_HTTP, 1, take_http },
 };
 
 /* ------------------------------------------------------------------------------------------------- receiving */

@@ -9,6 +9,7 @@
 #include "proxy/front/connection.h"
 #include "proxy/front/front.h"
 #include "proxy/front/listener.h"
+#include "proxy/front/public_http.h"
 
 #define DRAIN_NOTICE_MS 500 /* a round trip around the world, and some */
 
@@ -29,6 +30,7 @@ static void announce(struct front *front)
 {
     log_event(LOG_LEVEL_NOTICE, "front.drain", "connections=%u", front->connection_count);
     listener_free_all(front);
+    public_http_free(TAKE(front->public_http));
     tell_connections(front, connection_announce_end);
 }
 

@@ -18,6 +18,7 @@
 #include "proxy/front/drain.h"
 #include "proxy/front/http2.h"
 #include "proxy/front/listener.h"
+#include "proxy/front/public_http.h"
 #include "proxy/front/rate.h"
 #include "proxy/front/route.h"
 #include "proxy/front/sandbox.h"
@@ -26,7 +27,7 @@
 
 uint64_t front_descriptors(const struct proxy_config *config)
 {
-    return (uint64_t)config->max_connections + config->signers + OTHER_DESCRIPTORS;
+    return (uint64_t)config->max_connections + config->signers + OTHER_DESCRIPTORS + PUBLIC_HTTP_CONNECTIONS;
 }
 
 void front_leave(struct front *front, int status)
@@ -46,6 +47,7 @@ static void front_clear(struct front *front)
     struct connection *connection;
 
     listener_free_all(front);
+    public_http_free(front->public_http);
     while ((connection = LIST_FIRST(&front->connections)))
         connection_free(connection);
     drain_stop(front);

@@ -9,6 +9,7 @@
 
 #include "proto/certificate.h"
 #include "proxy/service/ca_key.h"
+#include "proxy/service/ca_status.h"
 #include "proxy/service/service.h"
 
 static const struct {
@@ -81,6 +82,8 @@ static int open_one(struct service *service, struct ca *ca, const char *path, ch
     if (ca_key_new(service->access.hsm, authorities[ca->authority].key, &ca->key) != CKR_OK)
         return refuse(why, -EIO, path, "has no key in the HSM that it could be for");
     r = load_certificate(ca, path, why);
+    if (r == 0)
+        r = ca_status_new(&ca->status);
     return r == 0 ? set_urls(ca, service->config->ca_url, why) : r;
 }
 
@@ -104,6 +107,7 @@ void ca_clear(struct ca *ca)
     X509_free(ca->certificate);
     EVP_PKEY_free(ca->key);
     buffer_clear(&ca->der);
+    ca_status_free(ca->status);
     *ca = (struct ca){ 0 };
 }
 

@@ -21,7 +21,8 @@ struct ca {
     const char *name;  /* "device", "document": in URLs and records */
     X509 *certificate; /* NULL: this deployment has no such authority */
     EVP_PKEY *key;
-    struct buffer der; /* of the certificate */
+    struct buffer der;        /* of the certificate */
+    struct ca_status *status; /* what is revoked; NULL without a certificate */
     /* What its certificates say about where to ask; "" without [ca] url. */
     char ocsp_url[CA_URL_MAX], crl_url[CA_URL_MAX], issuer_url[CA_URL_MAX];
 };

@@ -38,6 +38,7 @@ struct service_config {
     const char *ca_file[AUTHORITIES]; /* PEM: its certificate by the root; NULL: no such authority */
     const char *ca_subject;           /* of users' certificates: "/O=Example/CN=%u" */
     unsigned ca_days[ISSUE_PROFILES]; /* how long they live, unless an operator says */
+    unsigned ca_crl_hours, ca_ocsp_minutes; /* how long lists and answers may be kept */
     const char *ca_url; /* where its certificates say to ask, "http://ca.example.org"; NULL: nowhere */
     const char *audit_directory;
     const char

@@ -15,6 +15,7 @@
 #include "proxy/service/policies.h"
 #include "proxy/service/random.h"
 #include "proxy/service/refusal.h"
+#include "proxy/service/revocation.h"
 #include "proxy/service/roles.h"
 #include "proxy/service/snapshot.h"
 
@@ -318,7 +319,8 @@ static enum reason store_enabled(struct service *service, const char *user, bool
         return reason;
     *ret_token_id = change.token.id;
     change.token.enabled = is_enabled;
-    return change_commit(service, &change);
+    reason = revoke_token_certificates(service, &change.token, is_enabled ? CRL_REMOVE_FROM_CRL : CRL_HOLD);
+    return reason == REASON_NONE ? change_commit(service, &change) : reason;
 }
 
 enum reason handle_SetUserEnabled(struct service *service, struct call *call, const ProtobufCMessage *request,

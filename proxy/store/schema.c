@@ -100,6 +100,7 @@ static const char version_1[] =
     " revoked_ms {number} NOT NULL, crl_reason {number} NOT NULL, notice_days {number} NOT NULL,"
     " mac {blob} NOT NULL){strict};"
     "CREATE INDEX issued_of ON issued (token_id, id);"
+    "CREATE INDEX issued_owner ON issued (owner, id);"
     "CREATE INDEX issued_ending ON issued (not_after_ms, id);"
     "CREATE INDEX issued_revoked ON issued (authority, not_after_ms) WHERE revoked_ms > 0;"
 

@@ -529,6 +529,9 @@ MUST_CHECK int store_issued_by_serial(struct store *store, const uint8_t serial[
 /* Of a token, oldest first. @ret_rows: malloc'd array; so the next. */
 MUST_CHECK int store_issued_of_token(struct store *store, int64_t token_id, struct issued_row **ret_rows,
                                      size_t *ret_count);
+/* Of a user or principal, whether it is there still, with id > @after_id, at most @limit. */
+MUST_CHECK int store_issued_of_owner(struct store *store, const char *owner, int64_t after_id, unsigned limit,
+                                     struct issued_row **ret_rows, size_t *ret_count);
 /* Revoked ones of an authority that end after @after_ms, oldest first. */
 MUST_CHECK int store_issued_revoked(struct store *store, enum authority authority, int64_t after_ms,
                                     struct issued_row **ret_rows, size_t *ret_count);

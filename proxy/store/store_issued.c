@@ -70,6 +70,15 @@ int store_issued_of_token(struct store *store, int64_t token_id, struct issued_r
                     VALUES(value_integer(token_id)), (void **)ret_rows, ret_count);
 }
 
+int store_issued_of_owner(struct store *store, const char *owner, int64_t after_id, unsigned limit,
+                          struct issued_row **ret_rows, size_t *ret_count)
+{
+    return row_list(store, &issued_type,
+                    "SELECT " ISSUED_COLUMNS " FROM issued WHERE owner = $1 AND id > $2 ORDER BY id LIMIT $3",
+                    VALUES(value_text(owner), value_integer(after_id), value_integer(limit)),
+                    (void **)ret_rows, ret_count);
+}
+
 int store_issued_revoked(struct store *store, enum authority authority, int64_t after_ms,
                          struct issued_row **ret_rows, size_t *ret_count)
 {

@@ -56,7 +56,7 @@ nss=$work/ann/nss
 mkdir "$nss"
 check "certutil makes a database" certutil -N -d "sql:$nss" --empty-password
 certutil -A -d "sql:$nss" -n root -t C,C,C -i "$server/ca/root.pem"
-certutil -A -d "sql:$nss" -n signing -t ,, -i "$server/ca/signing.pem"
+certutil -A -d "sql:$nss" -n signing -t ,, -i "$server/tls/ca-document.pem"
 check "modutil adds the module" modutil -force -dbdir "sql:$nss" -add privyseal -libfile "$module"
 printf '%%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]>>endobj\ntrailer<</Size 4/Root 1 0 R>>\n%%%%EOF\n' >"$work/a.pdf"
 check "pdfsig signs a PDF" pdfsig -nssdir "sql:$nss" -nss-pwd "$pin" -kpw "$pin" -add-signature \

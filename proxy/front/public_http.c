@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* public_http.c - a request is read, put to a signer, and answered; then the connection is closed. */
+#include "proxy/front/public_http.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event_struct.h>
+#include <event2/listener.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include "include/descriptor.h"
+#include "include/log.h"
+#include "include/table.h"
+#include "proto/pack.h"
+#include "proto/privyseal.pb-c.h"
+#include "proxy/front/rate.h"
+#include "proxy/front/route.h"
+
+#define LIFE_MS       10000 /* of a connection, from the first byte to the last */
+#define HEAD_MAX      8192  /* request line and headers */
+#define OCSP_MAX      2048  /* bytes of DER; the signer says the same */
+#define LOGS_A_MINUTE 60
+
+struct public_http {
+    struct front *front;
+    struct evconnlistener *accepting;
+    LIST_HEAD(, client) clients;
+    unsigned client_count;
+    uint64_t bucket_ns; /* of all requests together */
+};
+
+struct client {
+    struct public_http *http;
+    LIST_ENTRY(client) entry;
+    struct bufferevent *bev;
+    struct event timer;
+    struct call *call;               /* at a signer */
+    const struct resource *resource; /* NULL: the request line was not read yet */
+    char tail[2 * OCSP_MAX];         /* of the path, behind the resource's name: an OCSP request in base64 */
+    size_t head_len, body_len;
+    bool is_post, is_headed; /* the headers are over */
+};
+
+/* What there is to be had. */
+struct resource {
+    const char *path;
+    Privyseal__V1__AuthorityQuestion question;
+    unsigned authority;
+    const char *type;
+};
+
+#define CRL  PRIVYSEAL__V1__AUTHORITY_QUESTION__QUESTION_CRL
+#define CERT PRIVYSEAL__V1__AUTHORITY_QUESTION__QUESTION_CERTIFICATE
+#define OCSP PRIVYSEAL__V1__AUTHORITY_QUESTION__QUESTION_OCSP
+
+static const struct resource resources[] = {
+    { "/device.crl", CRL, 0, "application/pkix-crl" },
+    { "/document.crl", CRL, 1, "application/pkix-crl" },
+    { "/device.cer", CERT, 0, "application/pkix-cert" },
+    { "/document.cer", CERT, 1, "application/pkix-cert" },
+    { "/ocsp", OCSP, 0, "application/ocsp-response" },
+};
+
+static void client_free(struct client *client)
+{
+    if (client->call)
+        route_cancel(client->call);
+    evtimer_del(&client->timer);
+    bufferevent_free(client->bev);
+    LIST_REMOVE(client, entry);
+    client->http->client_count--;
+    free(client);
+}
+
+/* ---------------------------------------------------------------------------------------------------- answers */
+
+static void on_sent(struct bufferevent *bev, void *context)
+{
+    if (evbuffer_get_length(bufferevent_get_output(bev)) == 0)
+        client_free(context);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *context)
+{
+    (void)bev;
+    (void)what;
+    client_free(context);
+}
+
+/* The last thing that is done with a client but waiting until it has it. @max_age: seconds; 0: not to be kept. */
+static void answer(struct client *client, const char *status, const char *type, struct bytes body,
+                   uint64_t max_age)
+{
+    struct evbuffer *output = bufferevent_get_output(client->bev);
+
+    evbuffer_add_printf(output,
+                        "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+                        "Cache-Control: %s%llu\r\nConnection: close\r\n\r\n",
+                        status, type, body.len,
+                        max_age ? "public, max-age=" : "no-store, max-age=", (unsigned long long)max_age);
+    evbuffer_add(output, body.data, body.len);
+    bufferevent_disable(client->bev, EV_READ);
+    bufferevent_setcb(client->bev, NULL, on_sent, on_event, client);
+}
+
+static void refuse(struct client *client, const char *status)
+{
+    answer(client, status, "text/plain", bytes_of_text(status), 0);
+}
+
+static void on_answer(void *owner, const struct answer *reply)
+{
+    struct client *client = owner;
+    Privyseal__V1__AskAuthorityResponse *response = NULL;
+    uint64_t now = (uint64_t)time(NULL);
+
+    client->call = NULL;
+    if (reply->reason == REASON_NONE && reply->grpc_status == GRPC_OK)
+        response = privyseal__v1__ask_authority_response__unpack(NULL, reply->body.len, reply->body.data);
+    if (response)
+        answer(client, "200 OK", client->resource->type, pack_lend(&response->der),
+               response->until_unix > now ? response->until_unix - now : 0);
+    else if (reply->reason == REASON_NONE && reply->grpc_status == GRPC_FAILED_PRECONDITION)
+        refuse(client, "404 Not Found"); /* no such authority here */
+    else
+        refuse(client, "503 Service Unavailable");
+    if (response)
+        privyseal__v1__ask_authority_response__free_unpacked(response, NULL);
+}
+
+/* --------------------------------------------------------------------------------------------------- questions */
+
+static bool may_ask(struct public_http *http)
+{
+    uint64_t token_ns = 1000000000 / http->front->config->ca_rate;
+
+    return rate_bucket_take(&http->bucket_ns, token_ns, RATE_BURST_S * 1000000000ULL, front_now_ns());
+}
+
+static int submit(struct client *client, struct buffer *body)
+{
+    static const uint8_t nobody[HASH_LEN]; /* no certificate has this hash */
+    uint8_t random[REQUEST_ID_LEN / 2];
+    char request_id[REQUEST_ID_LEN + 1];
+    const struct method *method = method_by_id(METHOD_AskAuthority);
+    const struct request request = {
+        .method = method,
+        .body = body,
+        .certificate_hash = nobody,
+        .peer = "http",
+        .request_id = request_id,
+        .deadline_ms = front_now_ms() + method->deadline_ms,
+    };
+
+    if (RAND_bytes(random, sizeof(random)) != 1)
+        return -EIO;
+    hex_encode(BYTES_OF_ARRAY(random), request_id);
+    return route_submit(client->http->front->route, &request, on_answer, client, &client->call);
+}
+
+static void ask(struct client *client, struct bytes ocsp_request)
+{
+    Privyseal__V1__AskAuthorityRequest question = PRIVYSEAL__V1__ASK_AUTHORITY_REQUEST__INIT;
+    CLEANUP(buffer_clear) struct buffer body = { 0 };
+
+    if (!may_ask(client->http)) {
+        refuse(client, "503 Service Unavailable");
+        return;
+    }
+    question.question = client->resource->question;
+    question.authority = client->resource->authority;
+    question.ocsp_request = pack_borrow(ocsp_request);
+    bufferevent_disable(client->bev, EV_READ);
+    if (pack_append(&question.base, &body) < 0 || submit(client, &body) < 0)
+        refuse(client, "503 Service Unavailable");
+}
+
+/* RFC 6960 A.1: {url}/{url-encoding of base-64 encoding of the DER encoding of the OCSPRequest}. */
+static void ask_in_path(struct client *client)
+{
+    static const struct {
+        const char *code;
+        char letter;
+    } escapes[] = { { "%2B", '+' }, { "%2F", '/' }, { "%3D", '=' } };
+    uint8_t der[3 * sizeof(client->tail) / 4 + 3];
+    char *out = client->tail;
+    size_t padding = 0;
+    int len;
+
+    for (const char *in = client->tail; *in; in++) {
+        *out = *in;
+        for (size_t i = 0; *in == '%' && i < ARRAY_SIZE(escapes); i++)
+            if (strncasecmp(in, escapes[i].code, 3) == 0) {
+                *out = escapes[i].letter;
+                in += 2;
+            }
+        out++;
+    }
+    *out = '\0';
+    len = EVP_DecodeBlock(der, (const unsigned char *)client->tail, (int)(out - client->tail));
+    while (out > client->tail && padding < 2 && out[-1] == '=') {
+        padding++;
+        out--;
+    }
+    if (len <= (int)padding)
+        refuse(client, "400 Bad Request");
+    else
+        ask(client, BYTES(der, (size_t)len - padding));
+}
+
+/* ----------------------------------------------------------------------------------------------------- reading */
+
+static const struct resource *find_resource(const char *path, const char **ret_tail)
+{
+    const struct resource *row;
+
+    for (EACH_ROW(row, resources)) {
+        size_t len = strlen(row->path);
+
+        if (strncmp(path, row->path, len) != 0 || (path[len] != '\0' && path[len] != '/'))
+            continue;
+        *ret_tail = path[len] ? path + len + 1 : "";
+        return row;
+    }
+    return NULL;
+}
+
+/* "GET /ocsp/MFEw... HTTP/1.1". NULL: it is as it should be; else what it is answered with. */
+static const char *read_request_line(struct client *client, char *line)
+{
+    const char *method = strsep(&line, " "), *path = strsep(&line, " "), *tail;
+
+    if (!path || !line || strncmp(line, "HTTP/1.", 7) != 0)
+        return "400 Bad Request";
+    client->is_post = strcmp(method, "POST") == 0;
+    client->resource = find_resource(path, &tail);
+    if (!client->resource)
+        return "404 Not Found";
+    if (client->resource->question == OCSP ? client->is_post == (*tail != '\0') : client->is_post || *tail)
+        return "405 Method Not Allowed";
+    if (!client->is_post && strcmp(method, "GET") != 0)
+        return "405 Method Not Allowed";
+    if (snprintf(client->tail, sizeof(client->tail), "%s", tail) >= (int)sizeof(client->tail))
+        return "414 URI Too Long";
+    return NULL;
+}
+
+static const char *read_header(struct client *client, char *line)
+{
+    static const char length[] = "Content-Length:", coding[] = "Transfer-Encoding:";
+    char *end;
+
+    if (strncasecmp(line, coding, strlen(coding)) == 0)
+        return "411 Length Required";
+    if (strncasecmp(line, length, strlen(length)) != 0)
+        return NULL;
+    line += strlen(length);
+    line += strspn(line, " \t");
+    errno = 0;
+    client->body_len = strtoul(line, &end, 10);
+    if (end == line || *line == '-' || errno || end[strspn(end, " \t")])
+        return "400 Bad Request";
+    return client->body_len > OCSP_MAX ? "413 Content Too Large" : NULL;
+}
+
+static const char *read_line(struct client *client, char *line)
+{
+    if (!client->resource)
+        return read_request_line(client, line);
+    if (*line)
+        return read_header(client, line);
+    client->is_headed = true;
+    return client->is_post && client->body_len == 0 ? "411 Length Required" : NULL;
+}
+
+/* Line by line; false: it was refused. */
+static bool read_head(struct client *client, struct evbuffer *input)
+{
+    const char *refusal = NULL;
+    char *line;
+    size_t len;
+
+    while (!refusal && !client->is_headed &&
+           (line = evbuffer_readln(input, &len, EVBUFFER_EOL_CRLF)) != NULL) {
+        client->head_len += len;
+        refusal = strlen(line) != len ? "400 Bad Request" : read_line(client, line);
+        free(line);
+    }
+    if (!refusal && !client->is_headed && client->head_len + evbuffer_get_length(input) > HEAD_MAX)
+        refusal = "431 Request Header Fields Too Large";
+    if (refusal)
+        refuse(client, refusal);
+    return !refusal;
+}
+
+static void on_readable(struct bufferevent *bev, void *context)
+{
+    struct evbuffer *input = bufferevent_get_input(bev);
+    struct client *client = context;
+    uint8_t body[OCSP_MAX];
+
+    if (!read_head(client, input) || !client->is_headed)
+        return;
+    if (!client->is_post) {
+        if (client->resource->question == OCSP)
+            ask_in_path(client);
+        else
+            ask(client, BYTES_NONE);
+    } else if (evbuffer_get_length(input) >= client->body_len) {
+        evbuffer_remove(input, body, client->body_len);
+        ask(client, BYTES(body, client->body_len));
+    }
+}
+
+/* ----------------------------------------------------------------------------------------------------- clients */
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    client_free(context);
+}
+
+static int client_new(struct public_http *http, int socket)
+{
+    CLEANUP(descriptor_close) int owned = socket;
+    struct timeval life = front_timeval(LIFE_MS);
+    struct client *client = calloc(1, sizeof(*client));
+
+    if (!client)
+        return -ENOMEM;
+    evutil_make_socket_nonblocking(socket);
+    client->bev = bufferevent_socket_new(http->front->base, socket, BEV_OPT_CLOSE_ON_FREE);
+    if (!client->bev) {
+        free(client);
+        return -ENOMEM;
+    }
+    owned = -1;
+    client->http = http;
+    LIST_INSERT_HEAD(&http->clients, client, entry);
+    http->client_count++;
+    evtimer_assign(&client->timer, http->front->base, on_timer, client);
+    evtimer_add(&client->timer, &life);
+    bufferevent_setcb(client->bev, on_readable, NULL, on_event, client);
+    bufferevent_setwatermark(client->bev, EV_READ, 0, HEAD_MAX);
+    bufferevent_enable(client->bev, EV_READ | EV_WRITE);
+    return 0;
+}
+
+static void on_accept(struct evconnlistener *accepting, evutil_socket_t socket, struct sockaddr *peer,
+                      int len, void *context)
+{
+    struct public_http *http = context;
+    int error = -EUSERS;
+
+    (void)accepting;
+    (void)peer;
+    (void)len;
+    if (http->client_count >= PUBLIC_HTTP_CONNECTIONS)
+        descriptor_close(socket);
+    else
+        error = client_new(http, socket);
+    if (error)
+        log_event_limited(LOG_LEVEL_WARNING, LOGS_A_MINUTE, "front.http_full", "connections=%u why=\"%s\"",
+                          http->client_count, strerror(-error));
+}
+
+int public_http_new(struct front *front, int socket, struct public_http **ret)
+{
+    CLEANUP(descriptor_close) int owned = socket;
+    struct public_http *http = calloc(1, sizeof(*http));
+
+    if (!http)
+        return -ENOMEM;
+    evutil_make_socket_nonblocking(socket);
+    http->front = front;
+    LIST_INIT(&http->clients);
+    http->accepting = evconnlistener_new(front->base, on_accept, http,
+                                         LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, socket);
+    if (!http->accepting) {
+        free(http);
+        return -ENOMEM;
+    }
+    owned = -1;
+    *ret = http;
+    return 0;
+}
+
+void public_http_free(struct public_http *http)
+{
+    struct client *client;
+
+    if (!http)
+        return;
+    evconnlistener_free(http->accepting);
+    while ((client = LIST_FIRST(&http->clients)))
+        client_free(client);
+    free(http);
+}
