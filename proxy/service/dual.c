@@ -136,6 +136,8 @@ static const struct row rows[METHODS] = {
     [METHOD_ListRequests] = ONE_PERSON,
     [METHOD_ApproveRequest] = ONE_PERSON, /* is the second */
     [METHOD_RejectRequest] = ONE_PERSON,
+    [METHOD_ListRecoveries] = ONE_PERSON,
+    [METHOD_ContributeShare] = ONE_PERSON, /* takes a quorum of officers anyway */
     [METHOD_ListOperators] = ONE_PERSON,
     [METHOD_SetOperatorEnabled] = DEPENDS(of_operator_enabled),
 };

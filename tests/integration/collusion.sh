@@ -196,6 +196,8 @@ attack_GetStatus() { reads GetStatus --json status; }
 attack_ReadAudit() { reads ReadAudit --json audit show; }
 attack_ListAuditLogs() { reads ListAuditLogs --json audit verify; }
 attack_ListRequests() { reads ListRequests --json request list --all; }
+attack_ListRecoveries() { vain ListRecoveries; } # what operators see of a recovery is for officers' keys alone
+attack_ContributeShare() { vain ContributeShare; } # for officers, who hold shares; operators are refused: test_roles.c
 attack_ListOperators() { reads ListOperators --json operator list; }
 
 mapfile -t methods < <(sed -n 's/^METHOD(\w*, *\(\w*\), *OPERATOR.*/\1/p' "$repository/proto/methods.def")
