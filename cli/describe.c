@@ -7,10 +7,13 @@
 #include <string.h>
 
 #include "cli/output.h"
+#include "cli/request.h"
 #include "proto/certificate.h"
 #include "proto/pack.h"
 
 #define KEY_MAX 128
+
+DEFINE_CLEANUP(X509_NAME_free, X509_NAME *);
 
 static json_t *describe_certificate(X509 *certificate)
 {
@@ -24,14 +27,47 @@ static json_t *describe_certificate(X509 *certificate)
     return json_string(text);
 }
 
+/* The key is what counts of a request: its names do not. */
+static json_t *describe_request(const X509_REQ *request)
+{
+    char text[256], hex[2 * HASH_LEN + 1] = "";
+    unsigned char hash[HASH_LEN];
+    unsigned len = sizeof(hash);
+    EVP_PKEY *key = X509_REQ_get0_pubkey((X509_REQ *)(uintptr_t)request);
+
+    if (X509_REQ_digest(request, EVP_sha256(), hash, &len) == 1)
+        hex_encode(BYTES_OF_ARRAY(hash), hex);
+    snprintf(text, sizeof(text), "certificate request for a key (%s), SHA-256 %s",
+             key ? EVP_PKEY_get0_type_name(key) : "unreadable", hex);
+    return json_string(text);
+}
+
+static json_t *describe_name(const X509_NAME *name)
+{
+    char text[512] = "";
+
+    X509_NAME_oneline(name, text, sizeof(text));
+    return json_string(text);
+}
+
 static json_t *describe_bytes(const ProtobufCBinaryData *data)
 {
     CLEANUP(X509_free) X509 *certificate = NULL;
+    CLEANUP(X509_REQ_free) X509_REQ *request = NULL;
+    CLEANUP(X509_NAME_free) X509_NAME *name = NULL;
+    const unsigned char *at = data->data;
 
     if (data->len == 0)
         return json_string("");
     if (certificate_parse(NULL, pack_lend(data), &certificate) == 0)
         return describe_certificate(certificate);
+    request = d2i_X509_REQ(NULL, &at, (long)data->len);
+    if (request)
+        return describe_request(request);
+    at = data->data;
+    name = d2i_X509_NAME(NULL, &at, (long)data->len);
+    if (name && at == data->data + data->len)
+        return describe_name(name);
     return output_hex(pack_lend(data));
 }
 
