@@ -103,7 +103,7 @@ enum cli_exit audit_logs_find(struct cli *cli, struct audit_logs *ret)
 
 /* --------------------------------------------------------------------------------------------- what is in one */
 
-static enum cli_exit read_page(struct cli *cli, const struct audit_log *log, uint64_t from,
+static enum cli_exit read_page(struct cli *cli, const struct audit_log *log, uint64_t from, uint32_t limit,
                                ProtobufCMessage **ret)
 {
     Privyseal__V1__ReadAuditRequest request = PRIVYSEAL__V1__READ_AUDIT_REQUEST__INIT;
@@ -111,21 +111,43 @@ static enum cli_exit read_page(struct cli *cli, const struct audit_log *log, uin
     request.proxy = (char *)(uintptr_t)log->name.proxy;
     request.signer = log->name.signer;
     request.from = from;
-    request.limit = PAGE;
+    request.limit = limit;
     return connect_operate(cli, "reading the audit log", METHOD_ReadAudit, &request.base, ret);
+}
+
+/* Each proxy has its own logs: others are asked elsewhere. */
+static enum cli_exit go_to(struct cli *cli, const struct audit_log *log)
+{
+    return cli->remote && cli->asked == log->endpoint ? CLI_DONE : connect_endpoint(cli, log->endpoint);
+}
+
+enum cli_exit audit_log_peek(struct cli *cli, const struct audit_log *log, uint64_t from, line_visitor *visit,
+                             void *argument)
+{
+    CLEANUP(free_message) ProtobufCMessage *message = NULL;
+    const Privyseal__V1__ReadAuditResponse *reply;
+    enum cli_exit status = go_to(cli, log);
+
+    if (status == CLI_DONE)
+        status = read_page(cli, log, from, 1, &message);
+    if (status != CLI_DONE)
+        return status;
+    reply = (const Privyseal__V1__ReadAuditResponse *)message;
+    return reply->n_record ? visit(cli, log, BYTES(reply->record[0].data, reply->record[0].len), argument)
+                           : CLI_DONE;
 }
 
 enum cli_exit audit_log_walk(struct cli *cli, const struct audit_log *log, uint64_t from, line_visitor *visit,
                              void *argument, uint64_t *ret_next)
 {
-    enum cli_exit status = connect_endpoint(cli, log->endpoint);
+    enum cli_exit status = go_to(cli, log);
     bool has_more = true;
 
     while (status == CLI_DONE && has_more) {
         CLEANUP(free_message) ProtobufCMessage *message = NULL;
         const Privyseal__V1__ReadAuditResponse *reply;
 
-        status = read_page(cli, log, from, &message);
+        status = read_page(cli, log, from, PAGE, &message);
         if (status != CLI_DONE)
             return status;
         reply = (const Privyseal__V1__ReadAuditResponse *)message;

@@ -36,6 +36,9 @@ MUST_CHECK enum cli_exit audit_logs_find(struct cli *cli, struct audit_logs *ret
 typedef enum cli_exit line_visitor(struct cli *cli, const struct audit_log *log, struct bytes line,
                                    void *argument);
 
+/* The one record from @from on that comes first. */
+MUST_CHECK enum cli_exit audit_log_peek(struct cli *cli, const struct audit_log *log, uint64_t from,
+                                        line_visitor *visit, void *argument);
 /* Visits @log from record @from, or the first that is there. @ret_next: the number to go on from; may be NULL. */
 MUST_CHECK enum cli_exit audit_log_walk(struct cli *cli, const struct audit_log *log, uint64_t from,
                                         line_visitor *visit, void *argument, uint64_t *ret_next);

@@ -59,6 +59,7 @@ struct cli {
     const struct deployment_config *deployment;
     struct deployment_config *single; /* a view of the deployment with one endpoint: connect_endpoint() */
     const struct deployment_config *whole;
+    size_t asked; /* the number of that endpoint */
     const struct identity_config *identity;
     struct remote *remote;
     struct remote_token *token;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/audit_filter.h"
 #include "include/spelling.h"
 
 #define OPTION_PIN                                                                                           \
@@ -208,9 +209,17 @@ const struct command commands[] = {
       0,
       "show the audit records",
       cmd_audit_show,
-      { { "user", "USER", "only this token's" },
-        { "event", "NAME", "only this event" },
-        { "last", "N", "only the last N of every log" } } },
+      { AUDIT_FILTER_OPTIONS,
+        { "limit", "N", "only the newest N" },
+        { "follow", NULL, "go on, and show records as they come" } } },
+    { "audit",
+      "export",
+      "[FILE]",
+      0,
+      1,
+      "write the audit records to a file, or standard output, for other programs",
+      cmd_audit_export,
+      { AUDIT_FILTER_OPTIONS, { "format", "FORMAT", "jsonl (default: the records as they are) or cef" } } },
     { "audit",
       "verify",
       "",
@@ -219,8 +228,22 @@ const struct command commands[] = {
       "check the hash chains, and the logs against the heads in the store",
       cmd_audit_verify,
       { { "dir", "DIR", "check copies of the log files instead of asking the server" },
+        { "archive", "DIR", "with --dir: closed files that were moved there, maybe compressed" },
         { "realm", "NAME", "with --dir: the deployment's name" },
-        { "key", "FILE", "check the signed checkpoints too, with the deployment's tls/audit.pem" } } },
+        { "key", "FILE", "check the signed checkpoints too, with the deployment's tls/audit.pem" },
+        { "state", "FILE", "compare with an earlier check, and remember this one" },
+        { "complete", NULL, "refuse logs whose oldest files are elsewhere" },
+        { "mine", "FILE", "check what `audit mine --export` wrote" } } },
+    { "audit",
+      "mine",
+      "",
+      0,
+      0,
+      "show what the audit logs say about your own token",
+      cmd_audit_mine,
+      { { "export", "FILE", "write it there, with the proofs that `audit verify --mine` checks" },
+        OPTION_TOKEN,
+        OPTION_PIN } },
     { "officer",
       "key",
       "FILE",

@@ -78,13 +78,13 @@ enum cli_exit connect_endpoint(struct cli *cli, size_t index)
     cli->single->endpoints[0] = cli->whole->endpoints[index];
     cli->single->endpoint_count = 1;
     cli->deployment = cli->single;
+    cli->asked = index;
     remote_token_free(TAKE(cli->token));
     remote_free(TAKE(cli->remote));
     return connect_remote(cli);
 }
 
-/* Which token is meant, by its name at the server. */
-static const char *token_name(const struct cli *cli)
+const char *connect_token_name(const struct cli *cli)
 {
     const struct client_config *config = cli->config;
 
@@ -103,9 +103,9 @@ enum cli_exit connect_token(struct cli *cli)
 
     if (status != CLI_DONE || cli->token)
         return status;
-    r = remote_token_new(cli->remote, token_name(cli), &cli->token);
+    r = remote_token_new(cli->remote, connect_token_name(cli), &cli->token);
     if (r < 0)
-        return cli_fail(cli, CLI_REFUSED, NULL, "token \"%s\": %s", token_name(cli), strerror(-r));
+        return cli_fail(cli, CLI_REFUSED, NULL, "token \"%s\": %s", connect_token_name(cli), strerror(-r));
     return CLI_DONE;
 }
 
@@ -119,7 +119,7 @@ enum cli_exit connect_login(struct cli *cli)
 
     if (status != CLI_DONE)
         return status;
-    snprintf(prompt, sizeof(prompt), "PIN of %.32s: ", token_name(cli));
+    snprintf(prompt, sizeof(prompt), "PIN of %.32s: ", connect_token_name(cli));
     status = connect_pin(cli, "pin-file", prompt, false, &pin);
     if (status != CLI_DONE)
         return status;

@@ -19,6 +19,8 @@ MUST_CHECK enum cli_exit connect_remote(struct cli *cli);
 MUST_CHECK enum cli_exit connect_endpoint(struct cli *cli, size_t index);
 /* And cli->token: --token, else the only [token] section, else the identity's name. */
 MUST_CHECK enum cli_exit connect_token(struct cli *cli);
+/* Which token is meant, by its name at the server; needs connect_configure(). */
+const char *connect_token_name(const struct cli *cli);
 /* And logs in, with the PIN from --pin-file or the terminal. */
 MUST_CHECK enum cli_exit connect_login(struct cli *cli);
 void connect_close(struct cli *cli);

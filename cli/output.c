@@ -98,6 +98,24 @@ enum cli_exit output_table(const struct cli *cli, json_t *rows, const struct col
     return CLI_DONE;
 }
 
+void output_titles(const struct column *columns, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        printf("%s%s", i ? "  " : "", columns[i].title);
+    putchar('\n');
+}
+
+void output_row(const json_t *row, const struct column *columns, size_t count)
+{
+    char cell[CELL_MAX];
+
+    for (size_t i = 0; i < count; i++) {
+        row_cell(row, &columns[i], cell, sizeof(cell));
+        printf("%s%s", i ? "  " : "", cell);
+    }
+    putchar('\n');
+}
+
 /* Keys are words with underscores in JSON, and with spaces for people. */
 static void print_key(const char *key, int width)
 {

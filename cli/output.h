@@ -12,6 +12,9 @@ struct column {
 
 /* An array of objects as a table. @rows is borrowed. */
 enum cli_exit output_table(const struct cli *cli, json_t *rows, const struct column *columns, size_t count);
+/* The head and one row of a table whose rows come one by one: columns are two spaces apart, none is padded. */
+void output_titles(const struct column *columns, size_t count);
+void output_row(const json_t *row, const struct column *columns, size_t count);
 /* An object as lines "key  value"; nested arrays of strings as further lines. */
 enum cli_exit output_object(const struct cli *cli, json_t *object);
 /* What was done: a sentence for people, @object (taken) with --json. */

@@ -164,6 +164,12 @@ MUST_CHECK CK_RV remote_token_delete(struct remote_token *token, struct bytes ke
                                      Privyseal__V1__ObjectKind kind, struct remote_error *error);
 MUST_CHECK CK_RV remote_token_put_certificate(struct remote_token *token, struct bytes der, const char *label,
                                               struct remote_error *error);
+/*
+ * What the audit log of @signer (of the proxy that answers) says about the token, from record @from on; 0: which logs
+ * there are. @ret: a ReadOwnRecordsResponse.
+ */
+MUST_CHECK CK_RV remote_token_own_records(struct remote_token *token, uint32_t signer, uint64_t from,
+                                          ProtobufCMessage **ret, struct remote_error *error);
 /* Changes the PIN; a login goes on with the new one. */
 MUST_CHECK CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin,
                                          struct bytes new_pin, struct remote_error *error);

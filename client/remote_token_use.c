@@ -295,3 +295,14 @@ CK_RV remote_token_delete(struct remote_token *token, struct bytes key_name, Pri
         renew_snapshot(token, deadline_ms);
     return rv;
 }
+
+CK_RV remote_token_own_records(struct remote_token *token, uint32_t signer, uint64_t from,
+                               ProtobufCMessage **ret, struct remote_error *error)
+{
+    int64_t deadline_ms = clock_now_ms() + method_by_id(METHOD_ReadOwnRecords)->deadline_ms;
+    Privyseal__V1__ReadOwnRecordsRequest message = PRIVYSEAL__V1__READ_OWN_RECORDS_REQUEST__INIT;
+
+    message.signer = signer;
+    message.from = from;
+    return remote_token_call_in_login(token, METHOD_ReadOwnRecords, &message.base, deadline_ms, ret, error);
+}

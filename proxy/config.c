@@ -31,7 +31,7 @@ struct key;
 typedef int parse_fn(const struct key *key, const char *value, void *member);
 
 static parse_fn parse_text, parse_realm, parse_proxy, parse_listen, parse_number, parse_switch, parse_sync,
-    parse_level, parse_assignment, parse_policy, parse_classes, parse_address;
+    parse_level, parse_assignment, parse_policy, parse_classes, parse_address, parse_forward;
 
 /* What a value looks like. */
 struct form {
@@ -50,6 +50,8 @@ static const struct form form_address = { parse_address, true, "an address like 
 static const struct form form_number = { parse_number, false, NULL };
 static const struct form form_yes_no = { parse_switch, false, "yes or no" };
 static const struct form form_batch_write = { parse_sync, false, "batch or write" };
+static const struct form form_forward = { parse_forward, true,
+                                          "journald, syslog:ADDRESS:PORT or syslog-tcp:ADDRESS:PORT" };
 static const struct form form_level = { parse_level, true, "error, warning, notice, info or debug" };
 static const struct form form_classes = { parse_classes, false,
                                           "some of enrol, key, reset, unlock, device, certificate, policy, "
@@ -99,6 +101,9 @@ static const struct key keys[] = {
     { "store", "url", &form_text, AT(store), "sqlite:store/privyseal.db", false },
     { "audit", "directory", &form_text, AT(audit_directory), DEFAULT(audit) },
     { "audit", "sync", &form_batch_write, AT(audit_write), DEFAULT(batch) },
+    { "audit", "rotate_mib", &form_number, AT(audit_rotate_mib), DEFAULT(256), 0, 1048576 },
+    { "audit", "rotate_days", &form_number, AT(audit_rotate_days), DEFAULT(0), 0, 36525 },
+    { "audit", "forward", &form_forward, AT(audit_forward), OPTIONAL },
     { "hsm", "module", &form_text, AT(hsm_module), REQUIRED },
     { "hsm", "environment", &form_assignment, AT(hsm_environment), OPTIONAL },
     { "hsm", "token", &form_text, AT(hsm_token), REQUIRED },
@@ -273,6 +278,18 @@ static int parse_text(const struct key *key, const char *value, void *member)
 static int parse_realm(const struct key *key, const char *value, void *member)
 {
     return name_is_valid(bytes_of_text(value)) ? parse_text(key, value, member) : -EINVAL;
+}
+
+static int parse_forward(const struct key *key, const char *value, void *member)
+{
+    static const char *const schemes[] = { "syslog:", "syslog-tcp:" };
+
+    if (strcmp(value, "journald") == 0)
+        return parse_text(key, value, member);
+    for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
+        if (strncmp(value, schemes[i], strlen(schemes[i])) == 0 && strchr(value + strlen(schemes[i]), ':'))
+            return parse_text(key, value, member);
+    return -EINVAL;
 }
 
 static int parse_proxy(const struct key *key, const char *value, void *member)

@@ -48,8 +48,10 @@ struct proxy_config {
     /* [store] */
     char *store; /* "sqlite:store/privyseal.db" */
     /* [audit] */
-    char *audit_directory; /* "audit" */
-    bool audit_write;      /* sync = write; default batch */
+    char *audit_directory;                        /* "audit" */
+    bool audit_write;                             /* sync = write; default batch */
+    unsigned audit_rotate_mib, audit_rotate_days; /* a log's file is closed then: 256, 0 (never) */
+    char *audit_forward; /* "journald", "syslog:ADDRESS:PORT", "syslog-tcp:ADDRESS:PORT"; NULL */
     /* [hsm] */
     char *hsm_module, *hsm_token, *hsm_pin_file; /* required */
     char *hsm_environment;                       /* "SOFTHSM2_CONF=path", or NULL */

@@ -72,7 +72,7 @@ static int append_line(struct audit *audit, struct bytes line)
     return r < 0 ? r : write_line(audit, line);
 }
 
-static uint64_t now_us(void)
+uint64_t audit_now_us(void)
 {
     struct timespec now;
 
@@ -87,7 +87,7 @@ int audit_append(struct audit *audit, struct audit_record *record)
     int r;
 
     record->sequence = audit->sequence + 1;
-    record->time_us = now_us();
+    record->time_us = audit_now_us();
     if (record->key_count && hex_decode(record->key, key, KEY_NAME_LEN) < 0)
         return -EINVAL;
     r = audit_record_line(record, audit->hash, &line, hash);
@@ -103,7 +103,24 @@ int audit_append(struct audit *audit, struct audit_record *record)
     memcpy(audit->hash, hash, HASH_LEN);
     if (record->key_count)
         audit_counts_set(&audit->counts, key, record->key_count, record->sequence, true);
-    return 0;
+    line.len--; /* the line's end belongs to the file */
+    if (audit->forward)
+        audit->forward(audit->forward_arg, record, buffer_bytes(&line));
+    return audit_grow_tree(audit, buffer_bytes(&line), strcmp(record->event, "checkpoint") == 0);
+}
+
+int audit_grow_tree(struct audit *audit, struct bytes line, bool is_checkpoint)
+{
+    uint8_t leaf[HASH_LEN];
+    int r = audit_leaf(line, leaf);
+
+    if (is_checkpoint)
+        audit->tree.count = 0;
+    if (r == 0)
+        r = audit_tree_add(&audit->tree, leaf);
+    if (r < 0)
+        audit->error = r; /* the tree is no longer that of the file */
+    return r;
 }
 
 int audit_next_count(struct audit *audit, const uint8_t name[KEY_NAME_LEN], uint64_t *ret)
@@ -118,7 +135,7 @@ int audit_next_count(struct audit *audit, const uint8_t name[KEY_NAME_LEN], uint
     }
     r = audit_counts_reserve(&audit->counts);
     if (r == 0)
-        r = store_key_count_get(audit->store, &audit->log, name, &signatures, &sequence);
+        r = store_key_count_get(audit->store, &audit->config.log, name, &signatures, &sequence);
     if (r < 0)
         return r;
     audit_counts_set(&audit->counts, name, signatures, sequence, false);
@@ -142,20 +159,20 @@ static int sync_file(struct audit *audit)
 
 int audit_flush(struct audit *audit)
 {
-    return audit->sync == AUDIT_SYNC_BATCH ? sync_file(audit) : audit->error;
+    return audit->config.sync == AUDIT_SYNC_BATCH ? sync_file(audit) : audit->error;
 }
 
 /* ---------------------------------------------------------------------------------------------- once a second */
 
 static int put_head(struct audit *audit)
 {
-    int r = store_audit_head_put(audit->store, &audit->log, audit->sequence, audit->hash);
+    int r = store_audit_head_put(audit->store, &audit->config.log, audit->sequence, audit->hash);
 
-    return r < 0 ? r : audit_counts_put(&audit->counts, audit->store, &audit->log);
+    return r < 0 ? r : audit_counts_put(&audit->counts, audit->store, &audit->config.log);
 }
 
 /* The store must not remember a head that a power cut can take away: the file first, in either mode. */
-static int store_head(struct audit *audit)
+int audit_store_head(struct audit *audit)
 {
     int r = sync_file(audit);
 
@@ -176,29 +193,41 @@ static int store_head(struct audit *audit)
     return 0;
 }
 
-static int append_checkpoint(struct audit *audit, struct bytes signature)
+static int append_checkpoint(struct audit *audit, const struct audit_checkpoint *checkpoint,
+                             struct bytes signature)
 {
-    CLEANUP(free_string) char *note = malloc(2 * signature.len + 1);
-    char digest[2 * HASH_LEN + 1];
+    char note[AUDIT_NOTE_MAX], digest[2 * HASH_LEN + 1];
     struct audit_record record = { .event = "checkpoint", .result = "OK", .digest = digest, .note = note };
 
-    if (!note)
-        return -ENOMEM;
     hex_encode(BYTES_OF_ARRAY(audit->hash), digest);
-    hex_encode(signature, note);
+    audit_checkpoint_note(checkpoint, signature, note);
     return audit_append(audit, &record);
 }
 
 static int make_checkpoint(struct audit *audit)
 {
     CLEANUP(buffer_clear) struct buffer signature = { 0 };
-    int r = audit->checkpoint(audit->checkpoint_arg, audit->hash, &signature);
+    struct audit_checkpoint checkpoint = { .first = audit->sequence + 1 - audit->tree.count,
+                                           .last = audit->sequence };
+    uint8_t hash[HASH_LEN];
+    int r = audit_tree_root(&audit->tree, checkpoint.root);
 
+    memcpy(checkpoint.head, audit->hash, HASH_LEN);
     if (r == 0)
-        r = signature.failed ? -ENOMEM : append_checkpoint(audit, buffer_bytes(&signature));
+        r = audit_checkpoint_hash(audit->config.realm, &audit->config.log, &checkpoint, hash);
+    if (r == 0)
+        r = audit->checkpoint(audit->checkpoint_arg, hash, &signature);
+    if (r == 0)
+        r = signature.failed ? -ENOMEM : append_checkpoint(audit, &checkpoint, buffer_bytes(&signature));
     if (r == 0)
         audit->checkpoint_sequence = audit->sequence;
     return r;
+}
+
+void audit_set_forward(struct audit *audit, audit_forward_fn *fn, void *arg)
+{
+    audit->forward = fn;
+    audit->forward_arg = arg;
 }
 
 void audit_set_checkpoint(struct audit *audit, audit_checkpoint_fn *fn, void *arg)
@@ -221,23 +250,33 @@ static void say_failure(const struct audit *audit, const char *event, int error)
     log_event_limited(LOG_LEVEL_ERROR, 6, event, "log=%s error=\"%s\"", audit->name, strerror(-error));
 }
 
+static bool wants_checkpoint(struct audit *audit, int64_t now_ms)
+{
+    if (!audit->checkpoint || audit->sequence <= audit->checkpoint_sequence)
+        return false;
+    return audit->sequence - audit->checkpoint_sequence >= AUDIT_CHECKPOINT_RECORDS ||
+           is_due(&audit->checkpointed_ms, now_ms, AUDIT_CHECKPOINT_MS);
+}
+
 void audit_tick(struct audit *audit, int64_t now_ms)
 {
     int r = 0;
 
     if (!is_due(&audit->ticked_ms, now_ms, TICK_MS))
         return;
-    if (audit->checkpoint && audit->sequence > audit->checkpoint_sequence &&
-        is_due(&audit->checkpointed_ms, now_ms, AUDIT_CHECKPOINT_MS))
+    if (wants_checkpoint(audit, now_ms))
         r = make_checkpoint(audit);
     if (r < 0)
         say_failure(audit, "audit.checkpoint", r);
     audit_settle(audit);
+    r = audit_rotate_if_full(audit, audit_now_us());
+    if (r < 0)
+        say_failure(audit, "audit.rotate", r);
 }
 
 void audit_settle(struct audit *audit)
 {
-    int r = audit->sequence > audit->stored_sequence ? store_head(audit) : 0;
+    int r = audit->sequence > audit->stored_sequence ? audit_store_head(audit) : 0;
 
     if (r < 0)
         say_failure(audit, "audit.head", r);

@@ -2,10 +2,11 @@
 /*
  * audit.h - the signer's own append-only, hash-chained log. No answer leaves before its record is written.
  *
- * One file per signer: DIR/PROXY.signer-N.log, lines as in proto/audit_record.h. At open a half line at the end (a power
- * cut) is cut off and said. The head that the store remembers must be in the log, and all that follows it must be an
- * unbroken chain (else -EUCLEAN: the signer does not start, audit verify tells what is missing); the chain is
- * continued from the last line. A log has one writer: the file is locked while it is open.
+ * A log is one chain over one or several files: DIR/PROXY.signer-N.log is written to, DIR/PROXY.signer-N.0001.log and so
+ * on are closed (audit_rotate.c). At open a half line at the end (a power cut) is cut off and said. The head that the
+ * store remembers must be in the log, and all that follows it must be an unbroken chain (else -EUCLEAN: the signer does
+ * not start, audit verify tells what is missing); the chain is continued from the last line. A log has one writer: the
+ * file is locked while it is open.
  */
 #pragma once
 
@@ -23,12 +24,19 @@ enum audit_sync {
 
 struct audit;
 
+struct audit_config {
+    const char *directory, *realm; /* outlive the log */
+    struct log_name log;
+    enum audit_sync sync;
+    uint64_t rotate_bytes; /* a file is closed when it is as large; 0: never */
+    uint64_t rotate_us;    /* or as old; 0: never */
+};
+
 /*
- * @store is borrowed. Errors: -EUCLEAN (above), -EBUSY (another process writes this log), -ENOENT (no @directory),
+ * @store is borrowed. Errors: -EUCLEAN (above), -EBUSY (another process writes this log), -ENOENT (no such directory),
  * what the system and the store say.
  */
-MUST_CHECK int audit_open(const char *directory, const char *realm, const struct log_name *log,
-                          enum audit_sync sync, struct store *store, struct audit **ret);
+MUST_CHECK int audit_open(const struct audit_config *config, struct store *store, struct audit **ret);
 void audit_close(struct audit *audit);
 DEFINE_CLEANUP(audit_close, struct audit *);
 /*
@@ -42,18 +50,23 @@ MUST_CHECK int audit_next_count(struct audit *audit, const uint8_t name[KEY_NAME
 MUST_CHECK int audit_flush(struct audit *audit);
 /* Head and counts to the store now: for a signer that leaves, so that nothing can be cut off what it wrote. */
 void audit_settle(struct audit *audit);
-/* At most once a second: head and counts to the store, and signed checkpoints. Never fails a request. */
+/* At most once a second: head and counts to the store, checkpoints, a file that is full closed. Never fails a request. */
 void audit_tick(struct audit *audit, int64_t now_ms);
 
-#define AUDIT_CHECKPOINT_MS 60000 /* between signed checkpoints of a log that grows */
+#define AUDIT_CHECKPOINT_MS      60000 /* between signed checkpoints of a log that grows */
+#define AUDIT_CHECKPOINT_RECORDS 4096  /* sooner, when so many came */
 
-/* Signs the hash of the log's head with a key of the HSM. @ret: the signature, appended. Errors: negative errno. */
-typedef int audit_checkpoint_fn(void *arg, const uint8_t head[HASH_LEN], struct buffer *ret);
+/* Signs what audit_checkpoint_hash() made with a key of the HSM. @ret: the signature, appended. Errors: negative errno. */
+typedef int audit_checkpoint_fn(void *arg, const uint8_t hash[HASH_LEN], struct buffer *ret);
 /*
- * From now on audit_tick() asks @fn for a checkpoint every AUDIT_CHECKPOINT_MS in which the head moved, and appends a
- * record "checkpoint" with the signed hash as its digest and the signature, in hexadecimal, as its note.
+ * From now on audit_tick() asks @fn for checkpoints and appends a record "checkpoint" for each: the chain's hash as its
+ * digest, the rest in its note (proto/audit_tree.h).
  */
 void audit_set_checkpoint(struct audit *audit, audit_checkpoint_fn *fn, void *arg);
+
+/* Gets every record that was appended. */
+typedef void audit_forward_fn(void *arg, const struct audit_record *record, struct bytes line);
+void audit_set_forward(struct audit *audit, audit_forward_fn *fn, void *arg);
 
 /* Up to @limit lines of a log in @directory, from sequence @from. Appends each to @lines (cleared by
  * the caller). Errors: -ENOENT. */

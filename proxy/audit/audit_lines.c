@@ -3,6 +3,7 @@
 #include "proxy/audit/audit_lines.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -97,6 +98,18 @@ static int hex_member(const json_t *object, const char *name, uint8_t *ret, size
     return text && hex_decode(text, ret, len) == 0 ? 0 : -EBADMSG;
 }
 
+static int read_segment(const json_t *object, struct audit_facts *ret)
+{
+    const char *note = json_string_value(json_object_get(object, "note"));
+    size_t len = strlen(SEGMENT_NOTE);
+    unsigned long number = note && strncmp(note, SEGMENT_NOTE, len) == 0 ? strtoul(note + len, NULL, 10) : 0;
+
+    if (number == 0 || number > UINT32_MAX)
+        return -EBADMSG;
+    ret->segment = (uint32_t)number;
+    return hex_member(object, "digest", ret->previous, HASH_LEN);
+}
+
 static int read_facts(const json_t *object, struct audit_facts *ret)
 {
     struct audit_facts facts = { 0 };
@@ -110,9 +123,10 @@ static int read_facts(const json_t *object, struct audit_facts *ret)
         return -EBADMSG;
     facts.sequence = (uint64_t)sequence;
     facts.key_count = (uint64_t)key_count;
+    facts.time_us = (uint64_t)json_integer_value(json_object_get(object, "time_us"));
     facts.is_checkpoint = strcmp(event, "checkpoint") == 0;
     *ret = facts;
-    return 0;
+    return strcmp(event, "segment") == 0 ? read_segment(object, ret) : 0;
 }
 
 int audit_line_facts(const struct audit_line *line, struct audit_facts *ret)

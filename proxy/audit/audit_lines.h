@@ -15,6 +15,7 @@
 #include "proto/audit_record.h"
 
 #define AUDIT_PATH_MAX 4096
+#define SEGMENT_NOTE   "segment=" /* and the number: the note of a file's first record */
 
 struct audit_line {
     off_t end; /* where the next line starts */
@@ -38,7 +39,10 @@ struct audit_facts {
     uint64_t key_count;
     uint8_t key[KEY_NAME_LEN]; /* with a key_count */
     uint8_t hash[HASH_LEN];
+    uint64_t time_us;
     bool is_checkpoint;
+    uint32_t segment;           /* the record that a file begins with: which; else 0 */
+    uint8_t previous[HASH_LEN]; /* with a segment: the chain's hash before it */
 };
 
 /* Errors: -EBADMSG (not a record). */

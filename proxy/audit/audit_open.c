@@ -38,11 +38,11 @@ static int sync_directory(const char *path)
     return r;
 }
 
-static int open_file(struct audit *audit, const char *directory)
+int audit_open_file(struct audit *audit)
 {
     char path[AUDIT_PATH_MAX];
     struct stat status;
-    int r = audit_segment_path(directory, &audit->log, 0, path);
+    int r = audit_segment_path(audit->config.directory, &audit->config.log, 0, path);
 
     if (r < 0)
         return r;
@@ -90,43 +90,61 @@ static int cut_half_line(struct audit *audit)
     return 0;
 }
 
-/* The hash before line @sequence, as the line before it says. */
-static int previous_hash(const struct audit *audit, struct audit_check *check, uint64_t sequence)
+/* ------------------------------------------------------------------------------- what the files say */
+
+/* A walk along the chain, over one file after the other. */
+struct walk {
+    struct audit_segments segments;
+    size_t at; /* the file that is read */
+    struct audit_check check;
+    uint64_t stored; /* the head that the store remembers; 0: none */
+    uint8_t stored_hash[HASH_LEN];
+};
+
+static void walk_clear(struct walk *walk)
 {
-    struct audit_line line;
+    audit_segments_clear(&walk->segments);
+}
+DEFINE_CLEAR(walk_clear, struct walk);
+
+/* Finds the line in @fd that the walk begins with, and the chain's hash before it. */
+static int previous_hash(const struct audit *audit, int fd, struct walk *walk, struct audit_line *ret_line)
+{
+    uint64_t sequence = walk->check.next_sequence;
     struct audit_facts facts;
 
+    if (audit_line_find(fd, sequence, ret_line) < 0)
+        return audit_broken(audit, sequence, "no such line, but the store remembers a later one");
     if (sequence == 1)
         return 0; /* audit_check_init() has put it there */
-    if (audit_line_find(audit->fd, sequence - 1, &line) < 0 || audit_line_facts(&line, &facts) < 0 ||
+    if (audit_line_facts(ret_line, &facts) == 0 && facts.segment && facts.sequence == sequence) {
+        memcpy(walk->check.hash, facts.previous, HASH_LEN);
+        return sequence == walk->stored + 1 && memcmp(facts.previous, walk->stored_hash, HASH_LEN) != 0
+                   ? audit_broken(audit, sequence, "does not follow the line that the store remembers")
+                   : 0;
+    }
+    if (audit_line_find(fd, sequence - 1, ret_line) < 0 || audit_line_facts(ret_line, &facts) < 0 ||
         facts.sequence != sequence - 1)
         return audit_broken(audit, sequence - 1, "no such line, but the store remembers a later one");
-    memcpy(check->hash, facts.hash, HASH_LEN);
-    return 0;
+    memcpy(walk->check.hash, facts.hash, HASH_LEN);
+    return audit_line_at(fd, ret_line->end, ret_line) < 0
+               ? audit_broken(audit, sequence, "the log ends before the head that the store remembers")
+               : 0;
 }
 
-static int check_line(const struct audit *audit, struct audit_check *check, const struct audit_line *line)
-{
-    const char *why = "";
-    int r = audit_check_line(check, BYTES(line->text, line->len), &why);
-
-    return r == -EBADMSG ? audit_broken(audit, check->next_sequence, why) : r;
-}
-
-/* What the stored head and the lines after it say: counts that the store may not know yet, and the last checkpoint. */
+/* What lines say: counts that the store may not know yet, the last checkpoint, the number of the file. */
 static int take_facts(struct audit *audit, const struct audit_line *line)
 {
     struct audit_facts facts;
     int r = audit_line_facts(line, &facts);
 
-    if (r == -EBADMSG)
-        return audit_broken(audit, audit->sequence, "a record without its fields");
     if (r < 0)
-        return r;
+        return r == -EBADMSG ? audit_broken(audit, audit->sequence, "a record without its fields") : r;
     if (facts.is_checkpoint)
         audit->checkpoint_sequence = facts.sequence;
-    if (facts.key_count == 0)
-        return 0;
+    r = audit_grow_tree(audit, BYTES(line->text, line->len), facts.is_checkpoint);
+    if (r < 0 || facts.key_count == 0)
+        return r;
     r = audit_counts_reserve(&audit->counts);
     if (r < 0)
         return r;
@@ -134,67 +152,135 @@ static int take_facts(struct audit *audit, const struct audit_line *line)
     return 0;
 }
 
-/* Finds the line that the store remembers as the log's head and checks it. @offset: where the next one starts. */
-static int check_head(struct audit *audit, struct audit_check *check, off_t *offset)
+static int take_line(struct audit *audit, struct walk *walk, const struct audit_line *line)
 {
-    uint8_t hash[HASH_LEN];
-    struct audit_line line;
-    int r = store_audit_head_get(audit->store, &audit->log, &audit->stored_sequence, hash);
+    uint64_t sequence = walk->check.next_sequence;
+    const char *why = "";
+    int r = audit_check_line(&walk->check, BYTES(line->text, line->len), &why);
 
-    if (r < 0 || audit->stored_sequence == 0)
-        return r;
-    r = previous_hash(audit, check, audit->stored_sequence);
     if (r < 0)
-        return r;
-    if (audit_line_find(audit->fd, audit->stored_sequence, &line) < 0)
-        return audit_broken(audit, audit->stored_sequence,
-                            "the log ends before the head that the store remembers");
-    check->next_sequence = audit->stored_sequence;
-    r = check_line(audit, check, &line);
-    if (r < 0)
-        return r;
-    if (memcmp(check->hash, hash, HASH_LEN) != 0)
-        return audit_broken(audit, audit->stored_sequence, "not the line that the store remembers");
-    *offset = line.end;
-    return take_facts(audit, &line);
+        return r == -EBADMSG ? audit_broken(audit, sequence, why) : r;
+    if (sequence == walk->stored && memcmp(walk->check.hash, walk->stored_hash, HASH_LEN) != 0)
+        return audit_broken(audit, sequence, "not the line that the store remembers");
+    return take_facts(audit, line);
 }
 
-static int restore_line(struct audit *audit, struct audit_check *check, off_t *offset)
+/* The rest of a file, from its line @line on. */
+static int take_lines(struct audit *audit, struct walk *walk, int fd, struct audit_line *line)
 {
-    struct audit_line line;
-    int r = audit_line_at(audit->fd, *offset, &line);
+    struct stat status;
+    int r = fstat(fd, &status) < 0 ? -errno : take_line(audit, walk, line);
 
-    if (r == -EBADMSG || r == -ENODATA)
-        return audit_broken(audit, check->next_sequence, "not a line");
-    if (r == 0)
-        r = check_line(audit, check, &line);
-    if (r == 0)
-        r = take_facts(audit, &line);
-    if (r == 0)
-        *offset = line.end;
+    while (r == 0 && line->end < status.st_size) {
+        r = audit_line_at(fd, line->end, line);
+        if (r == -EBADMSG || r == -ENODATA)
+            return audit_broken(audit, walk->check.next_sequence, "not a line");
+        if (r == 0)
+            r = take_line(audit, walk, line);
+    }
     return r;
 }
 
-/* From the head that the store remembers to the end of the file: an unbroken chain, or nothing starts. */
-static int restore(struct audit *audit, const char *realm)
+static int open_segment(const struct audit *audit, const struct audit_segment *segment)
 {
-    struct audit_check check;
-    off_t offset = 0;
-    int r = audit_check_init(&check, realm, &audit->log);
+    char path[AUDIT_PATH_MAX];
+    int r = audit_segment_path(audit->config.directory, &audit->config.log, segment->number, path);
 
-    if (r == 0)
-        r = check_head(audit, &check, &offset);
-    while (r == 0 && offset < audit->length)
-        r = restore_line(audit, &check, &offset);
     if (r < 0)
         return r;
-    audit->sequence = check.next_sequence - 1;
-    memcpy(audit->hash, check.hash, HASH_LEN);
+    r = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return r < 0 ? -errno : r;
+}
+
+/* @is_start: the chain is entered here; else the file goes on where the one before it ended. */
+static int take_file(struct audit *audit, struct walk *walk, bool is_start)
+{
+    const struct audit_segment *segment = &walk->segments.items[walk->at];
+    struct audit_line line;
+    int fd, r;
+
+    if (segment->first == UINT64_MAX && audit->length == 0 && segment->number == 0)
+        return 0; /* a new file, to which nothing was written yet */
+    fd = open_segment(audit, segment);
+    if (fd < 0)
+        return fd;
+    if (is_start)
+        r = previous_hash(audit, fd, walk, &line);
+    else if (audit_line_at(fd, 0, &line) < 0)
+        r = audit_broken(audit, walk->check.next_sequence, "not a line");
+    else
+        r = 0;
+    if (r == 0)
+        r = take_lines(audit, walk, fd, &line);
+    close(fd);
+    return r;
+}
+
+/*
+ * Where the walk begins: as far before the stored head as an interval between two checkpoints is long, so that the tree
+ * over the interval is whole; or where the first file begins that is still here.
+ */
+static int begin_walk(struct audit *audit, struct walk *walk)
+{
+    uint64_t wanted, first;
+    int r = store_audit_head_get(audit->store, &audit->config.log, &walk->stored, walk->stored_hash);
+
+    if (r == 0)
+        r = audit_segments_list(audit->config.directory, &audit->config.log, &walk->segments);
+    if (r == 0)
+        r = audit_check_init(&walk->check, audit->config.realm, &audit->config.log);
+    if (r < 0)
+        return r;
+    audit->stored_sequence = walk->stored;
+    wanted = walk->stored > AUDIT_CHECKPOINT_RECORDS ? walk->stored - AUDIT_CHECKPOINT_RECORDS : 1;
+    first = walk->segments.items[0].first; /* the file that is written to exists: the list is not empty */
+    if (first != UINT64_MAX && first > wanted && walk->stored + 1 >= first)
+        wanted = first;
+    walk->at = audit_segments_find(&walk->segments, wanted);
+    walk->check.next_sequence = wanted;
     return 0;
 }
 
-int audit_open(const char *directory, const char *realm, const struct log_name *log, enum audit_sync sync,
-               struct store *store, struct audit **ret)
+/* The number and the age of the file that is written to. */
+static int find_segment(struct audit *audit, const struct walk *walk)
+{
+    const struct audit_segments *segments = &walk->segments;
+    struct audit_facts facts;
+    struct audit_line line;
+
+    audit->segment = segments->count > 1 ? segments->items[segments->count - 2].number + 1 : 1;
+    if (audit->length == 0) {
+        audit->segment_us = audit_now_us();
+        return audit->sequence ? audit_begin_segment(audit, audit->segment) : 0;
+    }
+    if (audit_line_at(audit->fd, 0, &line) < 0 || audit_line_facts(&line, &facts) < 0)
+        return audit_broken(audit, 0, "a file that does not begin with a record");
+    if (facts.segment)
+        audit->segment = facts.segment;
+    audit->segment_us = facts.time_us;
+    audit->segment_sequence = facts.segment ? facts.sequence : 0;
+    return 0;
+}
+
+/* From the head that the store remembers to the end: an unbroken chain, or nothing starts. */
+static int restore(struct audit *audit)
+{
+    CLEANUP(walk_clear) struct walk walk = { 0 };
+    bool is_start = true;
+    int r = begin_walk(audit, &walk);
+
+    for (; r == 0 && walk.at < walk.segments.count; walk.at++, is_start = false)
+        r = take_file(audit, &walk, is_start);
+    if (r < 0)
+        return r;
+    audit->sequence = walk.check.next_sequence - 1;
+    if (audit->sequence < walk.stored)
+        return audit_broken(audit, walk.stored, "the log ends before the head that the store remembers");
+    memcpy(audit->hash, walk.check.hash, HASH_LEN);
+    return find_segment(audit, &walk);
+}
+
+int audit_open(const struct audit_config *config, struct store *store, struct audit **ret)
 {
     CLEANUP(audit_close) struct audit *audit = calloc(1, sizeof(*audit));
     int r;
@@ -202,15 +288,14 @@ int audit_open(const char *directory, const char *realm, const struct log_name *
     if (!audit)
         return -ENOMEM;
     audit->fd = -1;
-    audit->log = *log;
-    log_name_text(log, audit->name);
-    audit->sync = sync;
+    audit->config = *config;
     audit->store = store;
-    r = open_file(audit, directory);
+    log_name_text(&config->log, audit->name);
+    r = audit_open_file(audit);
     if (r == 0)
         r = cut_half_line(audit);
     if (r == 0)
-        r = restore(audit, realm);
+        r = restore(audit);
     if (r < 0)
         return r;
     *ret = TAKE(audit);

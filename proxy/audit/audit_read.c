@@ -56,7 +56,6 @@ static int read_lines(const char *path, uint64_t from, unsigned limit, struct li
     return r;
 }
 
-/* A file may be closed, and so renamed, while it is looked for: whoever asks again finds it. */
 static int read_segments(const char *directory, const struct log_name *log,
                          const struct audit_segments *segments, uint64_t from, unsigned limit,
                          struct lines *lines)
@@ -73,18 +72,26 @@ static int read_segments(const char *directory, const struct log_name *log,
     return r == -ENODATA ? 0 : r;
 }
 
-int audit_read(const char *directory, const struct log_name *log, uint64_t from, unsigned limit,
-               struct buffer **ret_lines, size_t *ret_count)
+static int read_log(const char *directory, const struct log_name *log, uint64_t from, unsigned limit,
+                    struct lines *lines)
 {
     CLEANUP(audit_segments_clear) struct audit_segments segments = { 0 };
-    CLEANUP(lines_clear) struct lines lines = { 0 };
     int r = audit_segments_list(directory, log, &segments);
 
     if (r < 0)
         return r;
-    if (segments.count == 0)
-        return -ENOENT;
-    r = read_segments(directory, log, &segments, from, limit, &lines);
+    return segments.count ? read_segments(directory, log, &segments, from, limit, lines) : -ENOENT;
+}
+
+int audit_read(const char *directory, const struct log_name *log, uint64_t from, unsigned limit,
+               struct buffer **ret_lines, size_t *ret_count)
+{
+    CLEANUP(lines_clear) struct lines lines = { 0 };
+    int r = read_log(directory, log, from, limit, &lines);
+
+    if (r == -ENOENT &&
+        lines.count == 0) /* the file may have been closed, and renamed, since it was listed */
+        r = read_log(directory, log, from, limit, &lines);
     if (r < 0)
         return r;
     *ret_lines = TAKE(lines.items);

@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* audit_state.h - what the writer of a log knows: shared by audit_open.c, which finds it out, and audit.c. */
+/*
+ * audit_state.h - what the writer of a log knows: shared by audit_open.c, which finds it out, audit.c, which writes, and
+ * audit_rotate.c, which changes files.
+ */
 #pragma once
 
 #include <sys/types.h>
 
+#include "proto/audit_tree.h"
 #include "proxy/audit/audit.h"
 #include "proxy/audit/audit_counts.h"
 
 struct audit {
+    struct audit_config config;
+    char name[LOG_TEXT_MAX]; /* config.log, for the process's log */
     int fd;
-    struct log_name log;
-    char name[LOG_TEXT_MAX]; /* the same, for the process's log */
-    enum audit_sync sync;
-    struct store *store; /* borrowed */
-    off_t length;        /* of the file: all of it whole lines */
-    uint64_t sequence;   /* of the last line */
+    struct store *store;       /* borrowed */
+    off_t length;              /* of the file: all of it whole lines */
+    uint32_t segment;          /* the number that the file will have */
+    uint64_t segment_us;       /* when it was begun */
+    uint64_t segment_sequence; /* of the record that says so; 0: there is none in a log's first file */
+    uint64_t sequence;         /* of the last line */
     uint8_t hash[HASH_LEN];
+    struct audit_tree tree; /* over the lines since the last checkpoint's, which is the first of them */
     struct audit_counts counts;
     bool is_torn;   /* part of a line could not be taken back yet */
     bool is_synced; /* all lines are on the disk */
@@ -26,7 +33,21 @@ struct audit {
     void *checkpoint_arg;
     uint64_t checkpoint_sequence; /* of the last checkpoint's own record */
     int64_t checkpointed_ms;
+    audit_forward_fn *forward;
+    void *forward_arg;
 };
 
 /* Logs that the file is not what it should be around record @sequence. Returns -EUCLEAN. */
 int audit_broken(const struct audit *audit, uint64_t sequence, const char *why);
+/* The file that is written to, made if there is none, and locked. */
+MUST_CHECK int audit_open_file(struct audit *audit);
+/* Since 1970, UTC. */
+uint64_t audit_now_us(void);
+/* Takes a line that is in the log into the tree. */
+MUST_CHECK int audit_grow_tree(struct audit *audit, struct bytes line, bool is_checkpoint);
+/* File, head and counts to disk and store. */
+MUST_CHECK int audit_store_head(struct audit *audit);
+/* Writes the first record of segment @number, and waits for the disk. */
+MUST_CHECK int audit_begin_segment(struct audit *audit, uint32_t number);
+/* Errors: what the system says; those after which no record may be written are kept in audit->error. */
+MUST_CHECK int audit_rotate_if_full(struct audit *audit, uint64_t now_us);

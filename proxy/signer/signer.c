@@ -17,12 +17,14 @@
 
 #include "include/descriptor.h"
 #include "include/log.h"
+#include "proxy/audit/forward.h"
 #include "proxy/service/service.h"
 #include "proxy/signer/dispatch.h"
 #include "proxy/signer/frames.h"
 
-#define ROUND_MAX          16    /* requests whose records share one fdatasync */
-#define TICK_MS            1000  /* leases that end, heads to the store */
+#define ROUND_MAX          16   /* requests whose records share one fdatasync */
+#define TICK_MS            1000 /* leases that end, heads to the store */
+#define DAY_US             UINT64_C(86400000000)
 #define LEASE_RECHECK_MS   5000  /* so long may a revoked grant still sign */
 #define LEASE_STORELESS_MS 60000 /* so long without a store */
 
@@ -33,6 +35,7 @@ struct signer {
     struct hsm *hsm;
     struct store *store;
     struct audit *audit;
+    struct forward *forward; /* NULL: nowhere */
     struct service_config service_config;
     struct service service;
     bool is_service_open;
@@ -48,6 +51,7 @@ static void signer_clear(struct signer *signer)
     if (signer->audit)
         audit_settle(signer->audit);
     audit_close(signer->audit);
+    forward_close(signer->forward);
     store_close(signer->store);
     if (signer->hsm)
         hsm_close(signer->hsm);
@@ -176,19 +180,38 @@ static int sign_checkpoint(void *arg, const uint8_t head[HASH_LEN], struct buffe
     return ret->failed ? -ENOMEM : 0;
 }
 
+/* Where records go besides the log. */
+static int open_forward(struct signer *signer, const struct log_name *log)
+{
+    const char *where = signer->config->audit_forward;
+    int r = where ? forward_open(where, log, &signer->forward) : 0;
+
+    if (r == 0 && where)
+        audit_set_forward(signer->audit, forward_record, signer->forward);
+    if (r == 0)
+        return EX_OK;
+    log_event(LOG_LEVEL_ERROR, "signer.failed", "what=\"[audit] forward = %s\" why=\"%s\"", where,
+              r == -EINVAL ? "not a numeric address and a port" : strerror(-r));
+    return EX_CONFIG;
+}
+
 static int open_audit(struct signer *signer)
 {
     const struct proxy_config *config = signer->config;
-    struct log_name log;
-    int r = log_name_set(&log, config->proxy, signer->index);
+    struct audit_config audit = {
+        .directory = config->audit_directory,
+        .realm = config->realm,
+        .sync = config->audit_write ? AUDIT_SYNC_WRITE : AUDIT_SYNC_BATCH,
+        .rotate_bytes = (uint64_t)config->audit_rotate_mib << 20,
+        .rotate_us = (uint64_t)config->audit_rotate_days * DAY_US,
+    };
+    int r = log_name_set(&audit.log, config->proxy, signer->index);
 
     if (r == 0)
-        r = audit_open(config->audit_directory, config->realm, &log,
-                       config->audit_write ? AUDIT_SYNC_WRITE : AUDIT_SYNC_BATCH, signer->store,
-                       &signer->audit);
+        r = audit_open(&audit, signer->store, &signer->audit);
     if (r == 0) {
         audit_set_checkpoint(signer->audit, sign_checkpoint, signer->hsm);
-        return EX_OK;
+        return open_forward(signer, &audit.log);
     }
     log_event(LOG_LEVEL_ERROR, "signer.failed", "what=\"cannot go on with the audit log in %s\" why=\"%s\"",
               config->audit_directory,
@@ -340,6 +363,8 @@ static void tick(struct signer *signer)
     signer->ticked_ms = now_ms;
     leases_sweep(signer->service.leases, now_ms, 0);
     audit_tick(signer->audit, now_ms);
+    if (signer->forward)
+        forward_tick(signer->forward, now_ms);
 }
 
 /* SoftHSM leaks with every object destroyed. Best between two requests; under a load that never pauses, anyway. */

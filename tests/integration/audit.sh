@@ -28,7 +28,7 @@ sed -i s/ann/auditor/ "$work/auditor/pkcs11.conf"
 "$privyseal" cert request "$work/auditor/device.csr" --device "$work/auditor/device.key"
 check "an auditor gets a certificate" as operator cert issue auditor "$work/auditor/device.csr" "$work/auditor/device.pem" --profile auditor
 check "an auditor verifies" as auditor audit verify
-check "an auditor reads" as auditor audit show --last 3
+check "an auditor reads" as auditor audit show --limit 3
 refuse 5 "an auditor adds no user" as auditor user add eve
 refuse 5 "an auditor unlocks no PIN" as auditor pin unlock ann
 refuse 5 "a user reads no audit log" as ann audit show

@@ -101,7 +101,7 @@ forge "nor a PIN row" "UPDATE access_rows SET token_id = 1000 + token_id;
      UPDATE access_rows SET token_id = CASE token_id WHEN 1000 + $(id tokens ann) THEN $(id tokens bob) ELSE $(id tokens ann) END" \
     1 sign bob
 check "all is as before when all is put back" eval 'sign ann && sign bob && as operator user list'
-records=$(as operator --json audit show --last 200 | jq '[.[] | select(.result == "INTEGRITY")] | length')
+records=$(as operator --json audit show --limit 200 | jq '[.[] | select(.result == "INTEGRITY")] | length')
 ((records >= 10)) && report ok "each refusal left its record in the audit log" ||
     report not-ok "each refusal left its record in the audit log ($records)"
 

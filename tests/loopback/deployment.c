@@ -316,6 +316,12 @@ static void make_signer(unsigned index)
 {
     static char chain[128], root[128], tokens[128], device_ca[128], document_ca[128];
     struct service_config *config = &deployment.config[index];
+    const struct audit_config audit = {
+        .directory = deployment.audit_directory,
+        .realm = REALM,
+        .log = { PROXY, index },
+        .sync = AUDIT_SYNC_WRITE,
+    };
     char *why = NULL;
     int r;
 
@@ -350,9 +356,7 @@ static void make_signer(unsigned index)
                     .recheck_ms = 5000,
                     .storeless_ms = 60000 },
     };
-    ck_assert_int_eq(audit_open(deployment.audit_directory, REALM, &(struct log_name){ PROXY, index },
-                                AUDIT_SYNC_WRITE, deployment.store, &deployment.audit[index]),
-                     0);
+    ck_assert_int_eq(audit_open(&audit, deployment.store, &deployment.audit[index]), 0);
     r = service_init(&deployment.service[index], config, deployment.store, deployment.hsm,
                      deployment.audit[index], &why);
     ck_assert_msg(r == 0, "service_init: %s", why ? why : strerror(-r));

@@ -66,6 +66,7 @@ static const char *const may_call[METHODS] = {
     [METHOD_ListRecoveries] = "of",
     [METHOD_ContributeShare] = "f",
     [METHOD_ListAuditLogs] = "ow",
+    [METHOD_ReadOwnRecords] = "da",
     [METHOD_IssueCertificate] = "o",
     [METHOD_ListIssued] = "ow",
     [METHOD_RevokeCertificate] = "o",

@@ -17,6 +17,7 @@ static const struct log_name log_name = { "web1", 2 };
 struct log_fixture {
     struct scratch scratch;
     struct store *store;
+    struct audit_config config;
     struct audit *audit; /* NULL: not open */
 };
 
@@ -28,6 +29,12 @@ static inline void log_setup(struct log_fixture *log)
     snprintf(url, sizeof(url), "sqlite:%s", scratch_path(&log->scratch, "store.db"));
     ck_assert_int_eq(store_migrate(url), 0);
     ck_assert_int_eq(store_open(url, &log->store), 0);
+    log->config = (struct audit_config){
+        .directory = log->scratch.directory,
+        .realm = REALM,
+        .log = log_name,
+        .sync = AUDIT_SYNC_BATCH,
+    };
 }
 
 static inline void log_teardown(struct log_fixture *log)
@@ -39,7 +46,7 @@ static inline void log_teardown(struct log_fixture *log)
 
 static inline int log_try_open(struct log_fixture *log)
 {
-    return audit_open(log->scratch.directory, REALM, &log_name, AUDIT_SYNC_BATCH, log->store, &log->audit);
+    return audit_open(&log->config, log->store, &log->audit);
 }
 
 static inline void log_open_file(struct log_fixture *log)
