@@ -51,6 +51,8 @@ enum reason handle_Decrypt(struct service *service, struct call *call, const Pro
 
     call->record.mechanism = mechanism_name(ask->mechanism);
     if (reason == REASON_NONE)
+        reason = key_record_digest(call, pack_lend(&ask->data));
+    if (reason == REASON_NONE)
         reason = key_find(service, call, &ask->key, KEY_DECRYPTS, &room, &key);
     if (reason == REASON_NONE)
         reason = policy_of_use(&call->token, KEY_DECRYPTS, ask->mechanism);
@@ -73,6 +75,8 @@ enum reason handle_Derive(struct service *service, struct call *call, const Prot
     enum reason reason = key_record(call, &ask->key, ask->request_id);
 
     call->record.mechanism = mechanism_name(ask->mechanism);
+    if (reason == REASON_NONE)
+        reason = key_record_digest(call, pack_lend(&ask->peer));
     if (reason == REASON_NONE && ask->mechanism != CKM_ECDH1_DERIVE)
         reason = REASON_MECHANISM;
     if (reason == REASON_NONE)

@@ -5,8 +5,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "proto/digest.h"
+#include "proto/mechanism.h"
 #include "proto/pack.h"
 #include "proxy/service/refusal.h"
+
+#define RECORD_DIGEST_MAX 64 /* bytes recorded as they are: every digest there is */
 
 enum reason key_record(struct call *call, const ProtobufCBinaryData *name, const char *request_id)
 {
@@ -15,6 +19,24 @@ enum reason key_record(struct call *call, const ProtobufCBinaryData *name, const
     hex_encode(pack_lend(name), call->text.key);
     call->record.key = call->text.key;
     call->record.client_request_id = request_id;
+    return REASON_NONE;
+}
+
+enum reason key_record_digest(struct call *call, struct bytes data)
+{
+    CK_MECHANISM_TYPE hash = mechanism_hash_of_digest_info(data);
+    size_t len = mechanism_hash_len(hash);
+    uint8_t sha256[HASH_LEN];
+
+    if (len > 0 && len <= data.len) {
+        data = BYTES(data.data + data.len - len, len); /* its last field. RFC 8017 9.2 */
+    } else if (data.len > RECORD_DIGEST_MAX) {
+        if (digest_sha256(NULL, data, sha256) < 0)
+            return REASON_INTERNAL;
+        data = BYTES_OF_ARRAY(sha256);
+    }
+    hex_encode(data, call->text.digest);
+    call->record.digest = call->text.digest;
     return REASON_NONE;
 }
 

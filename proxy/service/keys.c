@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "include/log.h"
+#include "include/table.h"
 #include "proto/digest.h"
 #include "proto/mechanism.h"
 #include "proto/name.h"
@@ -20,28 +21,7 @@
 #include "proxy/service/refusal.h"
 #include "proxy/service/snapshot.h"
 
-#define RECORD_DIGEST_MAX 64 /* bytes recorded as they are: every digest there is */
-
 /* --------------------------------------------------------------------------------------------------- Sign */
-
-/* What an auditor compares with a document: the digest, out of its DigestInfo; of longer data its SHA-256. */
-static enum reason record_digest(struct call *call, struct bytes data)
-{
-    CK_MECHANISM_TYPE hash = mechanism_hash_of_digest_info(data);
-    size_t len = mechanism_hash_len(hash);
-    uint8_t sha256[HASH_LEN];
-
-    if (len > 0 && len <= data.len) {
-        data = BYTES(data.data + data.len - len, len); /* its last field. RFC 8017 9.2 */
-    } else if (data.len > RECORD_DIGEST_MAX) {
-        if (digest_sha256(NULL, data, sha256) < 0)
-            return REASON_INTERNAL;
-        data = BYTES_OF_ARRAY(sha256);
-    }
-    hex_encode(data, call->text.digest);
-    call->record.digest = call->text.digest;
-    return REASON_NONE;
-}
 
 static enum reason record_request(struct call *call, const Privyseal__V1__SignRequest *ask)
 {
@@ -58,7 +38,7 @@ static enum reason record_request(struct call *call, const Privyseal__V1__SignRe
         snprintf(call->text.note, sizeof(call->text.note), "hash=%s", hash);
         call->record.note = call->text.note;
     }
-    return record_digest(call, pack_lend(&ask->data));
+    return key_record_digest(call, pack_lend(&ask->data));
 }
 
 /* Everything that can be refused before the HSM, or a PIN, is asked. */
@@ -195,6 +175,30 @@ static void undo_key(struct service *service, const struct call *call, const str
                   call->text.key, rv);
 }
 
+static const char *use_word(Privyseal__V1__KeyUsage usage)
+{
+    static const char *const words[] = {
+        [KEY_SIGNS] = "sign", [KEY_DECRYPTS] = "decrypt", [KEY_DERIVES] = "derive"
+    };
+
+    return (size_t)usage < ARRAY_SIZE(words) ? words[usage] : "unknown";
+}
+
+/* What makes a key of @type, as the record names mechanisms. */
+static const char *generator_name(CK_KEY_TYPE type)
+{
+    switch (type) {
+    case CKK_RSA:
+        return "CKM_RSA_PKCS_KEY_PAIR_GEN";
+    case CKK_EC:
+        return "CKM_EC_KEY_PAIR_GEN";
+    case CKK_EC_EDWARDS:
+        return "CKM_EC_EDWARDS_KEY_PAIR_GEN";
+    default:
+        return "";
+    }
+}
+
 /* Whatever can be refused is refused before the HSM works for seconds. */
 static enum reason check_request(struct service *service, struct call *call,
                                  const Privyseal__V1__GenerateKeyRequest *ask,
@@ -206,6 +210,9 @@ static enum reason check_request(struct service *service, struct call *call,
     if (strlen(ask->request_id) > CLIENT_REQUEST_ID_MAX || ask->id.len > KEY_ID_MAX)
         return REASON_MALFORMED;
     call->record.client_request_id = ask->request_id;
+    snprintf(call->text.note, sizeof(call->text.note), "bits=%u use=%s", ask->bits, use_word(ask->usage));
+    call->record.note = call->text.note;
+    call->record.mechanism = generator_name(ask->key_type);
     reason = key_kind_check(service, call->token.custody, ask->key_type, ask->bits, ask->usage);
     if (reason == REASON_NONE && ask->always_authenticate &&
         ask->usage != PRIVYSEAL__V1__KEY_USAGE__KEY_USAGE_SIGN)

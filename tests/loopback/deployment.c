@@ -493,10 +493,8 @@ struct remote_token *deployment_token(struct remote *remote, Privyseal__V1__Cust
     return token;
 }
 
-unsigned deployment_records(const char *text)
+void deployment_each_record(void (*visit)(const char *line))
 {
-    unsigned found = 0;
-
     for (unsigned signer = 0; signer < SIGNERS; signer++) {
         struct buffer *lines = NULL;
         size_t count = 0;
@@ -505,10 +503,26 @@ unsigned deployment_records(const char *text)
                                     100000, &lines, &count),
                          0);
         for (size_t i = 0; i < count; i++) {
-            found += memmem(lines[i].data, lines[i].len, text, strlen(text)) != NULL;
+            buffer_append_u8(&lines[i], '\0');
+            visit((const char *)lines[i].data);
             buffer_clear(&lines[i]);
         }
         free(lines);
     }
-    return found;
+}
+
+static const char *wanted_text;
+static unsigned found_records;
+
+static void count_record(const char *line)
+{
+    found_records += strstr(line, wanted_text) != NULL;
+}
+
+unsigned deployment_records(const char *text)
+{
+    wanted_text = text;
+    found_records = 0;
+    deployment_each_record(count_record);
+    return found_records;
 }

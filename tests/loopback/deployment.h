@@ -80,6 +80,8 @@ struct remote_token *deployment_token(struct remote *remote, Privyseal__V1__Cust
 CK_RV deployment_operate(const struct person *person, enum method_id method, const ProtobufCMessage *request,
                          ProtobufCMessage **ret, struct remote_error *error);
 
+/* Every record of all audit logs, as a line. */
+void deployment_each_record(void (*visit)(const char *line));
 /* Lines of all audit logs that hold @text. */
 unsigned deployment_records(const char *text);
 /* Moves the clock of every program part on by @ms. */

@@ -253,4 +253,59 @@ START_TEST(every_method_is_for_those_who_stand_in_the_table)
 }
 END_TEST
 
-SUITE_WITH_FIXTURE("loopback roles", setup, teardown, every_method_is_for_those_who_stand_in_the_table);
+/* Calls everything once as @who. */
+static void call_all(enum who who)
+{
+    for (enum method_id id = 0; id < METHODS; id++) {
+        ProtobufCMessage *request = make_request(id);
+
+        (void)is_refused[method_by_id(id)->proof](&people[who], id, request);
+        free(request);
+    }
+}
+
+/* The member @name of @line has @value, or (NULL) any but an empty one and zeros. */
+static bool says(const char *line, const char *name, const char *value)
+{
+    char member[64];
+    const char *at;
+
+    snprintf(member, sizeof(member), "\"%s\":\"", name);
+    at = strstr(line, member);
+    if (!at)
+        return false;
+    at += strlen(member);
+    if (value)
+        return strncmp(at, value, strlen(value)) == 0 && at[strlen(value)] == '"';
+    return at[strspn(at, "0")] != '"';
+}
+
+static void check_record(const char *line)
+{
+    if (strstr(line, "\"event\":\"checkpoint\"") || strstr(line, "\"event\":\"segment\""))
+        return;
+    ck_assert_msg(says(line, "event", NULL) && says(line, "result", NULL), "%s", line);
+    ck_assert_msg(says(line, "certificate", NULL), "no certificate: %s", line);
+    ck_assert_msg(says(line, "peer", "192.0.2.1"), "no address: %s", line);
+    ck_assert_msg(says(line, "request_id", "0123456789abcdef"), "no request id: %s", line);
+    ck_assert_msg(strstr(line, "\"latency_us\":") && strstr(line, "\"time_us\":"), "no time: %s", line);
+}
+
+START_TEST(every_call_that_matters_leaves_a_record_of_who_from_where_and_how_it_ended)
+{
+    call_all(DEVICE);
+    call_all(OPERATOR);
+    call_all(STRANGER);
+    for (enum method_id id = 0; id < METHODS; id++) {
+        char member[64];
+
+        snprintf(member, sizeof(member), "\"event\":\"%s\"", service_event(id));
+        if (service_is_recorded(id, REASON_NOT_PERMITTED))
+            ck_assert_msg(deployment_records(member) > 0, "%s left no record", method_by_id(id)->name);
+    }
+    deployment_each_record(check_record);
+}
+END_TEST
+
+SUITE_WITH_FIXTURE("loopback roles", setup, teardown, every_method_is_for_those_who_stand_in_the_table,
+                   every_call_that_matters_leaves_a_record_of_who_from_where_and_how_it_ended);
