@@ -16,8 +16,14 @@
 #define TOKEN_SECRET_LEN         32  /* U */
 #define SALT_LEN                 32
 #define ACTIVATION_CODE_LEN      16 /* 128 bits */
-#define LEASE_LEN                16 /* signer (2), random (14) */
-#define CHALLENGE_LEN            40 /* signer (2), time (8), random (14), MAC (16) */
+#define DEVICE_CODE_LEN          16 /* 128 bits: nobody guesses it, so what it protects needs no other counter */
+#define DEVICE_SECRET_LEN        32   /* mixed into S */
+#define DEVICE_SECRET_SEALED_LEN 60   /* nonce, device secret, tag: on its way from one device to another */
+#define DEVICE_LABEL_MAX         64   /* what its user calls a device */
+#define DEVICES_MAX              64   /* good certificates of one principal */
+#define DEVICE_REQUEST_MAX       2048 /* bytes of a PKCS#10 request for an EC key */
+#define LEASE_LEN                16   /* signer (2), random (14) */
+#define CHALLENGE_LEN            40   /* signer (2), time (8), random (14), MAC (16) */
 #define CHALLENGE_LIFE_MS        120000
 #define CLIENT_SECRET_LEN        32
 #define RECOVERY_CODE_LEN        16   /* 128 bits, as an activation code */

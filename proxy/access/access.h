@@ -13,6 +13,7 @@
 #include "proto/failure.h"
 #include "proxy/access/attempts.h"
 #include "proxy/access/challenges.h"
+#include "proxy/access/enrolment_attempts.h"
 #include "proxy/access/grants.h"
 #include "proxy/access/group.h"
 #include "proxy/access/identity.h"
@@ -39,6 +40,7 @@ struct access {
     struct sequences tokens_seen;             /* token.c; by serial number */
     struct sequences principals_seen;         /* principal.c; by name */
     struct sequences groups_seen;             /* group.c; by name */
+    struct sequences enrolments_seen;         /* enrolment_attempts.c; by slot */
     uint64_t authority_sequence[AUTHORITIES]; /* issued.c; the highest seen */
 };
 

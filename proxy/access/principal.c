@@ -149,3 +149,18 @@ enum reason principal_add_certificate(struct access *access, struct principal_ro
     reason = digest_certificates(access, row);
     return reason == REASON_NONE ? principal_save(access, row) : reason;
 }
+
+enum reason principal_change_certificate(struct access *access, struct principal_row *row,
+                                         const struct principal_certificate_row *certificate)
+{
+    enum reason reason = check_certificates(access, row);
+    int r;
+
+    if (reason != REASON_NONE)
+        return reason;
+    r = store_principal_update_certificate(access->store, certificate);
+    if (r < 0)
+        return r == -ENOENT ? REASON_NOT_FOUND : access_store_reason(r);
+    reason = digest_certificates(access, row);
+    return reason == REASON_NONE ? principal_save(access, row) : reason;
+}

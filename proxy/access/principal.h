@@ -47,3 +47,6 @@ MUST_CHECK enum reason principal_save(struct access *access, struct principal_ro
  */
 MUST_CHECK enum reason principal_add_certificate(struct access *access, struct principal_row *row,
                                                  struct principal_certificate_row *certificate);
+/* Writes what may change of @certificate, one of @row's, and saves @row. Errors: REASON_NOT_FOUND, as above. */
+MUST_CHECK enum reason principal_change_certificate(struct access *access, struct principal_row *row,
+                                                    const struct principal_certificate_row *certificate);

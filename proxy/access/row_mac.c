@@ -91,6 +91,34 @@ enum reason row_check_token(struct access *access, const struct token_row *row)
     return row_check(access, &context, row->mac);
 }
 
+/* --------------------------------------------------------------------------------- attempts at enrolment */
+
+static struct context enrolment_context(const struct access *access, const struct enrolment_row *row)
+{
+    struct context context = context_of("privyseal v1 row enrolment");
+
+    context_text(&context, access->realm);
+    context_number(&context, row->slot);
+    context_number(&context, row->failures);
+    context_number(&context, (uint64_t)row->failed_ms);
+    context_number(&context, row->sequence);
+    return context;
+}
+
+enum reason row_mac_enrolment(struct access *access, struct enrolment_row *row)
+{
+    CLEANUP(context_clear) struct context context = enrolment_context(access, row);
+
+    return row_mac(access, &context, row->mac);
+}
+
+enum reason row_check_enrolment(struct access *access, const struct enrolment_row *row)
+{
+    CLEANUP(context_clear) struct context context = enrolment_context(access, row);
+
+    return row_check(access, &context, row->mac);
+}
+
 /* -------------------------------------------------------------------------------------------- access rows */
 
 static struct context access_context(const struct access *access, const struct access_row *row)
@@ -205,6 +233,9 @@ static struct context principal_context(const struct access *access, const struc
     context_number(&context, row->sequence);
     context_bytes(&context, BYTES_OF_ARRAY(row->certificates));
     context_bytes(&context, BYTES_OF_ARRAY(row->requests));
+    context_bytes(&context, BYTES_OF_ARRAY(row->device_code));
+    context_number(&context, (uint64_t)row->device_code_until_ms);
+    context_bytes(&context, BYTES_OF_ARRAY(row->device_secret));
     return context;
 }
 
@@ -446,6 +477,9 @@ enum reason row_digest_certificates(const struct principal_certificate_row *rows
         context_number(&context, rows[i].role);
         context_number(&context, (uint64_t)rows[i].not_after_ms);
         context_number(&context, rows[i].revoked);
+        context_text(&context, rows[i].label);
+        context_number(&context, (uint64_t)rows[i].created_ms);
+        context_bytes(&context, BYTES_OF_ARRAY(rows[i].replaces));
     }
     return row_digest(&context, count, ret);
 }

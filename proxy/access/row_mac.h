@@ -37,6 +37,8 @@ MUST_CHECK enum reason row_mac_issued(struct access *access, struct issued_row *
 MUST_CHECK enum reason row_check_issued(struct access *access, const struct issued_row *row);
 MUST_CHECK enum reason row_mac_authority(struct access *access, struct authority_row *row);
 MUST_CHECK enum reason row_check_authority(struct access *access, const struct authority_row *row);
+MUST_CHECK enum reason row_mac_enrolment(struct access *access, struct enrolment_row *row);
+MUST_CHECK enum reason row_check_enrolment(struct access *access, const struct enrolment_row *row);
 
 /*
  * The digests that a token row holds of its attempts, grants and memberships, a group's of the grants on it, and a

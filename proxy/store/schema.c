@@ -51,11 +51,13 @@ static const char version_1[] =
 
     "CREATE TABLE principals (id {id}, name {text} NOT NULL UNIQUE, enabled {number} NOT NULL,"
     " created_ms {number} NOT NULL, sequence {number} NOT NULL, certificates {blob} NOT NULL,"
-    " requests {blob} NOT NULL, mac {blob} NOT NULL){strict};"
+    " requests {blob} NOT NULL, device_code {blob} NOT NULL, device_code_until_ms {number} NOT NULL,"
+    " device_secret {blob} NOT NULL, mac {blob} NOT NULL){strict};"
 
     "CREATE TABLE principal_certificates (hash {blob} NOT NULL PRIMARY KEY,"
     " principal_id {number} NOT NULL REFERENCES principals (id), role {number} NOT NULL,"
-    " not_after_ms {number} NOT NULL, revoked {number} NOT NULL){strict};"
+    " not_after_ms {number} NOT NULL, revoked {number} NOT NULL, label {text} NOT NULL,"
+    " created_ms {number} NOT NULL, replaces {blob} NOT NULL){strict};"
     "CREATE INDEX principal_certificates_of ON principal_certificates (principal_id);"
     "CREATE INDEX principal_certificates_role ON principal_certificates (role, principal_id);"
 
@@ -85,6 +87,9 @@ static const char version_1[] =
     "CREATE INDEX tokens_locked ON tokens (name) WHERE locked = 1;"
     "CREATE INDEX tokens_disabled ON tokens (name) WHERE enabled = 0;"
     "CREATE INDEX tokens_without_pin ON tokens (name) WHERE pin_version = 0;"
+
+    "CREATE TABLE enrolment_attempts (slot {number} NOT NULL PRIMARY KEY, failures {number} NOT NULL,"
+    " failed_ms {number} NOT NULL, sequence {number} NOT NULL, mac {blob} NOT NULL){strict};"
 
     "CREATE TABLE audit_heads (proxy {text} NOT NULL, signer {number} NOT NULL, sequence {number} NOT NULL,"
     " hash {blob} NOT NULL, PRIMARY KEY (proxy, signer)){strict};"

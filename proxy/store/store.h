@@ -280,7 +280,10 @@ struct principal_row {
     uint64_t sequence;              /* grows with every change of this row: compare-and-set */
     uint8_t certificates[HASH_LEN]; /* digest of its certificate rows; all zero: there are none */
     uint8_t requests[HASH_LEN];     /* digest of what it asked for; all zero: nothing */
-    uint8_t mac[HASH_LEN];          /* under Krow, over all of the above but id */
+    uint8_t device_code[HASH_LEN];  /* HMAC of the code that enrols one more device; all zero: none is open */
+    int64_t device_code_until_ms;
+    uint8_t device_secret[DEVICE_SECRET_SEALED_LEN]; /* under that code; all zero: it brings none */
+    uint8_t mac[HASH_LEN];                           /* under Krow, over all of the above but id */
 };
 
 /* Carries no MAC of its own: principal_row.certificates binds all of a principal's, as one does a token's attempts. */
@@ -290,6 +293,10 @@ struct principal_certificate_row {
     enum role role;
     int64_t not_after_ms;
     bool revoked;
+    char label[DEVICE_LABEL_MAX + 1]; /* what its user calls the device; "" */
+    int64_t created_ms;
+    uint8_t replaces
+        [HASH_LEN]; /* what it renews, which is good until this one is first used; all zero: nothing */
 };
 
 /* Errors: -EEXIST (name taken). @row->id is set. */
@@ -302,6 +309,9 @@ MUST_CHECK int store_principal_update(struct store *store, const struct principa
 /* Errors: -EEXIST (that certificate is registered). */
 MUST_CHECK int store_principal_add_certificate(struct store *store,
                                                const struct principal_certificate_row *row);
+/* Writes revoked and replaces of the row with @row->hash. Errors: -ENOENT. */
+MUST_CHECK int store_principal_update_certificate(struct store *store,
+                                                  const struct principal_certificate_row *row);
 /* Errors: -ENOENT (default deny starts here). */
 MUST_CHECK int store_principal_by_certificate(struct store *store, const uint8_t hash[HASH_LEN],
                                               struct principal_row *ret);
@@ -470,6 +480,23 @@ MUST_CHECK int store_attempt_set(struct store *store, const struct attempt_row *
 MUST_CHECK int store_attempt_delete(struct store *store, int64_t id);
 /* Failures and reservations of one principal at a token; @principal_id 0: of all. */
 MUST_CHECK int store_attempt_clear(struct store *store, int64_t token_id, int64_t principal_id);
+
+/* --------------------------------------------------------------------------------- attempts at enrolment */
+
+/* What was tried with one of ENROLMENT_SLOTS names. A table of fixed size: whoever asks for no user owns no row. */
+struct enrolment_row {
+    uint32_t slot;
+    uint32_t failures;
+    int64_t failed_ms;     /* the last of them */
+    uint64_t sequence;     /* grows with every change of this row: compare-and-set */
+    uint8_t mac[HASH_LEN]; /* under Krow */
+};
+
+/* Errors: -ENOENT (nothing was tried there). */
+MUST_CHECK int store_enrolment_get(struct store *store, uint32_t slot, struct enrolment_row *ret);
+/* Errors: -ESTALE (the stored sequence is not @old_sequence; 0 stands for none). */
+MUST_CHECK int store_enrolment_put(struct store *store, const struct enrolment_row *row,
+                                   uint64_t old_sequence);
 
 /* ------------------------------------------------------------------------------------------- audit heads */
 

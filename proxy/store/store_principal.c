@@ -6,21 +6,35 @@
 
 #include "proxy/store/row.h"
 
-#define PRINCIPAL_COLUMNS   "id, name, enabled, created_ms, sequence, certificates, requests, mac"
-#define CERTIFICATE_COLUMNS "hash, principal_id, role, not_after_ms, revoked"
+#define PRINCIPAL_COLUMNS                                                                                    \
+    "id, name, enabled, created_ms, sequence, certificates, requests, device_code, device_code_until_ms, "             \
+    "device_secret, mac"
+#define CERTIFICATE_COLUMNS "hash, principal_id, role, not_after_ms, revoked, label, created_ms, replaces"
 
 static const struct field principal_fields[] = {
-    FIELD(struct principal_row, id),       FIELD(struct principal_row, name),
-    FIELD(struct principal_row, enabled),  FIELD(struct principal_row, created_ms),
-    FIELD(struct principal_row, sequence), FIELD(struct principal_row, certificates),
-    FIELD(struct principal_row, requests), FIELD(struct principal_row, mac),
+    FIELD(struct principal_row, id),
+    FIELD(struct principal_row, name),
+    FIELD(struct principal_row, enabled),
+    FIELD(struct principal_row, created_ms),
+    FIELD(struct principal_row, sequence),
+    FIELD(struct principal_row, certificates),
+    FIELD(struct principal_row, requests),
+    FIELD(struct principal_row, device_code),
+    FIELD(struct principal_row, device_code_until_ms),
+    FIELD(struct principal_row, device_secret),
+    FIELD(struct principal_row, mac),
 };
 static const struct row_type principal_type = ROW_TYPE("principal", struct principal_row, principal_fields);
 
 static const struct field certificate_fields[] = {
-    FIELD(struct principal_certificate_row, hash),    FIELD(struct principal_certificate_row, principal_id),
-    FIELD(struct principal_certificate_row, role),    FIELD(struct principal_certificate_row, not_after_ms),
+    FIELD(struct principal_certificate_row, hash),
+    FIELD(struct principal_certificate_row, principal_id),
+    FIELD(struct principal_certificate_row, role),
+    FIELD(struct principal_certificate_row, not_after_ms),
     FIELD(struct principal_certificate_row, revoked),
+    FIELD(struct principal_certificate_row, label),
+    FIELD(struct principal_certificate_row, created_ms),
+    FIELD(struct principal_certificate_row, replaces),
 };
 static const struct row_type certificate_type =
     ROW_TYPE("principal certificate", struct principal_certificate_row, certificate_fields);
@@ -44,8 +58,9 @@ int store_principal_insert(struct store *store, struct principal_row *row)
 {
     return row_insert(
         store, &principal_type,
-        "INSERT INTO principals (name, enabled, created_ms, sequence, certificates, requests, mac)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+        "INSERT INTO principals (name, enabled, created_ms, sequence, certificates, requests, device_code,"
+        " device_code_until_ms, device_secret, mac)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
         row);
 }
 
@@ -63,19 +78,30 @@ int store_principal_update(struct store *store, const struct principal_row *row,
     struct values values = row_values(&principal_type, row, 0, room);
 
     room[values.count++] = value_integer((int64_t)old_sequence);
-    return row_change(store,
-                      "UPDATE principals SET enabled = $3, sequence = $5, certificates = $6, requests = $7,"
-                      " mac = $8 WHERE id = $1 AND name = $2 AND created_ms = $4 AND sequence = $9",
-                      values, -ESTALE);
+    return row_change(
+        store,
+        "UPDATE principals SET enabled = $3, sequence = $5, certificates = $6, requests = $7, device_code = $8,"
+        " device_code_until_ms = $9, device_secret = $10, mac = $11"
+        " WHERE id = $1 AND name = $2 AND created_ms = $4 AND sequence = $12",
+        values, -ESTALE);
 }
 
 int store_principal_add_certificate(struct store *store, const struct principal_certificate_row *row)
 {
     struct value room[ROW_FIELDS_MAX];
 
-    return row_change(
-        store, "INSERT INTO principal_certificates (" CERTIFICATE_COLUMNS ") VALUES ($1, $2, $3, $4, $5)",
-        row_values(&certificate_type, row, 0, room), -EIO);
+    return row_change(store,
+                      "INSERT INTO principal_certificates (" CERTIFICATE_COLUMNS
+                      ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                      row_values(&certificate_type, row, 0, room), -EIO);
+}
+
+int store_principal_update_certificate(struct store *store, const struct principal_certificate_row *row)
+{
+    return row_change(store, "UPDATE principal_certificates SET revoked = $2, replaces = $3 WHERE hash = $1",
+                      VALUES(value_blob(BYTES_OF_ARRAY(row->hash)), value_integer(row->revoked),
+                             value_blob(BYTES_OF_ARRAY(row->replaces))),
+                      -ENOENT);
 }
 
 int store_principal_by_certificate(struct store *store, const uint8_t hash[HASH_LEN],

@@ -859,6 +859,54 @@ END_TEST
 
 /* --------------------------------------------------------------------------------------------------- audit heads */
 
+START_TEST(attempts_at_enrolment_change_by_compare_and_set)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct enrolment_row row = { .slot = 65535, .failures = 7, .failed_ms = INT64_MAX, .sequence = 1 }, read;
+
+    fill(row.mac, sizeof(row.mac), 9);
+    ck_assert_int_eq(store_enrolment_get(store, row.slot, &read), -ENOENT);
+    ck_assert_int_eq(store_enrolment_put(store, &row, 0), 0);
+    ck_assert_int_eq(store_enrolment_get(store, row.slot, &read), 0);
+    ck_assert_mem_eq(&read, &row, sizeof(row));
+    ck_assert_int_eq(store_enrolment_put(store, &row, 0), -ESTALE);
+    row.sequence = 2;
+    ck_assert_int_eq(store_enrolment_put(store, &row, 1), 0);
+    ck_assert_int_eq(store_enrolment_put(store, &row, 1), -ESTALE);
+    ck_assert_int_eq(store_enrolment_get(store, 0, &read), -ENOENT);
+}
+END_TEST
+
+START_TEST(certificate_of_a_principal_is_revoked_and_keeps_the_rest)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct principal_certificate_row row = { .principal_id = add_principal(store, "alice"),
+                                             .role = ROLE_DEVICE,
+                                             .not_after_ms = 5,
+                                             .label = "a phone",
+                                             .created_ms = 4 };
+    CLEANUP(free) void *memory = NULL;
+    struct principal_certificate_row *rows;
+    size_t count;
+
+    fill(row.hash, sizeof(row.hash), 1);
+    fill(row.replaces, sizeof(row.replaces), 2);
+    ck_assert_int_eq(store_principal_add_certificate(store, &row), 0);
+    row.revoked = true;
+    memset(row.replaces, 0, sizeof(row.replaces));
+    ck_assert_int_eq(store_principal_update_certificate(store, &row), 0);
+    ck_assert_int_eq(store_principal_certificates(store, row.principal_id, &rows, &count), 0);
+    memory = rows;
+    ck_assert_uint_eq(count, 1);
+    ck_assert_str_eq(rows[0].label, "a phone");
+    ck_assert_int_eq(rows[0].created_ms, 4);
+    ck_assert(rows[0].revoked);
+    ck_assert_mem_eq(rows[0].replaces, row.replaces, sizeof(row.replaces));
+    row.hash[0] ^= 1;
+    ck_assert_int_eq(store_principal_update_certificate(store, &row), -ENOENT);
+}
+END_TEST
+
 START_TEST(audit_head_never_goes_back)
 {
     CLEANUP(store_close) struct store *store = open_new(_i);
@@ -1233,6 +1281,8 @@ int main(void)
         attempt_becomes_a_failure,
         id_of_a_deleted_attempt_is_never_given_again,
         attempts_are_cleared_of_one_principal_or_of_all,
+        attempts_at_enrolment_change_by_compare_and_set,
+        certificate_of_a_principal_is_revoked_and_keeps_the_rest,
         audit_head_never_goes_back,
         heads_of_all_logs_of_all_proxies_are_listed_in_order,
         key_is_counted_in_each_log_by_itself,
