@@ -65,6 +65,8 @@ static const struct reason_row reasons[REASONS] = {
         "This is not the share that the officer holds for this user; check which key it was opened with."),
     ROW(DISABLED,        CKR_PIN_LOCKED,                 PERMISSION_DENIED,   false,
         "The user is disabled; ask an operator."),
+    ROW(ENROLMENT,       CKR_PIN_INCORRECT,              UNAUTHENTICATED,     false,
+        "Name, PIN or code is wrong, or cannot be used now; check all three, because tries are counted."),
     ROW(KEY_UNKNOWN,     CKR_KEY_HANDLE_INVALID,         NOT_FOUND,           false,
         "The token has no such key; list its keys again."),
     ROW(KEY_EXPIRED,     CKR_KEY_FUNCTION_NOT_PERMITTED, FAILED_PRECONDITION, false,

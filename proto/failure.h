@@ -59,6 +59,7 @@ enum reason {
     REASON_RECOVERY_WAITING,   /* CKR_FUNCTION_FAILED: shares or time are wanting; retry_after_ms */
     REASON_SHARE_INCORRECT,    /* CKR_ARGUMENTS_BAD: not the officer's share */
     REASON_DISABLED,         /* CKR_PIN_LOCKED: the user is disabled */
+    REASON_ENROLMENT,        /* CKR_PIN_INCORRECT: name, PIN or proof is wrong, or there is no PIN yet */
     REASON_KEY_UNKNOWN,      /* CKR_KEY_HANDLE_INVALID */
     REASON_KEY_EXPIRED,      /* CKR_KEY_FUNCTION_NOT_PERMITTED */
     REASON_MECHANISM,        /* CKR_MECHANISM_INVALID */

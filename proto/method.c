@@ -49,6 +49,16 @@
 #define SNAKE_ReadOwnRecords read_own_records
 #define SNAKE_ListRecoveries  list_recoveries
 #define SNAKE_ContributeShare contribute_share
+#define SNAKE_MakeDeviceCode make_device_code
+#define SNAKE_ListDevices    list_devices
+#define SNAKE_RevokeDevice   revoke_device
+#define SNAKE_RenewDevice    renew_device
+#define SNAKE_AddDeviceCode  add_device_code
+#define SNAKE_RevokeForUser  revoke_for_user
+#define SNAKE_GetAuthority   get_authority
+#define SNAKE_GetEnrolment   get_enrolment
+#define SNAKE_FetchSecret    fetch_secret
+#define SNAKE_EnrolDevice    enrol_device
 
 #define SNAKE_ListRequests       list_requests
 #define SNAKE_ApproveRequest     approve_request

@@ -2,6 +2,7 @@
 /* method.h - the method table (methods.def) in C. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <protobuf-c/protobuf-c.h>
 
@@ -20,8 +21,9 @@ enum repeat { REPEAT_SAFE, REPEAT_NEVER };
 /* What a caller must be allowed. proxy/access/policy.h says who is. Zero is nobody. */
 enum permission {
     PERM_NOBODY = 0,
-    PERM_ANYBODY,    /* nothing is asked: what it gives is public */
-    PERM_KNOWN,      /* a registered, unrevoked certificate */
+    PERM_ANYBODY, /* nothing is asked: what it gives is public */
+    PERM_ENROL,   /* for callers without a certificate alone: what is asked for is proved inside, or public */
+    PERM_KNOWN,   /* a registered, unrevoked certificate */
     PERM_SEE_TOKENS, /* as PERM_KNOWN; the answer is filtered by grant */
     PERM_SEE_TOKEN,  /* a grant for the token */
     PERM_USE_TOKEN,  /* a grant, and the proof in the sealed message or the lease */
@@ -47,6 +49,12 @@ struct method {
     const ProtobufCMessageDescriptor *request; /* the method's own, inside its proof */
     const ProtobufCMessageDescriptor *reply;
 };
+
+/* Is it for callers without a certificate, and for nobody else? */
+static inline bool method_is_anonymous(const struct method *method)
+{
+    return method->permission == PERM_ENROL;
+}
 
 /* The row of @id, which must be < METHODS. Rows are in the order of methods.def. */
 const struct method *method_by_id(enum method_id id);

@@ -31,7 +31,7 @@ struct key;
 typedef int parse_fn(const struct key *key, const char *value, void *member);
 
 static parse_fn parse_text, parse_realm, parse_proxy, parse_listen, parse_number, parse_switch, parse_sync,
-    parse_level, parse_assignment, parse_policy, parse_classes, parse_address, parse_forward;
+    parse_level, parse_assignment, parse_policy, parse_classes, parse_address, parse_forward, parse_proof;
 
 /* What a value looks like. */
 struct form {
@@ -52,6 +52,7 @@ static const struct form form_yes_no = { parse_switch, false, "yes or no" };
 static const struct form form_batch_write = { parse_sync, false, "batch or write" };
 static const struct form form_forward = { parse_forward, true,
                                           "journald, syslog:ADDRESS:PORT or syslog-tcp:ADDRESS:PORT" };
+static const struct form form_code_pin = { parse_proof, false, "code or pin" };
 static const struct form form_level = { parse_level, true, "error, warning, notice, info or debug" };
 static const struct form form_classes = { parse_classes, false,
                                           "some of enrol, key, reset, unlock, device, certificate, policy, "
@@ -98,6 +99,13 @@ static const struct key keys[] = {
     { "limits", "idle_ms", &form_number, AT(idle_ms), DEFAULT(600000), 1000, DAY_MS },
     { "limits", "handshake_ms", &form_number, AT(handshake_ms), DEFAULT(10000), 100, 600000 },
     { "limits", "rate", &form_number, AT(rate), DEFAULT(0), 0, 1000000 },
+    { "enrolment", "listen", &form_addresses, AT(enrolment_listen), OPTIONAL },
+    { "enrolment", "proof", &form_code_pin, AT(enrolment_pin_alone), DEFAULT(code) },
+    { "enrolment", "address", &form_text, AT(enrolment_address), OPTIONAL },
+    { "enrolment", "endpoints", &form_addresses, AT(enrolment_endpoints), OPTIONAL },
+    { "enrolment", "max_connections", &form_number, AT(enrolment_connections), DEFAULT(200), 1, 100000 },
+    { "enrolment", "rate", &form_number, AT(enrolment_rate), DEFAULT(100), 1, 100000 },
+    { "enrolment", "rate_per_address", &form_number, AT(enrolment_rate_per_address), DEFAULT(20), 1, 100000 },
     { "store", "url", &form_text, AT(store), "sqlite:store/privyseal.db", false },
     { "audit", "directory", &form_text, AT(audit_directory), DEFAULT(audit) },
     { "audit", "sync", &form_batch_write, AT(audit_write), DEFAULT(batch) },
@@ -362,6 +370,18 @@ static int parse_sync(const struct key *key, const char *value, void *member)
     return r;
 }
 
+static int parse_proof(const struct key *key, const char *value, void *member)
+{
+    static const char *const words[] = { "code", "pin" };
+    size_t index;
+    int r = parse_choice(words, ARRAY_SIZE(words), value, &index);
+
+    (void)key;
+    if (r == 0)
+        *(bool *)member = index == 1;
+    return r;
+}
+
 static int parse_level(const struct key *key, const char *value, void *member)
 {
     static const char *const words[] = { "error", "warning", "notice", "info", "debug" };
@@ -414,13 +434,14 @@ static int parse_address(const struct key *key, const char *value, void *member)
     return is_address(value) ? parse_text(key, value, member) : -EINVAL;
 }
 
-/* May come several times, each with several addresses. @member is listen[0]. */
+/* May come several times, each with several addresses. */
 static int parse_listen(const struct key *key, const char *value, void *member)
 {
-    struct proxy_config *config = (void *)((char *)member - key->offset);
+    struct addresses *list = member;
     CLEANUP(free_string) char *copy = strdup(value);
     char *rest = copy, *word;
 
+    (void)key;
     if (!copy)
         return -ENOMEM;
     if (!value[strspn(value, ", \t")])
@@ -428,12 +449,12 @@ static int parse_listen(const struct key *key, const char *value, void *member)
     while ((word = strsep(&rest, ", \t"))) {
         if (!*word)
             continue;
-        if (!is_address(word) || config->listen_count == LISTEN_MAX)
+        if (!is_address(word) || list->count == LISTEN_MAX)
             return -EINVAL;
-        config->listen[config->listen_count] = strdup(word);
-        if (!config->listen[config->listen_count])
+        list->at[list->count] = strdup(word);
+        if (!list->at[list->count])
             return -ENOMEM;
-        config->listen_count++;
+        list->count++;
     }
     return 0;
 }
@@ -571,8 +592,8 @@ static int check_required(struct loader *loader)
         bool is_of_officers = keys[i].offset == AT(recovery_officers) && loader->config->recovery_quorum > 0;
         bool is_of_http = keys[i].offset == AT(ca_url) && loader->config->ca_listen;
 
-        if (loader->is_seen[i] || !(keys[i].is_required || is_of_http || is_of_officers ||
-                                    (is_of_partitions && has_partitions)))
+        if (loader->is_seen[i] ||
+            !(keys[i].is_required || is_of_http || is_of_officers || (is_of_partitions && has_partitions)))
             continue;
         buffer_append_text(&missing, missing.len ? ", [" : "[");
         buffer_append_text(&missing, keys[i].section);
@@ -649,8 +670,11 @@ void proxy_config_free(struct proxy_config *config)
     for (EACH_ROW(key, keys))
         if (key->form->is_text)
             free(*(char **)((char *)config + key->offset));
-    for (size_t i = 0; i < config->listen_count; i++)
-        free(config->listen[i]);
+    for (size_t i = 0; i < LISTEN_MAX; i++) {
+        free(config->listen.at[i]);
+        free(config->enrolment_listen.at[i]);
+        free(config->enrolment_endpoints.at[i]);
+    }
     free(config->path);
     free(config);
 }

@@ -22,14 +22,19 @@
 
 #define LISTEN_MAX 8
 
+/* As a key of the configuration lists them. */
+struct addresses {
+    char *at[LISTEN_MAX]; /* "127.0.0.1:7443", "[::]:7443" */
+    size_t count;
+};
+
 struct proxy_config {
     char *path; /* of the file itself; absolute */
     /* [server] */
-    char *realm;              /* required */
-    char *proxy;              /* this one's name among those that share the store; the host's */
-    char *state;              /* absolute */
-    char *listen[LISTEN_MAX]; /* required: "127.0.0.1:7443", "[::]:7443" */
-    size_t listen_count;
+    char *realm;             /* required */
+    char *proxy;             /* this one's name among those that share the store; the host's */
+    char *state;             /* absolute */
+    struct addresses listen; /* required */
     char *certificate, *key; /* required; PEM: the front's TLS certificate chain and key */
     char *client_ca;         /* required; PEM: roots of client certificates */
     char *seal_chain;        /* required; PEM: sealing certificates */
@@ -45,6 +50,15 @@ struct proxy_config {
     unsigned idle_ms;                     /* connection without a stream: 600000 */
     unsigned handshake_ms;                /* TLS and first request: 10000 */
     unsigned rate; /* requests a second and certificate, burst 2x; default 0: no limit */
+    /* [enrolment] */
+    struct addresses enrolment_listen; /* for callers without a certificate; none: no device enrols itself */
+    bool enrolment_pin_alone;          /* proof = pin; default code */
+    char *enrolment_address; /* of that listener, for clients: "host:port"; NULL: its port, same host */
+    struct addresses
+        enrolment_endpoints;        /* where enrolled devices go, for clients; none: [server] listen's port */
+    unsigned enrolment_connections; /* at once: 200 */
+    unsigned enrolment_rate;        /* calls and connections a second, of all addresses together: 100 */
+    unsigned enrolment_rate_per_address; /* of one of them: 20 */
     /* [store] */
     char *store; /* "sqlite:store/privyseal.db" */
     /* [audit] */
@@ -77,8 +91,8 @@ struct proxy_config {
     unsigned pin_character_classes;          /* how many of: small letters, capitals, digits, others: 1 */
     bool pin_refuse_trivial;                 /* yes */
     /* [recovery] */
-    unsigned recovery_quorum;      /* so many officers can open a token for its user; 0, the default: none can */
-    char *recovery_officers;       /* PEM: their certificates and their issuer's; required with a quorum */
+    unsigned recovery_quorum; /* so many officers can open a token for its user; 0, the default: none can */
+    char *recovery_officers;  /* PEM: their certificates and their issuer's; required with a quorum */
     unsigned recovery_delay_hours; /* from the user's request to its effect: 24 */
     /* [lease] */
     unsigned lease_idle_ms; /* 900000: a quarter of an hour without use */

@@ -190,7 +190,7 @@ static void brief_front(struct crew *crew)
         if (crew->signers[i].state == CHILD_UP)
             connect_to_front(&crew->signers[i]);
     for (size_t i = 0; i < crew->sockets.count; i++)
-        crew_tell_front(crew, FRONT_CONTROL_LISTEN, 0, &crew->sockets.fd[i], 1);
+        crew_tell_front(crew, FRONT_CONTROL_LISTEN, crew->sockets.purpose[i], &crew->sockets.fd[i], 1);
     if (crew->sockets.http > 0)
         crew_tell_front(crew, FRONT_CONTROL_LISTEN_HTTP, 0, &crew->sockets.http, 1);
 }

@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,10 +30,15 @@ static const struct socket_option {
     { IPPROTO_TCP, TCP_USER_TIMEOUT, 30000 }, /* ms: sent and not acknowledged */
 };
 
-static int say(char **why, int error, const char *format, const char *address)
+static int say(char **why, int error, const char *format, ...) PRINTF_LIKE(3, 4);
+static int say(char **why, int error, const char *format, ...)
 {
-    if (asprintf(why, format, address, strerror(-error)) < 0)
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (vasprintf(why, format, arguments) < 0)
         *why = NULL;
+    va_end(arguments);
     return error;
 }
 
@@ -63,14 +69,39 @@ static int parse(const char *text, struct addrinfo **ret)
     return getaddrinfo(start, colon + 1, &hints, ret) == 0 ? 0 : -EINVAL;
 }
 
+/* Where the configuration says what. */
+struct purpose {
+    const char *section;
+    size_t offset;
+};
+
+static const struct purpose purposes[SOCKET_PURPOSES] = {
+    [SOCKET_SERVE] = { "server", offsetof(struct proxy_config, listen) },
+    [SOCKET_ENROLMENT] = { "enrolment", offsetof(struct proxy_config, enrolment_listen) },
+};
+
+static const struct addresses *addresses_of(const struct proxy_config *config, enum socket_purpose purpose)
+{
+    return (const void *)((const char *)config + purposes[purpose].offset);
+}
+
+static int check_address(const char *text, const char *section, char **why)
+{
+    CLEANUP(freeaddrinfo) struct addrinfo *address = NULL;
+
+    if (parse(text, &address) == 0)
+        return 0;
+    return say(why, -EINVAL, "[%s] listen: \"%s\" is not ADDRESS:PORT, both in numbers", section, text);
+}
+
 int sockets_check(const struct proxy_config *config, char **why)
 {
-    for (size_t i = 0; i < config->listen_count; i++) {
-        CLEANUP(freeaddrinfo) struct addrinfo *address = NULL;
+    for (int purpose = 0; purpose < SOCKET_PURPOSES; purpose++) {
+        const struct addresses *list = addresses_of(config, purpose);
 
-        if (parse(config->listen[i], &address))
-            return say(why, -EINVAL, "[server] listen: \"%s\" is not ADDRESS:PORT, both in numbers",
-                       config->listen[i]);
+        for (size_t i = 0; i < list->count; i++)
+            if (check_address(list->at[i], purposes[purpose].section, why))
+                return -EINVAL;
     }
     return 0;
 }
@@ -109,25 +140,38 @@ static void log_address(int fd)
         log_event(LOG_LEVEL_NOTICE, "supervisor.listen", "address=%s port=%s", host, port);
 }
 
-static int open_configured(const struct proxy_config *config, struct sockets *sockets, char **why)
+static int open_listed(const struct addresses *list, enum socket_purpose purpose, struct sockets *sockets,
+                       char **why)
 {
-    int error;
-
-    for (size_t i = 0; i < config->listen_count; i++) {
+    for (size_t i = 0; i < list->count; i++) {
         CLEANUP(freeaddrinfo) struct addrinfo *address = NULL;
+        int error = parse(list->at[i], &address);
 
-        error = sockets_check(config, why);
+        if (!error)
+            error = open_one(address, &sockets->fd[sockets->count]);
         if (error)
-            return error;
-        if (parse(config->listen[i], &address))
-            return -EINVAL;
-        error = open_one(address, &sockets->fd[sockets->count]);
-        if (error)
-            return say(why, error, "cannot listen on %s: %s; is another server there? see [server] listen",
-                       config->listen[i]);
+            return say(why, error, "cannot listen on %s: %s; is another server there? see [%s] listen",
+                       list->at[i], strerror(-error), purposes[purpose].section);
+        sockets->purpose[sockets->count] = purpose;
         log_address(sockets->fd[sockets->count++]);
     }
     return 0;
+}
+
+static int open_configured(const struct proxy_config *config, struct sockets *sockets, char **why)
+{
+    int error = sockets_check(config, why);
+
+    for (int purpose = 0; !error && purpose < SOCKET_PURPOSES; purpose++)
+        error = open_listed(addresses_of(config, purpose), purpose, sockets, why);
+    return error;
+}
+
+static void free_names(char **names, int count)
+{
+    for (int i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
 }
 
 /* Always our own: what systemd gives are sockets of [server] listen. */
@@ -141,21 +185,25 @@ static int open_http(const struct proxy_config *config, struct sockets *sockets,
     if (!error)
         error = open_one(address, &sockets->http);
     if (error)
-        return say(why, error, "cannot listen on %s: %s; see [ca] listen", config->ca_listen);
+        return say(why, error, "cannot listen on %s: %s; see [ca] listen", config->ca_listen,
+                   strerror(-error));
     log_address(sockets->http);
     return 0;
 }
 
 static int open_main(const struct proxy_config *config, struct sockets *ret, char **why)
 {
-    int given = sd_listen_fds(1), error;
+    char **names = NULL;
+    int given = sd_listen_fds_with_names(1, &names), error;
 
-    if (given > LISTEN_MAX)
-        return say(why, -EINVAL, "systemd gave more than eight sockets%s", "");
-    for (int i = 0; i < given; i++) {
+    for (int i = 0; i < given && given <= SOCKETS_MAX; i++) {
+        ret->purpose[ret->count] = strcmp(names[i], "enrolment") == 0 ? SOCKET_ENROLMENT : SOCKET_SERVE;
         ret->fd[ret->count++] = SD_LISTEN_FDS_START + i;
         log_address(SD_LISTEN_FDS_START + i);
     }
+    free_names(names, given);
+    if (given > SOCKETS_MAX)
+        return say(why, -EINVAL, "systemd gave more than %d sockets", SOCKETS_MAX);
     if (given > 0)
         return 0;
     error = open_configured(config, ret, why);

@@ -83,7 +83,7 @@ static int check_tls(void *argument)
     CLEANUP(SSL_CTX_free) SSL_CTX *tls = NULL;
     const char *why;
 
-    if (tls_context_from_memfds(material->memfd, &tls, &why))
+    if (tls_context_from_memfds(material->memfd, TLS_CLIENTS_CERTIFIED, &tls, &why))
         return explain(EX_CONFIG, "cannot use the TLS files: %s", why);
     return EX_OK;
 }

@@ -22,6 +22,7 @@ struct policy {
 static const struct policy policies[] = {
     [PERM_NOBODY] = { 0, 0, false },
     [PERM_ANYBODY] = { 0, 0, false, true },
+    [PERM_ENROL] = { 0, 0, false }, /* no role has it: the dispatcher lets it through without a caller */
     [PERM_KNOWN] = { ROLES_EVERYBODY, 0, false },
     [PERM_SEE_TOKENS] = { ROLES_EVERYBODY, 0, false }, /* the answer is filtered by grant */
     [PERM_SEE_TOKEN] = { ROLES_USERS, GRANT_SEE, false },

@@ -18,6 +18,7 @@
 #include "proxy/front/address.h"
 #include "proxy/front/http2.h"
 #include "proxy/front/rate.h"
+#include "proxy/front/strangers.h"
 #include "proxy/front/stream.h"
 #include "proxy/front/tls.h"
 
@@ -150,11 +151,19 @@ static void on_write(struct bufferevent *bev, void *context)
         connection_flush(connection);
 }
 
+static int check_peer(struct connection *connection, const char **why)
+{
+    SSL *ssl = bufferevent_openssl_get_ssl(connection->bev);
+
+    return connection->is_anonymous ? tls_peer_anonymous(ssl, why)
+                                    : tls_peer(ssl, connection->certificate_hash, why);
+}
+
 static void on_handshake_done(struct connection *connection)
 {
     const char *why;
 
-    if (tls_peer(bufferevent_openssl_get_ssl(connection->bev), connection->certificate_hash, &why)) {
+    if (check_peer(connection, &why)) {
         log_event_limited(LOG_LEVEL_INFO, FAILURES_A_MINUTE, "front.refused", "peer=%s why=\"%s\"",
                           connection->peer, why);
         connection_free(connection);
@@ -213,13 +222,21 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     }
 }
 
+/* Strangers come for a few calls, and leave. */
+static uint64_t idle_ms(const struct connection *connection)
+{
+    const struct proxy_config *config = connection->front->config;
+
+    return connection->is_anonymous ? config->handshake_ms : config->idle_ms;
+}
+
 void connection_opened(struct connection *connection)
 {
     if (connection->is_open)
         return;
     connection->is_open = true;
     if (connection->stream_count == 0)
-        set_timer(connection, connection->front->config->idle_ms);
+        set_timer(connection, idle_ms(connection));
 }
 
 void connection_stream_began(struct connection *connection)
@@ -240,7 +257,7 @@ void connection_cancelled(struct connection *connection)
 void connection_stream_ended(struct connection *connection)
 {
     if (--connection->stream_count == 0 && !connection->is_leaving)
-        set_timer(connection, connection->front->config->idle_ms);
+        set_timer(connection, idle_ms(connection));
 }
 
 /* ------------------------------------------------------------------------------------------------------ life */
@@ -261,10 +278,10 @@ static void write_peer(const struct sockaddr *peer, char text[PEER_MAX_LEN])
 }
 
 /* Takes over @socket. NULL: no memory. */
-static struct bufferevent *tls_bufferevent(struct front *front, int socket)
+static struct bufferevent *tls_bufferevent(struct front *front, enum tls_clients clients, int socket)
 {
     CLEANUP(descriptor_close) int owned = socket;
-    SSL *ssl = SSL_new(front->tls);
+    SSL *ssl = SSL_new(front->tls[clients]);
     struct bufferevent *bev;
 
     if (!ssl)
@@ -279,17 +296,40 @@ static struct bufferevent *tls_bufferevent(struct front *front, int socket)
     return bev;
 }
 
-/* Errors: -EUSERS, -ENOMEM. */
-static int admit(struct front *front, const struct sockaddr *peer, struct connection **ret)
+/* Errors: -EUSERS, -EAGAIN. */
+static int enter(struct front *front, const struct connection *connection)
+{
+    if (front->addresses && address_enter(front->addresses, connection->address))
+        return -EUSERS;
+    if (!connection->is_anonymous || strangers_enter(front->strangers, connection->address, front_now_ns()))
+        return 0;
+    if (front->addresses)
+        address_leave(front->addresses, connection->address);
+    return -EAGAIN;
+}
+
+static void leave(struct front *front, const struct connection *connection)
+{
+    if (front->addresses)
+        address_leave(front->addresses, connection->address);
+    if (connection->is_anonymous)
+        strangers_leave(front->strangers);
+}
+
+/* Errors: -EUSERS, -EAGAIN, -ENOMEM. */
+static int admit(struct front *front, const struct sockaddr *peer, bool is_anonymous, struct connection **ret)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
+    int error;
 
     if (!connection)
         return -ENOMEM;
     connection->address = address_key(peer);
-    if (front->addresses && address_enter(front->addresses, connection->address)) {
+    connection->is_anonymous = is_anonymous;
+    error = enter(front, connection);
+    if (error) {
         free(connection);
-        return -EUSERS;
+        return error;
     }
     connection->front = front;
     write_peer(peer, connection->peer);
@@ -302,16 +342,18 @@ static int admit(struct front *front, const struct sockaddr *peer, struct connec
     return 0;
 }
 
-int connection_new(struct front *front, int socket, const struct sockaddr *peer)
+int connection_new(struct front *front, int socket, const struct sockaddr *peer, bool is_anonymous)
 {
     CLEANUP(descriptor_close) int owned = socket;
     struct timeval stalled = front_timeval(front->config->handshake_ms);
     struct connection *connection = NULL;
-    int error = admit(front, peer, &connection);
+    int error = admit(front, peer, is_anonymous, &connection);
 
     if (error)
         return error;
-    connection->bev = tls_bufferevent(front, TAKE_DESCRIPTOR(owned));
+    connection->bev =
+        tls_bufferevent(front, connection->is_anonymous ? TLS_CLIENTS_ANONYMOUS : TLS_CLIENTS_CERTIFIED,
+                        TAKE_DESCRIPTOR(owned));
     if (!connection->bev) {
         connection_free(connection);
         return -ENOMEM;
@@ -336,8 +378,7 @@ void connection_free(struct connection *connection)
         bufferevent_free(connection->bev);
     LIST_REMOVE(connection, entry);
     front->connection_count--;
-    if (front->addresses)
-        address_leave(front->addresses, connection->address);
+    leave(front, connection);
     free(connection);
     front_connection_gone(front);
 }

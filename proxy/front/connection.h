@@ -29,6 +29,7 @@ struct connection {
     unsigned stream_count;
     size_t reply_bytes; /* of answers not yet sent */
     uint64_t address;
+    bool is_anonymous; /* from the enrolment listener: there is no certificate */
     uint8_t certificate_hash[HASH_LEN];
     char peer[PEER_MAX_LEN];
     uint64_t cancels;  /* a bucket (rate.h) of calls the client may withdraw */
@@ -39,9 +40,11 @@ struct connection {
 
 /*
  * Takes over @socket, an accepted one, and lives by itself from now on.
- * Errors: -EUSERS (the address holds as many as it may), -ENOMEM; the socket is closed.
+ * Errors: -EUSERS (the address holds as many as it may), -EAGAIN (too many strangers, or too often), -ENOMEM; the
+ * socket is closed.
  */
-MUST_CHECK int connection_new(struct front *front, int socket, const struct sockaddr *peer);
+MUST_CHECK int connection_new(struct front *front, int socket, const struct sockaddr *peer,
+                              bool is_anonymous);
 void connection_free(struct connection *connection); /* at once */
 
 /* Writes what HTTP/2 has to say. May free the connection, when that was its last word: do not touch it after. */

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "proxy/config.h"
+#include "proxy/front/tls.h"
 
 struct connection;
 struct listener;
@@ -23,13 +24,14 @@ struct front {
     struct event_base *base;
     int control; /* to the supervisor */
     struct event *control_event;
-    SSL_CTX *tls; /* for connections to come; FRONT_CONTROL_TLS replaces it */
+    SSL_CTX *tls[TLS_CLIENT_KINDS]; /* for connections to come; FRONT_CONTROL_TLS replaces them */
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *options;
     struct public_http *public_http; /* NULL: nobody is served so */
     struct route *route;             /* to the signers */
     struct rate_table *rate;         /* requests by certificate; NULL: no limit */
     struct address_table *addresses; /* connections by address; NULL: no limit */
+    struct strangers *strangers;     /* what clients without a certificate may */
     LIST_HEAD(, listener) listeners;
     LIST_HEAD(, connection) connections;
     unsigned connection_count;

@@ -26,16 +26,23 @@ static int take_signer(struct front *front, uint32_t index, int descriptors[])
 /* New material serves new connections; those that are there keep theirs. Bad material changes nothing. */
 static int take_tls(struct front *front, uint32_t index, int descriptors[])
 {
-    SSL_CTX *tls;
+    SSL_CTX *tls[TLS_CLIENT_KINDS] = { NULL };
     const char *why;
+    int error = 0;
 
     (void)index;
-    if (tls_context_from_memfds(descriptors, &tls, &why)) {
-        log_event(LOG_LEVEL_ERROR, "front.tls", "why=\"%s\" kept=%s", why, front->tls ? "former" : "nothing");
-        return front->tls ? 0 : -EINVAL;
+    for (int kind = 0; !error && kind < TLS_CLIENT_KINDS; kind++)
+        error = tls_context_from_memfds(descriptors, kind, &tls[kind], &why);
+    if (error) {
+        SSL_CTX_free(tls[TLS_CLIENTS_CERTIFIED]);
+        log_event(LOG_LEVEL_ERROR, "front.tls", "why=\"%s\" kept=%s", why,
+                  front->tls[TLS_CLIENTS_CERTIFIED] ? "former" : "nothing");
+        return front->tls[TLS_CLIENTS_CERTIFIED] ? 0 : -EINVAL;
     }
-    SSL_CTX_free(front->tls);
-    front->tls = tls;
+    for (int kind = 0; kind < TLS_CLIENT_KINDS; kind++) {
+        SSL_CTX_free(front->tls[kind]);
+        front->tls[kind] = tls[kind];
+    }
     log_event(LOG_LEVEL_NOTICE, "front.tls", "loaded=yes");
     return 0;
 }
@@ -52,10 +59,9 @@ static int take_listener(struct front *front, uint32_t index, int descriptors[])
 {
     int error;
 
-    (void)index;
-    if (!front->tls)
+    if (!front->tls[TLS_CLIENTS_CERTIFIED] || index > FRONT_LISTENER_ENROLMENT)
         return -EINVAL;
-    error = listener_new(front, TAKE_DESCRIPTOR(descriptors[0]));
+    error = listener_new(front, TAKE_DESCRIPTOR(descriptors[0]), index == FRONT_LISTENER_ENROLMENT);
     if (!error)
         control_report_ready(front);
     return error;

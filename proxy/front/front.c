@@ -22,6 +22,7 @@
 #include "proxy/front/rate.h"
 #include "proxy/front/route.h"
 #include "proxy/front/sandbox.h"
+#include "proxy/front/strangers.h"
 
 #define OTHER_DESCRIPTORS 64 /* control, listeners, signers, epoll, standard error */
 
@@ -56,7 +57,9 @@ static void front_clear(struct front *front)
     address_table_free(front->addresses);
     rate_free(front->rate);
     http2_clear(front);
-    SSL_CTX_free(front->tls);
+    for (int kind = 0; kind < TLS_CLIENT_KINDS; kind++)
+        SSL_CTX_free(front->tls[kind]);
+    strangers_free(front->strangers);
     if (!front->base)
         return;
     event_base_loop(front->base,
@@ -82,6 +85,8 @@ static int front_init(struct front *front)
     if (!error && config->max_connections_per_address)
         error = address_table_new(config->max_connections, config->max_connections_per_address,
                                   &front->addresses);
+    if (!error)
+        error = strangers_new(config, &front->strangers);
     if (!error)
         error = control_start(front);
     return error;

@@ -19,11 +19,17 @@ enum front_control_kind {
     FRONT_CONTROL_TLS = 2,    /* certificate chain, key and client CA as PEM, in a sealed memfd each */
     FRONT_CONTROL_DRAIN =
         3, /* stop accepting, GOAWAY, leave when the last stream is done, or FRONT_DRAIN_MS on */
-    FRONT_CONTROL_LISTEN = 4,       /* one descriptor: a listening socket */
     FRONT_CONTROL_LISTEN_HTTP = 16, /* one descriptor: where lists and OCSP are asked for over plain HTTP */
+    FRONT_CONTROL_LISTEN = 4, /* one descriptor: a listening socket; index: enum front_listener */
     /* From the front: */
     FRONT_CONTROL_READY = 5,  /* it has TLS material and a listening socket, and is in its sandbox */
     FRONT_CONTROL_BROKEN = 6, /* index: that signer sends nonsense or hangs; give me another */
+};
+
+/* Numbered as enum socket_purpose (proxy/sockets.h). */
+enum front_listener {
+    FRONT_LISTENER_SERVE = 0,     /* clients with a certificate */
+    FRONT_LISTENER_ENROLMENT = 1, /* clients without: enrolment and nothing else */
 };
 
 struct front_control {

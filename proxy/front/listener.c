@@ -20,6 +20,7 @@
 struct listener {
     struct front *front;
     LIST_ENTRY(listener) entry;
+    bool is_anonymous;
     struct evconnlistener *accepting;
     struct event rest;
 };
@@ -48,7 +49,7 @@ static void on_accept(struct evconnlistener *accepting, evutil_socket_t socket, 
         error = -EUSERS;
     } else {
         send_at_once(socket);
-        error = connection_new(front, socket, peer);
+        error = connection_new(front, socket, peer, listener->is_anonymous);
     }
     if (error)
         log_event_limited(LOG_LEVEL_WARNING, FAILURES_A_MINUTE, "front.full", "connections=%u why=\"%s\"",
@@ -75,7 +76,7 @@ static void on_rested(evutil_socket_t fd, short what, void *context)
     evconnlistener_enable(listener->accepting);
 }
 
-int listener_new(struct front *front, int socket)
+int listener_new(struct front *front, int socket, bool is_anonymous)
 {
     CLEANUP(descriptor_close) int owned = socket;
     struct listener *listener = calloc(1, sizeof(*listener));
@@ -91,6 +92,7 @@ int listener_new(struct front *front, int socket)
     }
     owned = -1;
     listener->front = front;
+    listener->is_anonymous = is_anonymous;
     evconnlistener_set_error_cb(listener->accepting, on_error);
     evtimer_assign(&listener->rest, front->base, on_rested, listener);
     LIST_INSERT_HEAD(&front->listeners, listener, entry);

@@ -34,6 +34,7 @@ struct call {
     const struct method *method;
     struct buffer body;
     size_t message_at;
+    bool has_certificate;
     uint8_t certificate_hash[HASH_LEN];
     char *peer;
     char request_id[REQUEST_ID_LEN + 1];
@@ -153,7 +154,8 @@ static int write_envelope(struct link *link, const struct call *call)
 
     envelope.id = call->id;
     envelope.method = call->method->id;
-    envelope.certificate_hash = (ProtobufCBinaryData){ HASH_LEN, (uint8_t *)call->certificate_hash };
+    if (call->has_certificate)
+        envelope.certificate_hash = (ProtobufCBinaryData){ HASH_LEN, (uint8_t *)call->certificate_hash };
     envelope.peer = call->peer;
     envelope.deadline_ms = time_left(call);
     envelope.request_id = (char *)call->request_id;
@@ -455,7 +457,9 @@ int route_submit(struct route *route, const struct request *request, route_done 
     call->received_ns = front_now_ns();
     call->deadline_ms = request->deadline_ms;
     call->wanted = wanted;
-    memcpy(call->certificate_hash, request->certificate_hash, HASH_LEN);
+    call->has_certificate = request->certificate_hash != NULL;
+    if (call->has_certificate)
+        memcpy(call->certificate_hash, request->certificate_hash, HASH_LEN);
     memcpy(call->request_id, request->request_id, sizeof(call->request_id));
     call->body = *request->body;
     *request->body = (struct buffer){ 0 };

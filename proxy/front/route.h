@@ -34,9 +34,9 @@ typedef void route_done(void *owner, const struct answer *answer);
 /* All borrowed but for @body, which is taken over. */
 struct request {
     const struct method *method;
-    struct buffer *body; /* the gRPC message; becomes empty when the request is accepted */
-    size_t message_at;   /* where in @body the message starts: behind its prefix */
-    const uint8_t *certificate_hash;
+    struct buffer *body;             /* the gRPC message; becomes empty when the request is accepted */
+    size_t message_at;               /* where in @body the message starts: behind its prefix */
+    const uint8_t *certificate_hash; /* NULL: the client has none */
     const char *peer;
     const char *request_id;
     uint64_t deadline_ms; /* on the clock of front_now_ms() */

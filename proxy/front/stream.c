@@ -18,6 +18,7 @@
 #include "proxy/front/health.h"
 #include "proxy/front/rate.h"
 #include "proxy/front/route.h"
+#include "proxy/front/strangers.h"
 
 #define HEADERS_MAX       64                          /* a request of ours has about ten */
 #define HEADER_BYTES_MAX  8192                        /* names and values together */
@@ -83,10 +84,18 @@ void stream_header(struct stream *stream, const char *name, const char *value)
             kind->take(stream, value);
 }
 
+static bool may_call(const struct connection *connection)
+{
+    struct front *front = connection->front;
+
+    if (connection->is_anonymous)
+        return strangers_may_call(front->strangers, connection->address, front_now_ns());
+    return !front->rate || rate_take(front->rate, connection->certificate_hash, front_now_ns());
+}
+
 void stream_headers_end(struct stream *stream)
 {
     struct connection *connection = stream->connection;
-    struct front *front = connection->front;
 
     stream->phase = PHASE_BODY;
     if (!stream->is_post)
@@ -95,9 +104,11 @@ void stream_headers_end(struct stream *stream)
         answer_http(stream, "415");
     else if (!stream->method && !stream->is_health)
         answer_status(stream, GRPC_UNIMPLEMENTED, "no such method", BYTES_NONE);
+    else if (stream->method && method_is_anonymous(stream->method) != connection->is_anonymous)
+        answer_status(stream, GRPC_UNIMPLEMENTED, "this method is served on another listener", BYTES_NONE);
     else if (stream->has_bad_timeout)
         answer_reason(stream, REASON_MALFORMED);
-    else if (front->rate && !rate_take(front->rate, connection->certificate_hash, front_now_ns()))
+    else if (!may_call(connection))
         answer_reason(stream, REASON_BUSY);
 }
 
@@ -170,7 +181,7 @@ static void ask_signer(struct stream *stream)
         .method = stream->method,
         .body = &stream->body,
         .message_at = GRPC_PREFIX_LEN,
-        .certificate_hash = connection->certificate_hash,
+        .certificate_hash = connection->is_anonymous ? NULL : connection->certificate_hash,
         .peer = connection->peer,
         .request_id = stream->request_id,
         .deadline_ms = front_now_ms() + time_ms,

@@ -18,7 +18,11 @@
 #define CHAIN_DEPTH   4
 
 static const unsigned char alpn_h2[] = { 2, 'h', '2' };
-static const unsigned char session_context[] = "privyseal front v1";
+/* A ticket of one kind of listener is worth nothing on the other. */
+static const char *const session_contexts[TLS_CLIENT_KINDS] = {
+    [TLS_CLIENTS_CERTIFIED] = "privyseal front v1",
+    [TLS_CLIENTS_ANONYMOUS] = "privyseal enrolment v1",
+};
 
 DEFINE_CLEANUP(BIO_free_all, BIO *);
 DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);
@@ -93,10 +97,13 @@ static bool use_client_ca(SSL_CTX *ctx, struct bytes pem)
     return is_fine && count > 0 && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
 }
 
-static bool set_policy(SSL_CTX *ctx)
+static bool set_policy(SSL_CTX *ctx, enum tls_clients clients)
 {
+    const char *context = session_contexts[clients];
+
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS); /* an idle connection keeps no record buffers */
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    if (clients == TLS_CLIENTS_CERTIFIED)
+        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_verify_depth(ctx, CHAIN_DEPTH);
     SSL_CTX_set_alpn_select_cb(ctx, select_alpn, NULL);
     /* Tickets only, no cache: their keys live and die with this context, so a new CA ends them all. */
@@ -104,15 +111,17 @@ static bool set_policy(SSL_CTX *ctx)
     SSL_CTX_set_timeout(ctx, TICKET_LIFE_S);
     return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 && SSL_CTX_set_num_tickets(ctx, 1) == 1 &&
            SSL_CTX_set_purpose(ctx, X509_PURPOSE_SSL_CLIENT) == 1 &&
-           SSL_CTX_set_session_id_context(ctx, session_context, sizeof(session_context) - 1) == 1;
+           SSL_CTX_set_session_id_context(ctx, (const unsigned char *)context, (unsigned)strlen(context)) ==
+               1;
 }
 
-int tls_context_new(const struct tls_material *material, SSL_CTX **ret, const char **why)
+int tls_context_new(const struct tls_material *material, enum tls_clients clients, SSL_CTX **ret,
+                    const char **why)
 {
     CLEANUP(SSL_CTX_free) SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 
     *why = "out of memory";
-    if (!ctx || !set_policy(ctx))
+    if (!ctx || !set_policy(ctx, clients))
         return -ENOMEM;
     ERR_clear_error();
     *why = "[server] certificate is not a chain of PEM certificates";
@@ -142,7 +151,8 @@ static struct secret *read_memfd(int memfd)
     return TAKE(content);
 }
 
-int tls_context_from_memfds(const int memfds[TLS_FILES], SSL_CTX **ret, const char **why)
+int tls_context_from_memfds(const int memfds[TLS_FILES], enum tls_clients clients, SSL_CTX **ret,
+                            const char **why)
 {
     CLEANUP(secret_free) struct secret *certificate = read_memfd(memfds[0]);
     CLEANUP(secret_free) struct secret *key = read_memfd(memfds[1]);
@@ -153,18 +163,24 @@ int tls_context_from_memfds(const int memfds[TLS_FILES], SSL_CTX **ret, const ch
     if (!certificate || !key || !client_ca)
         return -EINVAL;
     material = (struct tls_material){ secret_bytes(certificate), secret_bytes(key), secret_bytes(client_ca) };
-    return tls_context_new(&material, ret, why);
+    return tls_context_new(&material, clients, ret, why);
 }
 
-int tls_peer(SSL *ssl, uint8_t ret_certificate_hash[HASH_LEN], const char **why)
+int tls_peer_anonymous(SSL *ssl, const char **why)
 {
-    X509 *peer = SSL_get0_peer_certificate(ssl);
     const unsigned char *alpn;
     unsigned alpn_len;
 
     SSL_get0_alpn_selected(ssl, &alpn, &alpn_len);
     *why = "the client did not ask for HTTP/2";
-    if (alpn_len != sizeof(alpn_h2) - 1 || memcmp(alpn, alpn_h2 + 1, alpn_len) != 0)
+    return alpn_len == sizeof(alpn_h2) - 1 && memcmp(alpn, alpn_h2 + 1, alpn_len) == 0 ? 0 : -EACCES;
+}
+
+int tls_peer(SSL *ssl, uint8_t ret_certificate_hash[HASH_LEN], const char **why)
+{
+    X509 *peer = SSL_get0_peer_certificate(ssl);
+
+    if (tls_peer_anonymous(ssl, why))
         return -EACCES;
     *why = "the client has no certificate";
     if (!peer || SSL_get_verify_result(ssl) != X509_V_OK)

@@ -140,6 +140,8 @@ static const struct row rows[METHODS] = {
     [METHOD_ContributeShare] = ONE_PERSON, /* takes a quorum of officers anyway */
     [METHOD_ListOperators] = ONE_PERSON,
     [METHOD_SetOperatorEnabled] = DEPENDS(of_operator_enabled),
+    [METHOD_AddDeviceCode] = CLASSES(DUAL_BIT(DUAL_DEVICE)),
+    [METHOD_RevokeForUser] = ONE_PERSON, /* a lost device cannot wait */
 };
 
 bool dual_is_judged(enum method_id id)

@@ -66,6 +66,16 @@ static const struct event events[METHODS] = {
     [METHOD_SetOperatorEnabled] = { "operator.enable", RECORD_ALWAYS },
     [METHOD_ListRecoveries] = { "recovery.list", RECORD_REFUSED },
     [METHOD_ContributeShare] = { "recovery.share", RECORD_ALWAYS },
+    [METHOD_MakeDeviceCode] = { "device.code", RECORD_ALWAYS },
+    [METHOD_ListDevices] = { "device.list", RECORD_REFUSED },
+    [METHOD_RevokeDevice] = { "device.revoke", RECORD_ALWAYS },
+    [METHOD_RenewDevice] = { "device.renew", RECORD_ALWAYS },
+    [METHOD_AddDeviceCode] = { "device.code", RECORD_ALWAYS },
+    [METHOD_RevokeForUser] = { "device.revoke", RECORD_ALWAYS },
+    [METHOD_GetAuthority] = { "enrolment.authority", RECORD_NEVER },
+    [METHOD_GetEnrolment] = { "enrolment.get", RECORD_NEVER },
+    [METHOD_FetchSecret] = { "device.secret", RECORD_ALWAYS },
+    [METHOD_EnrolDevice] = { "device.enrol", RECORD_ALWAYS },
 };
 
 /* Refusals that say nothing about anybody: the client takes what they bring and asks again. */

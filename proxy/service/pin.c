@@ -7,6 +7,7 @@
 #include "proto/digest.h"
 #include "proxy/service/activation.h"
 #include "proxy/service/change.h"
+#include "proxy/service/device_renewal.h"
 #include "proxy/service/handlers.h"
 #include "proxy/service/message.h"
 #include "proxy/service/notice.h"
@@ -201,7 +202,11 @@ enum reason handle_Unlock(struct service *service, struct call *call, const Prot
         reason = fill_snapshot_hash(service, call, answer);
     if (reason == REASON_NONE)
         reason = lease_make(service, call, pack_lend(&ask->client_secret), &opened, &lease);
-    return reason == REASON_NONE ? give_lease(service, call, lease, answer) : reason;
+    if (reason == REASON_NONE)
+        reason = give_lease(service, call, lease, answer);
+    if (reason == REASON_NONE)
+        device_renewal_used(service, &call->caller);
+    return reason;
 }
 
 /* The dispatcher removes the lease when the answer has been protected under its keys. */

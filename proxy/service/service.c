@@ -79,6 +79,8 @@ static int load_client_trust(struct service *service, char **why)
     const char *path = service->config->client_ca_file;
     int r = certificate_trust_file(NULL, path, &service->client_trust);
 
+    if (r == 0)
+        r = certificate_load_file(NULL, path, &service->roots);
     if (r < 0)
         return refuse(why, r, "cannot read the client CA in %s: %s", path, strerror(-r));
     return 0;
@@ -161,5 +163,6 @@ void service_clear(struct service *service)
     for (int i = 0; i < AUTHORITIES; i++)
         ca_clear(&service->ca[i]);
     officers_clear(&service->officers);
+    certificate_free_stack(service->roots);
     *service = (struct service){ 0 };
 }

@@ -20,6 +20,15 @@
 #include "proxy/service/officers.h"
 #include "proxy/service/seal_keys.h"
 
+/* How devices come and go. Addresses as privyseald.conf has them: "host:port", or ":port" of a host the client knows. */
+struct enrolment_config {
+    bool is_open;                 /* there is a listener for callers without a certificate */
+    bool is_pin_alone;            /* name and PIN are enough */
+    const char *address;          /* of that listener */
+    const char *const *endpoints; /* where enrolled devices go */
+    size_t endpoint_count;
+};
+
 /* Fixed after start; the strings outlive the service. */
 struct service_config {
     const char *realm;
@@ -48,6 +57,7 @@ struct service_config {
     unsigned two_for; /* DUAL_BIT()s: what of the operators' work takes two people; 0: nothing */
     uint32_t request_hours;
     struct leases_config leases;
+    struct enrolment_config enrolment;
     bool has_herald;            /* else notices are only logged */
     int herald;                 /* the socket that leads to it (notice.h); shared with every other signer */
     struct token_policy policy; /* of new tokens */
@@ -70,6 +80,7 @@ struct service {
     X509_STORE *client_trust;
     struct ca ca[AUTHORITIES];
     struct officers officers;
+    STACK_OF(X509) *roots; /* those in it, for devices that have none yet */
 };
 
 /* Room for the words of a record that stand nowhere else; record fields point here, or into the request. */

@@ -9,6 +9,7 @@
 #include "proto/name.h"
 #include "proxy/service/activation.h"
 #include "proxy/service/change.h"
+#include "proxy/service/device_info.h"
 #include "proxy/service/handlers.h"
 #include "proxy/service/message.h"
 #include "proxy/service/notice.h"
@@ -224,23 +225,6 @@ enum reason handle_ListUsers(struct service *service, struct call *call, const P
     return reason;
 }
 
-static enum reason make_device(const struct principal_certificate_row *row, Privyseal__V1__DeviceInfo **ret)
-{
-    CLEANUP(message_free) ProtobufCMessage *message = NULL;
-    Privyseal__V1__DeviceInfo *info;
-
-    if (message_new(&privyseal__v1__device_info__descriptor, &message) < 0)
-        return REASON_INTERNAL;
-    info = (Privyseal__V1__DeviceInfo *)message;
-    info->not_after_unix = (uint64_t)row->not_after_ms / 1000;
-    info->revoked = row->revoked;
-    if (message_set_bytes(&info->fingerprint, BYTES_OF_ARRAY(row->hash)) < 0 ||
-        message_set_text(&info->role, role_word(row->role)) < 0)
-        return REASON_INTERNAL;
-    *ret = (Privyseal__V1__DeviceInfo *)TAKE(message);
-    return REASON_NONE;
-}
-
 static enum reason load_devices(struct access *access, const char *user,
                                 struct principal_certificate_row **ret_rows, size_t *ret_count)
 {
@@ -261,14 +245,7 @@ static enum reason fill_devices(struct service *service, const char *user,
     memory = rows;
     if (reason != REASON_NONE)
         return reason;
-    answer->device = message_alloc(count * sizeof(*answer->device));
-    if (!answer->device)
-        return REASON_INTERNAL;
-    for (size_t i = 0; reason == REASON_NONE && i < count; i++) {
-        reason = make_device(&rows[i], &answer->device[i]);
-        answer->n_device += reason == REASON_NONE;
-    }
-    return reason;
+    return device_infos(rows, count, BYTES_NONE, &answer->n_device, &answer->device);
 }
 
 enum reason handle_ShowUser(struct service *service, struct call *call, const ProtobufCMessage *request,

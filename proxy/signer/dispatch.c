@@ -60,6 +60,7 @@ static bool is_request_id(const char *text)
 static enum reason receive(struct exchange *exchange, const Privyseal__V1__Envelope *envelope)
 {
     struct call *call = &exchange->call;
+    bool is_anonymous;
 
     exchange->envelope = envelope;
     exchange->proof = proofs[call->method->proof];
@@ -70,7 +71,9 @@ static enum reason receive(struct exchange *exchange, const Privyseal__V1__Envel
         return REASON_MALFORMED;
     strcpy(call->request_id, envelope->request_id);
     strcpy(call->peer, envelope->peer);
-    return REASON_NONE;
+    /* The front has said it already; a front that was taken over says what it likes. */
+    is_anonymous = envelope->certificate_hash.len == 0;
+    return is_anonymous == method_is_anonymous(call->method) ? REASON_NONE : REASON_NOT_PERMITTED;
 }
 
 static enum reason prove(struct exchange *exchange)
@@ -91,6 +94,8 @@ static enum reason permit(struct exchange *exchange)
     const struct call *call = &exchange->call;
     const struct lease *lease = call->lease;
 
+    if (method_is_anonymous(call->method))
+        return REASON_NONE; /* the handler asks for whatever proof there is */
     if (!lease)
         return policy_check(&exchange->service->access, &call->caller, call->method->permission,
                             call->has_token ? &call->token : NULL);

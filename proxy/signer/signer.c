@@ -36,6 +36,9 @@ struct signer {
     struct store *store;
     struct audit *audit;
     struct forward *forward; /* NULL: nowhere */
+    const char *enrolment_address; /* as clients are told, and the next: lent by the configuration */
+    const char *endpoints[LISTEN_MAX];
+    size_t endpoint_count;
     struct service_config service_config;
     struct service service;
     bool is_service_open;
@@ -220,10 +223,30 @@ static int open_audit(struct signer *signer)
     return r == -EUCLEAN ? EX_DATAERR : EX_IOERR;
 }
 
+/* ":7443": that port, at the host that a client knows. */
+static const char *port_of(const struct addresses *listen)
+{
+    return listen->count ? strrchr(listen->at[0], ':') : "";
+}
+
+static void fill_addresses(struct signer *signer)
+{
+    const struct proxy_config *config = signer->config;
+    const struct addresses *endpoints = &config->enrolment_endpoints;
+
+    signer->enrolment_address =
+        config->enrolment_address ? config->enrolment_address : port_of(&config->enrolment_listen);
+    signer->endpoint_count = endpoints->count ? endpoints->count : 1;
+    signer->endpoints[0] = port_of(&config->listen);
+    for (size_t i = 0; i < endpoints->count; i++)
+        signer->endpoints[i] = endpoints->at[i];
+}
+
 static void fill_service_config(struct signer *signer)
 {
     const struct proxy_config *config = signer->config;
 
+    fill_addresses(signer);
     signer->service_config = (struct service_config){
         .realm = config->realm,
         .proxy = config->proxy,
@@ -256,6 +279,11 @@ static void fill_service_config(struct signer *signer)
         .key_life_days = config->key_life_days,
         .two_for = config->two_for,
         .request_hours = config->request_hours,
+        .enrolment = { .is_open = config->enrolment_listen.count > 0,
+                       .is_pin_alone = config->enrolment_pin_alone,
+                       .address = signer->enrolment_address,
+                       .endpoints = signer->endpoints,
+                       .endpoint_count = signer->endpoint_count },
         .leases = { .max = config->leases,
                     .idle_ms = config->lease_idle_ms,
                     .life_ms = config->lease_life_ms,

@@ -78,6 +78,16 @@ static const char *const may_call[METHODS] = {
     [METHOD_RejectRequest] = "of",
     [METHOD_ListOperators] = "ow",
     [METHOD_SetOperatorEnabled] = "o",
+    [METHOD_MakeDeviceCode] = "d",
+    [METHOD_ListDevices] = "d",
+    [METHOD_RevokeDevice] = "d",
+    [METHOD_RenewDevice] = "da",
+    [METHOD_AddDeviceCode] = "o",
+    [METHOD_RevokeForUser] = "o",
+    [METHOD_GetAuthority] = "", /* these four only without a certificate: test_enrolment.c */
+    [METHOD_GetEnrolment] = "",
+    [METHOD_FetchSecret] = "",
+    [METHOD_EnrolDevice] = "",
 };
 /* clang-format on */
 

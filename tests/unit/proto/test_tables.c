@@ -50,6 +50,8 @@ END_TEST
 START_TEST(what_needs_proof_is_proved)
 {
     static const unsigned proofs[] = {
+        [PERM_ANYBODY] = 1 << PROOF_PLAIN,
+        [PERM_ENROL] = 1 << PROOF_PLAIN | 1 << PROOF_SEALED,
         [PERM_KNOWN] = 1 << PROOF_PLAIN,
         [PERM_SEE_TOKENS] = 1 << PROOF_PLAIN,
         [PERM_SEE_TOKEN] = 1 << PROOF_PLAIN,

@@ -81,8 +81,8 @@ START_TEST(least_file_gives_the_defaults)
     CLEANUP(proxy_config_free) struct proxy_config *config = load(SERVER HSM);
 
     ck_assert_str_eq(config->realm, "Example");
-    ck_assert_uint_eq(config->listen_count, 1);
-    ck_assert_str_eq(config->listen[0], "127.0.0.1:7443");
+    ck_assert_uint_eq(config->listen.count, 1);
+    ck_assert_str_eq(config->listen.at[0], "127.0.0.1:7443");
     ck_assert_str_eq(config->certificate, "tls/server.pem");
     ck_assert_str_eq(config->key, "tls/server.key");
     ck_assert_str_eq(config->client_ca, "tls/clients.pem");
@@ -192,11 +192,11 @@ START_TEST(addresses_stand_on_one_line_or_on_several)
     CLEANUP(proxy_config_free)
     struct proxy_config *config = load(SERVER "listen = [::]:7443, localhost:1 \nlisten = 10.0.0.1:0\n" HSM);
 
-    ck_assert_uint_eq(config->listen_count, 4);
-    ck_assert_str_eq(config->listen[0], "127.0.0.1:7443");
-    ck_assert_str_eq(config->listen[1], "[::]:7443");
-    ck_assert_str_eq(config->listen[2], "localhost:1");
-    ck_assert_str_eq(config->listen[3], "10.0.0.1:0");
+    ck_assert_uint_eq(config->listen.count, 4);
+    ck_assert_str_eq(config->listen.at[0], "127.0.0.1:7443");
+    ck_assert_str_eq(config->listen.at[1], "[::]:7443");
+    ck_assert_str_eq(config->listen.at[2], "localhost:1");
+    ck_assert_str_eq(config->listen.at[3], "10.0.0.1:0");
 }
 END_TEST
 
@@ -209,7 +209,7 @@ START_TEST(indented_lines_are_lines)
 
     ck_assert_str_eq(config->realm, "Example");
     ck_assert_uint_eq(config->signers, 2);
-    ck_assert_uint_eq(config->listen_count, 1);
+    ck_assert_uint_eq(config->listen.count, 1);
 }
 END_TEST
 

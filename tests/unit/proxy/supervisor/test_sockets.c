@@ -15,7 +15,7 @@
 
 static struct proxy_config config_of(const char *address)
 {
-    return (struct proxy_config){ .listen = { (char *)address }, .listen_count = 1 };
+    return (struct proxy_config){ .listen = { { (char *)address }, 1 } };
 }
 
 START_TEST(numeric_addresses_with_a_port_are_taken)
