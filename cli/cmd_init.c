@@ -309,6 +309,8 @@ static enum cli_exit write_server_config(struct init *init)
     if (!out)
         return fail_why(init, NULL);
     write_server_section(init, out);
+    if (cli_option(init->cli, "enrolment-listen"))
+        fprintf(out, "\n[enrolment]\nlisten = %s\n", cli_option(init->cli, "enrolment-listen"));
     fputs("\n[store]\nurl = sqlite:store/privyseal.db\n\n[audit]\ndirectory = audit\nsync = batch\n", out);
     if (!cli_option(init->cli, "no-ca"))
         fputs("\n[ca]\ndevice = tls/ca-device.pem\ndocument = tls/ca-document.pem\n", out);
@@ -509,6 +511,7 @@ static enum cli_exit choose_proxy(struct init *init)
 static enum cli_exit check_options(struct init *init)
 {
     struct cli *cli = init->cli;
+    const char *enrolment = cli_option(cli, "enrolment-listen");
 
     init->realm = cli_option(cli, "realm") ? cli_option(cli, "realm") : "privyseal";
     init->listen = cli_option(cli, "listen") ? cli_option(cli, "listen") : "127.0.0.1:7443";
@@ -525,6 +528,8 @@ static enum cli_exit check_options(struct init *init)
     if (!cli_option(cli, "quorum") != !cli_option(cli, "officers"))
         return cli_fail(cli, CLI_USAGE, "`privyseal officer key FILE`, run by each officer, makes the keys.",
                         "--quorum and --officers go together");
+    if (enrolment && !strrchr(enrolment, ':'))
+        return cli_fail(cli, CLI_USAGE, NULL, "--enrolment-listen takes HOST:PORT, not \"%s\"", enrolment);
     if (init->is_softhsm && !cli_option(cli, "allow-software-hsm"))
         return cli_fail(cli, CLI_USAGE,
                         "Give --hsm-module for a real HSM, or --allow-software-hsm for a trial.",

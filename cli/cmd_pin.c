@@ -4,30 +4,13 @@
 
 #include "cli/connect.h"
 #include "cli/names.h"
+#include "cli/new_secret.h"
 #include "cli/output.h"
 #include "proto/name.h"
 
-static enum cli_exit read_code(struct cli *cli, uint8_t ret[ACTIVATION_CODE_LEN])
-{
-    CLEANUP(secret_free) struct secret *line = NULL;
-    char text[ACTIVATION_TEXT_MAX * 2];
-    enum cli_exit status = connect_line(cli, "code-file", "Activation code: ", &line);
-    int r;
-
-    if (status != CLI_DONE)
-        return status;
-    snprintf(text, sizeof(text), "%.*s", (int)line->len, (const char *)line->data);
-    r = activation_code_parse(text, ret);
-    secret_wipe(text, sizeof(text));
-    if (r < 0)
-        return cli_fail(cli, CLI_USAGE,
-                        "It has 26 letters and digits and a check character; dashes do not matter.",
-                        "this is not an activation code, or it has a typing error");
-    return CLI_DONE;
-}
-
 enum cli_exit cmd_pin_set(struct cli *cli)
 {
+    CLEANUP(new_secret_undo) struct new_secret made = { 0 };
     CLEANUP(secret_free) struct secret *pin = NULL;
     struct remote_error error = { 0 };
     uint8_t code[ACTIVATION_CODE_LEN];
@@ -35,20 +18,26 @@ enum cli_exit cmd_pin_set(struct cli *cli)
     CK_RV rv;
 
     if (status == CLI_DONE)
-        status = read_code(cli, code);
+        status = connect_code(cli, "Activation code: ", code);
     if (status == CLI_DONE)
         status = connect_pin(cli, "pin-file", "New PIN: ", true, &pin);
+    if (status == CLI_DONE)
+        status = new_secret_plan(cli, &made);
     if (status != CLI_DONE)
         return status;
     rv = remote_token_set_pin(cli->token, BYTES_OF_ARRAY(code), secret_bytes(pin), &error);
     secret_wipe(code, sizeof(code));
     if (rv != CKR_OK)
         return cli_fail_remote(cli, "setting the PIN", rv, &error);
+    status = new_secret_keep(cli, &made);
+    if (status != CLI_DONE)
+        return status;
     return output_done(cli, json_pack("{s:s}", "pin", "set"), "The PIN is set. Next: privyseal key generate");
 }
 
 enum cli_exit cmd_pin_change(struct cli *cli)
 {
+    CLEANUP(new_secret_undo) struct new_secret made = { 0 };
     CLEANUP(secret_free) struct secret *old_pin = NULL;
     CLEANUP(secret_free) struct secret *new_pin = NULL;
     struct remote_error error = { 0 };
@@ -59,11 +48,16 @@ enum cli_exit cmd_pin_change(struct cli *cli)
         status = connect_pin(cli, "pin-file", "Old PIN: ", false, &old_pin);
     if (status == CLI_DONE)
         status = connect_pin(cli, "new-pin-file", "New PIN: ", true, &new_pin);
+    if (status == CLI_DONE)
+        status = new_secret_plan(cli, &made);
     if (status != CLI_DONE)
         return status;
     rv = remote_token_change_pin(cli->token, secret_bytes(old_pin), secret_bytes(new_pin), &error);
     if (rv != CKR_OK)
         return cli_fail_remote(cli, "changing the PIN", rv, &error);
+    status = new_secret_keep(cli, &made);
+    if (status != CLI_DONE)
+        return status;
     return output_done(cli, json_pack("{s:s}", "pin", "changed"),
                        "The PIN is changed. Keys and certificates are as they were.");
 }

@@ -97,20 +97,6 @@ enum cli_exit cmd_user_list(struct cli *cli)
     return output_table(cli, rows, columns, ARRAY_SIZE(columns));
 }
 
-static json_t *device_objects(const Privyseal__V1__ShowUserResponse *reply)
-{
-    json_t *devices = json_array();
-
-    for (size_t i = 0; i < reply->n_device; i++)
-        json_array_append_new(devices, json_pack("{s:o, s:s, s:o, s:b}", "fingerprint",
-                                                 output_hex(BYTES(reply->device[i]->fingerprint.data,
-                                                                  reply->device[i]->fingerprint.len)),
-                                                 "role", reply->device[i]->role, "good_until",
-                                                 output_time(reply->device[i]->not_after_unix), "revoked",
-                                                 reply->device[i]->revoked));
-    return devices;
-}
-
 enum cli_exit cmd_user_show(struct cli *cli)
 {
     Privyseal__V1__ShowUserRequest request = PRIVYSEAL__V1__SHOW_USER_REQUEST__INIT;
@@ -129,7 +115,7 @@ enum cli_exit cmd_user_show(struct cli *cli)
     object = user_object(reply->info);
     json_object_set_new(object, "keys", names_keys(reply->key, reply->n_key));
     json_object_set_new(object, "certificates", names_certificates(reply->certificate, reply->n_certificate));
-    json_object_set_new(object, "devices", device_objects(reply));
+    json_object_set_new(object, "devices", names_devices(reply->device, reply->n_device));
     return output_object(cli, object);
 }
 

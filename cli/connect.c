@@ -63,6 +63,10 @@ enum cli_exit connect_remote(struct cli *cli)
         return cli_fail(cli, CLI_REFUSED, "Check `ca` in the [deployment] section.",
                         "deployment \"%s\": %s: %s", cli->deployment->name, cli->deployment->ca,
                         strerror(-r));
+    r = remote_use_device_secret(cli->remote, cli->identity, &why);
+    if (r < 0)
+        return cli_fail(cli, CLI_REFUSED, "Check `device_secret` in the [identity] section.", "%s",
+                        why ? why : strerror(-r));
     return CLI_DONE;
 }
 
@@ -311,4 +315,23 @@ enum cli_exit connect_confirm(struct cli *cli, const char *question, const char 
     return bytes_equal(secret_bytes(answer), bytes_of_text("yes"))
                ? CLI_DONE
                : cli_fail(cli, CLI_REFUSED, NULL, "%s", otherwise);
+}
+
+enum cli_exit connect_code(struct cli *cli, const char *prompt, uint8_t ret[ACTIVATION_CODE_LEN])
+{
+    CLEANUP(secret_free) struct secret *line = NULL;
+    char text[ACTIVATION_TEXT_MAX * 2];
+    enum cli_exit status = connect_line(cli, "code-file", prompt, &line);
+    int r;
+
+    if (status != CLI_DONE)
+        return status;
+    snprintf(text, sizeof(text), "%.*s", (int)line->len, (const char *)line->data);
+    r = activation_code_parse(text, ret);
+    secret_wipe(text, sizeof(text));
+    if (r < 0)
+        return cli_fail(cli, CLI_USAGE,
+                        "It has 26 letters and digits and a check character; dashes do not matter.",
+                        "this is not such a code, or it has a typing error");
+    return CLI_DONE;
 }

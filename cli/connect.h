@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "include/secret.h"
 #include "proto/certificate.h"
+#include "proto/limits.h"
 
 /* Reads the configuration and finds deployment and identity (cli->config, ->deployment, ->identity). */
 MUST_CHECK enum cli_exit connect_configure(struct cli *cli);
@@ -24,6 +25,8 @@ const char *connect_token_name(const struct cli *cli);
 /* And logs in, with the PIN from --pin-file or the terminal. */
 MUST_CHECK enum cli_exit connect_login(struct cli *cli);
 void connect_close(struct cli *cli);
+/* Which token is meant, by its name at the server. */
+const char *connect_token_name(const struct cli *cli);
 
 /* Calls a method of the Operators service, signed with the identity's key. */
 MUST_CHECK enum cli_exit connect_operate(struct cli *cli, const char *doing, enum method_id method,
@@ -40,6 +43,8 @@ DEFINE_CLEANUP(free_message, ProtobufCMessage *);
  */
 MUST_CHECK enum cli_exit connect_pin(struct cli *cli, const char *option, const char *prompt, bool is_new,
                                      struct secret **ret);
+/* A code of 128 bits, from --code-file or the terminal. Errors: CLI_USAGE (a typing error). */
+MUST_CHECK enum cli_exit connect_code(struct cli *cli, const char *prompt, uint8_t ret[ACTIVATION_CODE_LEN]);
 /* A line of text (an activation code), from the file @option names or the terminal, seen. */
 MUST_CHECK enum cli_exit connect_line(struct cli *cli, const char *option, const char *prompt,
                                       struct secret **ret);

@@ -7,6 +7,7 @@
 #include <openssl/x509.h>
 
 #include "cli/output.h"
+#include "proto/pack.h"
 #include "include/table.h"
 #include "proto/certificate.h"
 
@@ -122,5 +123,27 @@ json_t *names_certificates(Privyseal__V1__CertificateInfo **certificates, size_t
 
     for (size_t i = 0; i < count; i++)
         json_array_append_new(rows, certificate_object(certificates[i]));
+    return rows;
+}
+
+static const char *state_of_device(const Privyseal__V1__DeviceInfo *device)
+{
+    return device->revoked      ? "revoked"
+           : device->is_caller  ? "this one"
+           : device->is_renewed ? "renewed"
+                                : "good";
+}
+
+json_t *names_devices(Privyseal__V1__DeviceInfo *const *devices, size_t count)
+{
+    json_t *rows = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(rows, json_pack("{s:o, s:s, s:s, s:o, s:o, s:s, s:b}", "fingerprint",
+                                              output_hex(pack_lend(&devices[i]->fingerprint)), "label",
+                                              devices[i]->label, "role", devices[i]->role, "since",
+                                              output_time(devices[i]->created_unix), "good_until",
+                                              output_time(devices[i]->not_after_unix), "state",
+                                              state_of_device(devices[i]), "revoked", devices[i]->revoked));
     return rows;
 }

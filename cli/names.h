@@ -31,3 +31,4 @@ bool names_key_is(const Privyseal__V1__KeyInfo *key, const char *name);
 /* Arrays of objects for output_object(), new references. */
 json_t *names_keys(Privyseal__V1__KeyInfo **keys, size_t count);
 json_t *names_certificates(Privyseal__V1__CertificateInfo **certificates, size_t count);
+json_t *names_devices(Privyseal__V1__DeviceInfo *const *devices, size_t count);

@@ -48,6 +48,8 @@ struct channel {
  * connection to each, rests a bad endpoint. @libctx: a private library context, set as the calling thread's default
  * around each call and restored after; a call from within itself (a host's OpenSSL that routes keys back into us) is
  * refused. After fork the child must free nothing and make a new one: channel_abandon().
+ * @identity NULL: without a certificate, for the enrolment listener. If the deployment's ca is NULL as well, whoever
+ * answers is taken: to ask what its roots are, of which nothing is believed until their fingerprint was compared.
  * Errors: -errno of the certificate and key files, with a sentence in @why (caller frees).
  */
 MUST_CHECK int channel_http2_new(OSSL_LIB_CTX *libctx, const struct deployment_config *deployment,

@@ -77,6 +77,8 @@ static const struct config_key config_keys[] = {
     { SECTION_IDENTITY, "certificate", offsetof(struct identity_config, certificate), set_path,
       "certificate = a PEM file" },
     { SECTION_IDENTITY, "key", offsetof(struct identity_config, key), set_path, "key = a PEM file" },
+    { SECTION_IDENTITY, "device_secret", offsetof(struct identity_config, device_secret), set_path,
+      "device_secret = a file of 32 bytes" },
     { SECTION_TOKEN, "identity", offsetof(struct token_config, identity), set_name,
       "identity = NAME of an [identity NAME] section" },
     { SECTION_TOKEN, "token", offsetof(struct token_config, token), set_name,
@@ -678,6 +680,7 @@ static void identity_clear(struct identity_config *identity)
     free(identity->deployment);
     free(identity->certificate);
     free(identity->key);
+    free(identity->device_secret);
 }
 
 static void token_clear(struct token_config *token)

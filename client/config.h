@@ -6,7 +6,7 @@
  *   [client]                 debug = FILE|stderr, tokens = all|listed
  *   [deployment NAME]        realm, endpoints (space-separated host:port), ca (PEM file), connect_timeout_ms,
  *                            login_timeout_ms, sign_timeout_ms
- *   [identity NAME]          deployment, certificate, key (PEM files)
+ *   [identity NAME]          deployment, certificate, key (PEM files), device_secret (32 bytes)
  *   [token NAME]             identity, token (its name at the server; default NAME), keys (filter: CKA_ID in hex or
  *                            label, space-separated; default all)
  * A name of deployment or identity may be left out where there is only one. Relative paths are relative to the file
@@ -38,6 +38,7 @@ struct identity_config {
     char *name;
     char *deployment;        /* NULL: the only one */
     char *certificate, *key; /* paths */
+    char *device_secret;     /* path; NULL: none is mixed into S */
 };
 
 struct token_config {

@@ -80,6 +80,11 @@ static int hash_first_certificate(OSSL_LIB_CTX *libctx, struct bytes pem, uint8_
     return r;
 }
 
+static struct bytes lend(const struct secret *secret)
+{
+    return secret ? secret_bytes(secret) : BYTES_NONE;
+}
+
 int credentials_load(OSSL_LIB_CTX *libctx, const struct deployment_config *deployment,
                      const struct identity_config *identity, struct credentials **ret, char **why)
 {
@@ -87,29 +92,31 @@ int credentials_load(OSSL_LIB_CTX *libctx, const struct deployment_config *deplo
     CLEANUP(secret_free) struct secret *certificate = NULL;
     CLEANUP(secret_free) struct secret *key = NULL;
     CLEANUP(secret_free) struct secret *ca = NULL;
-    int r;
+    int r = 0;
 
     *why = NULL;
     if (!credentials)
         return -ENOMEM;
     atomic_init(&credentials->references, 1);
-    r = read_named("client certificate", identity->certificate, &certificate, &credentials->seen[0], why);
-    if (r == 0)
+    if (identity)
+        r = read_named("client certificate", identity->certificate, &certificate, &credentials->seen[0], why);
+    if (r == 0 && identity)
         r = read_named("client key", identity->key, &key, &credentials->seen[1], why);
-    if (r == 0)
+    if (r == 0 && (identity || deployment->ca))
         r = read_named("CA file", deployment->ca, &ca, &credentials->seen[2], why);
     if (r < 0)
         return r;
-    r = hash_first_certificate(libctx, secret_bytes(certificate), credentials->certificate_hash);
+    if (identity)
+        r = hash_first_certificate(libctx, secret_bytes(certificate), credentials->certificate_hash);
     if (r == 0)
-        r = tls_context_new(libctx,
-                            &(struct tls_material){ .ca = secret_bytes(ca),
-                                                    .certificate = secret_bytes(certificate),
-                                                    .key = secret_bytes(key) },
-                            &credentials->tls);
+        r = tls_context_new(
+            libctx,
+            &(struct tls_material){ .ca = lend(ca), .certificate = lend(certificate), .key = lend(key) },
+            &credentials->tls);
     if (r < 0)
         return say(why, r, "%s, %s, %s: expected PEM files with the client's certificate, its key, and roots",
-                   identity->certificate, identity->key, deployment->ca);
+                   identity ? identity->certificate : "-", identity ? identity->key : "-",
+                   deployment->ca ? deployment->ca : "-");
     *ret = TAKE(credentials);
     return 0;
 }
@@ -141,7 +148,8 @@ bool credentials_are_outdated(const struct credentials *credentials,
                               const struct deployment_config *deployment,
                               const struct identity_config *identity)
 {
-    return is_another_file(identity->certificate, &credentials->seen[0]) ||
-           is_another_file(identity->key, &credentials->seen[1]) ||
-           is_another_file(deployment->ca, &credentials->seen[2]);
+    if (identity && (is_another_file(identity->certificate, &credentials->seen[0]) ||
+                     is_another_file(identity->key, &credentials->seen[1])))
+        return true;
+    return deployment->ca && is_another_file(deployment->ca, &credentials->seen[2]);
 }

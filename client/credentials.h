@@ -23,7 +23,10 @@ struct credentials {
     uint8_t certificate_hash[HASH_LEN];
 };
 
-/* Errors: -errno, -EBADMSG, with a sentence in @why (caller frees). */
+/*
+ * @identity NULL: no certificate is presented, as at the enrolment listener. Only then may the deployment's ca be NULL
+ * too: whoever answers is taken. Errors: -errno, -EBADMSG, with a sentence in @why (caller frees).
+ */
 MUST_CHECK int credentials_load(OSSL_LIB_CTX *libctx, const struct deployment_config *deployment,
                                 const struct identity_config *identity, struct credentials **ret, char **why);
 struct credentials *credentials_ref(struct credentials *credentials);

@@ -2,9 +2,12 @@
 /* remote.c - a deployment: its channel, its roots, and the calls that concern no token. */
 #include "client/remote.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "client/clock.h"
+#include "client/device_secret.h"
 #include "client/remote_call.h"
 #include "proto/certificate.h"
 #include "proto/name.h"
@@ -20,12 +23,47 @@ int remote_new(OSSL_LIB_CTX *libctx, const struct deployment_config *deployment,
     remote->libctx = libctx;
     remote->deployment = deployment;
     atomic_init(&remote->reached_ms, 0);
-    r = certificate_trust_file(libctx, deployment->ca, &remote->trust);
+    r = deployment->ca ? certificate_trust_file(libctx, deployment->ca, &remote->trust) : 0;
     if (r < 0)
         return r;
     remote->channel = channel;
     *ret = TAKE(remote);
     return 0;
+}
+
+int remote_use_device_secret(struct remote *remote, const struct identity_config *identity, char **why)
+{
+    int r = identity->device_secret ? device_secret_load(identity->device_secret, &remote->device_secret) : 0;
+
+    *why = NULL;
+    if (r < 0 && asprintf(why, "the device secret %s cannot be used: %s", identity->device_secret,
+                          r == -EBADMSG ? "it does not have 32 bytes" : strerror(-r)) < 0)
+        *why = NULL;
+    return r;
+}
+
+void remote_plan_device_secret(struct remote *remote, struct secret *secret)
+{
+    secret_free(remote->planned_secret);
+    remote->planned_secret = secret;
+}
+
+const struct secret *remote_next_device_secret(const struct remote *remote)
+{
+    return remote->planned_secret ? remote->planned_secret : remote->device_secret;
+}
+
+void remote_adopt_device_secret(struct remote *remote)
+{
+    if (!remote->planned_secret)
+        return;
+    secret_free(remote->device_secret);
+    remote->device_secret = TAKE(remote->planned_secret);
+}
+
+const struct secret *remote_device_secret(const struct remote *remote)
+{
+    return remote->device_secret;
 }
 
 void remote_free(struct remote *remote)
@@ -34,6 +72,8 @@ void remote_free(struct remote *remote)
         return;
     channel_free(remote->channel);
     X509_STORE_free(remote->trust);
+    secret_free(remote->device_secret);
+    secret_free(remote->planned_secret);
     free(remote);
 }
 

@@ -28,10 +28,23 @@ struct remote;
 
 /*
  * Takes @channel (on success). @deployment is lent and must outlive it; its ca is the root that the chain of the
- * sealing key must end in. Errors: -errno, -EBADMSG.
+ * sealing key must end in (NULL: nothing can be sealed). Errors: -errno, -EBADMSG.
  */
 MUST_CHECK int remote_new(OSSL_LIB_CTX *libctx, const struct deployment_config *deployment,
                           struct channel *channel, struct remote **ret);
+/*
+ * Reads the device secret of @identity, if it names one: from now on S is made with it. A server cannot ask for less.
+ * Errors: -errno, -EBADMSG (not DEVICE_SECRET_LEN bytes), with a sentence in @why (caller frees).
+ */
+MUST_CHECK int remote_use_device_secret(struct remote *remote, const struct identity_config *identity,
+                                        char **why);
+/* NULL: there is none. */
+const struct secret *remote_device_secret(const struct remote *remote);
+/*
+ * The next PIN that remote_token_set_pin() or _change_pin() sets is made with @secret, which is taken, and every S after
+ * it; if that fails, all is as before. Threads: the command line has one.
+ */
+void remote_plan_device_secret(struct remote *remote, struct secret *secret);
 void remote_free(struct remote *remote);
 DEFINE_CLEANUP(remote_free, struct remote *);
 /* In a forked child: lets go of the parent's connections and leases without a byte on the wire. */
@@ -55,6 +68,28 @@ MUST_CHECK CK_RV remote_operate(struct remote *remote, enum method_id method, co
 /* The plain call behind it: realm, version. The reply is freed with protobuf_c_message_free_unpacked(). */
 MUST_CHECK CK_RV remote_plain(struct remote *remote, enum method_id method, const ProtobufCMessage *request,
                               ProtobufCMessage **ret_reply, struct remote_error *error);
+
+/* ------------------------------------------------------------------------------------------------- enrolment */
+
+/* A device without a certificate, in @user's name. The rest is borrowed. */
+struct remote_enrolment {
+    const char *user;
+    struct bytes pin;
+    struct bytes code;          /* DEVICE_CODE_LEN; empty: name and PIN alone */
+    struct bytes device_secret; /* empty: there is none */
+    struct bytes request;       /* PKCS#10, DER */
+    const char *label;
+};
+
+/*
+ * Proves name, PIN and code; @ret_reply: EnrolDeviceResponse. Errors: CKR_PIN_INCORRECT (one of the three is wrong),
+ * CKR_PIN_LOCKED (too many tries: error->failure.retry_after_ms), CKR_PIN_LEN_RANGE, CKR_DEVICE_REMOVED, _ERROR.
+ */
+MUST_CHECK CK_RV remote_enrol(struct remote *remote, const struct remote_enrolment *enrolment,
+                              ProtobufCMessage **ret_reply, struct remote_error *error);
+/* The device secret that @code brings; NULL: none. It is given out once. Errors: CKR_PIN_INCORRECT (no such code). */
+MUST_CHECK CK_RV remote_fetch_device_secret(struct remote *remote, const char *user, struct bytes code,
+                                            struct secret **ret, struct remote_error *error);
 
 /* --------------------------------------------------------------------------------------------------- a token */
 
@@ -170,6 +205,10 @@ MUST_CHECK CK_RV remote_token_put_certificate(struct remote_token *token, struct
  */
 MUST_CHECK CK_RV remote_token_own_records(struct remote_token *token, uint32_t signer, uint64_t from,
                                           ProtobufCMessage **ret, struct remote_error *error);
+/* A call of the session that only the command line makes: devices, codes. @ret: the method's reply. */
+MUST_CHECK CK_RV remote_token_manage(struct remote_token *token, enum method_id method,
+                                     const ProtobufCMessage *request, ProtobufCMessage **ret,
+                                     struct remote_error *error);
 /* Changes the PIN; a login goes on with the new one. */
 MUST_CHECK CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin,
                                          struct bytes new_pin, struct remote_error *error);

@@ -288,14 +288,14 @@ CK_RV remote_seal_target(struct remote *remote, struct bytes challenge,
 {
     CLEANUP(certificate_free_stack) STACK_OF(X509) *chain = NULL;
     struct bytes ders[CERTIFICATES_MAX];
-    const char *why = "not a chain of certificates";
+    const char *why = remote->trust ? "not a chain of certificates" : "there is no root to check it against";
 
     if (challenge.len != CHALLENGE_LEN || count == 0 || count > CERTIFICATES_MAX)
         return remote_error_set(error, CKR_DEVICE_ERROR,
                                 "the server sent no challenge or no sealing certificate");
     for (size_t i = 0; i < count; i++)
         ders[i] = pack_lend(&certificates[i]);
-    if (certificate_parse_chain(remote->libctx, ders, count, &chain) < 0 ||
+    if (!remote->trust || certificate_parse_chain(remote->libctx, ders, count, &chain) < 0 ||
         certificate_seal_key(remote->libctx, chain, remote->trust, ret->key, &why) < 0)
         return remote_error_set(error, CKR_DEVICE_ERROR, "the server's sealing certificate is refused: %s",
                                 why);

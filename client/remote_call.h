@@ -20,7 +20,9 @@ struct remote {
     const struct deployment_config *deployment;
     struct channel *channel;
     X509_STORE *trust;
-    atomic_llong reached_ms; /* when a server answered last; 0: never */
+    struct secret *device_secret;  /* NULL: none goes into S */
+    struct secret *planned_secret; /* in its place from the next new PIN on; NULL: nothing changes */
+    atomic_llong reached_ms;       /* when a server answered last; 0: never */
 };
 
 /* To whom the next sealed message goes. */
@@ -35,6 +37,10 @@ struct sealed_body {
     EVP_PKEY *key; /* NULL: no signature */
     const STACK_OF(X509) *chain;
 };
+
+/* What a new PIN is made with: the planned device secret, or the one there is; and once that PIN is set. */
+const struct secret *remote_next_device_secret(const struct remote *remote);
+void remote_adopt_device_secret(struct remote *remote);
 
 /*
  * Sends @message and, until @deadline_ms, again: after BUSY as often as asked to; when no server could be reached;

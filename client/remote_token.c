@@ -70,6 +70,7 @@ static CK_RV read_terms(struct remote_token *token, const Privyseal__V1__GetToke
         .cost = { reply->argon2_memory_kib, reply->argon2_passes, reply->argon2_lanes },
         .pin_version = reply->pin_version,
         .policy = pin_policy_of(reply->pin_policy),
+        .needs_device_secret = reply->policy && reply->policy->device_secret,
         .has_challenge = true,
         .fetched_ms = clock_now_ms(),
     };

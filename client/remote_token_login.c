@@ -250,12 +250,20 @@ CK_RV remote_token_check_new_pin(const struct remote_token *token, const struct 
     return rv == CKR_OK ? rv : remote_error_set(error, rv, "this PIN is not allowed: %s", why);
 }
 
-CK_RV remote_token_stretch(struct remote_token *token, const struct remote_terms *terms, struct bytes pin,
-                           uint32_t pin_version, struct secret **ret, struct remote_error *error)
+/* @device_secret NULL: none is mixed in. */
+static CK_RV stretch(struct remote_token *token, const struct remote_terms *terms, struct bytes pin,
+                     uint32_t pin_version, const struct secret *device_secret, struct secret **ret,
+                     struct remote_error *error)
 {
     struct remote *remote = token->remote;
-    int r = stretch_pin(remote->libctx, remote->deployment->realm, token->name, pin,
-                        BYTES_OF_ARRAY(terms->salt), &terms->cost, pin_version, BYTES_NONE, ret);
+    int r;
+
+    if (terms->needs_device_secret && !device_secret)
+        return remote_error_set(
+            error, CKR_DEVICE_ERROR,
+            "this token's PIN needs a device secret: enrol this device with a code of another");
+    r = stretch_pin(remote->libctx, remote->deployment->realm, token->name, pin, BYTES_OF_ARRAY(terms->salt),
+                    &terms->cost, pin_version, device_secret ? secret_bytes(device_secret) : BYTES_NONE, ret);
 
     if (r == -EPERM)
         return remote_error_set(error, CKR_DEVICE_ERROR,
@@ -263,12 +271,19 @@ CK_RV remote_token_stretch(struct remote_token *token, const struct remote_terms
     return r < 0 ? remote_error_errno(error, r, "stretching the PIN") : CKR_OK;
 }
 
+CK_RV remote_token_stretch(struct remote_token *token, const struct remote_terms *terms, struct bytes pin,
+                           uint32_t pin_version, struct secret **ret, struct remote_error *error)
+{
+    return stretch(token, terms, pin, pin_version, token->remote->device_secret, ret, error);
+}
+
 /* A PIN as it counts under @pin_version, with S in place. */
 static CK_RV make_login(struct remote_token *token, const struct remote_terms *terms, struct bytes pin,
-                        uint32_t pin_version, struct login **ret, struct remote_error *error)
+                        uint32_t pin_version, const struct secret *device_secret, struct login **ret,
+                        struct remote_error *error)
 {
     CLEANUP(secret_free) struct secret *stretched = NULL;
-    CK_RV rv = remote_token_stretch(token, terms, pin, pin_version, &stretched, error);
+    CK_RV rv = stretch(token, terms, pin, pin_version, device_secret, &stretched, error);
     int r;
 
     if (rv != CKR_OK)
@@ -292,7 +307,8 @@ static CK_RV authenticate(struct remote_token *token, struct bytes pin, int64_t 
             rv = remote_error_set(error, CKR_USER_PIN_NOT_INITIALIZED, "%s",
                                   reason_row(REASON_PIN_NOT_SET)->sentence);
         if (rv == CKR_OK)
-            rv = make_login(token, &terms, pin, terms.pin_version, &login, error);
+            rv = make_login(token, &terms, pin, terms.pin_version, token->remote->device_secret, &login,
+                            error);
         if (rv != CKR_OK)
             return rv;
         rv = remote_token_unlock(token, login, deadline_ms, error);
@@ -554,17 +570,21 @@ CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin, 
     if (rv == CKR_OK)
         rv = remote_token_check_new_pin(token, &terms, new_pin, error);
     if (rv == CKR_OK)
-        rv = make_login(token, &terms, old_pin, terms.pin_version, &former, error);
+        rv = make_login(token, &terms, old_pin, terms.pin_version, token->remote->device_secret, &former,
+                        error);
     if (rv == CKR_OK)
-        rv = make_login(token, &terms, new_pin, terms.pin_version + 1, &fresh, error);
+        rv = make_login(token, &terms, new_pin, terms.pin_version + 1,
+                        remote_next_device_secret(token->remote), &fresh, error);
     if (rv != CKR_OK)
         return rv;
     rv = send_change(token, former, fresh, deadline_ms, error);
     if (rv == CKR_DEVICE_REMOVED)
         rv = find_out_about_change(token, fresh, error);
-    if (rv == CKR_OK)
-        adopt_new_pin(token, fresh);
-    return rv;
+    if (rv != CKR_OK)
+        return rv;
+    remote_adopt_device_secret(token->remote);
+    adopt_new_pin(token, fresh);
+    return CKR_OK;
 }
 
 static CK_RV send_first(struct remote_token *token, struct bytes activation_code,
@@ -606,9 +626,12 @@ static CK_RV set_pin(struct remote_token *token, struct bytes activation_code, s
     if (rv == CKR_OK)
         rv = remote_token_check_new_pin(token, &terms, pin, error);
     if (rv == CKR_OK)
-        rv = remote_token_stretch(token, &terms, pin, 1, &stretched, error); /* the first PIN has version 1 */
+        rv = stretch(token, &terms, pin, 1, remote_next_device_secret(token->remote), &stretched,
+                     error); /* the first PIN has version 1 */
     if (rv == CKR_OK)
         rv = send_first(token, activation_code, stretched, keeps_recovery, deadline_ms, error);
+    if (rv == CKR_OK)
+        remote_adopt_device_secret(token->remote);
     remote_token_forget_terms(token);
     return rv;
 }

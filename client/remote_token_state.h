@@ -29,6 +29,7 @@ struct remote_terms {
     struct stretch_cost cost;
     uint32_t pin_version;
     struct pin_policy policy;
+    bool needs_device_secret; /* the token's policy */
     struct seal_target target;
     bool has_challenge; /* single use: false once it was taken */
     int64_t fetched_ms; /* 0: never */

@@ -216,6 +216,14 @@ static void renew_snapshot(struct remote_token *token, int64_t deadline_ms)
         (void)!remote_token_confirm(token, login, deadline_ms, &ignored);
 }
 
+CK_RV remote_token_manage(struct remote_token *token, enum method_id id, const ProtobufCMessage *request,
+                          ProtobufCMessage **ret, struct remote_error *error)
+{
+    int64_t deadline_ms = clock_now_ms() + method_by_id(id)->deadline_ms;
+
+    return remote_token_call_in_login(token, id, request, deadline_ms, ret, error);
+}
+
 CK_RV remote_token_generate(struct remote_token *token, const struct remote_new_key *new_key,
                             uint8_t ret_name[32], struct remote_error *error)
 {

@@ -13,7 +13,7 @@
 #include "include/bytes.h"
 
 struct tls_material {
-    struct bytes ca;               /* PEM: roots */
+    struct bytes ca; /* PEM: roots; empty: whoever answers is taken, for enrolment's first question */
     struct bytes certificate, key; /* PEM: the client's, with its chain; empty: none is shown */
 };
 

@@ -8,9 +8,12 @@
 
 #include "client/channel.h"
 #include "client/clock.h"
+#include "client/renewal.h"
 #include "module/core/lock.h"
 
-#define LINK_REST_MS 5000 /* a server that comes back is seen within this time */
+#define LINK_REST_MS    5000 /* a server that comes back is seen within this time */
+#define RENEWAL_REST_MS 3600000
+#define RENEWAL_MOST_MS 1000 /* a login has to be quick, and the certificate has a third of its life left */
 
 void link_init(struct link *link, OSSL_LIB_CTX *libctx, const struct client_config *config,
                const struct identity_config *identity)
@@ -19,6 +22,7 @@ void link_init(struct link *link, OSSL_LIB_CTX *libctx, const struct client_conf
     link->deployment = client_config_deployment(config, identity->deployment);
     pthread_mutex_init(&link->lock, NULL);
     atomic_init(&link->rests_until, 0);
+    atomic_init(&link->renewal_until, 0);
 }
 
 void link_clear(struct link *link)
@@ -36,6 +40,7 @@ static CK_RV refuse(struct remote_error *error, int r, const char *why)
 static CK_RV make_remote(struct link *link, struct remote **ret, struct remote_error *error)
 {
     CLEANUP(channel_free) struct channel *channel = NULL;
+    CLEANUP(remote_free) struct remote *remote = NULL;
     CLEANUP(free_string) char *why = NULL;
     int r;
 
@@ -44,10 +49,14 @@ static CK_RV make_remote(struct link *link, struct remote **ret, struct remote_e
     r = channel_http2_new(link->libctx, link->deployment, link->identity, &channel, &why);
     if (r < 0)
         return refuse(error, r, why);
-    r = remote_new(link->libctx, link->deployment, channel, ret);
+    r = remote_new(link->libctx, link->deployment, channel, &remote);
     if (r < 0)
         return refuse(error, r, NULL);
     channel = NULL; /* the remote's now */
+    r = remote_use_device_secret(remote, link->identity, &why);
+    if (r < 0)
+        return refuse(error, r, why);
+    *ret = TAKE(remote);
     return CKR_OK;
 }
 
@@ -82,6 +91,18 @@ void link_abandon(struct link *link)
 bool link_rests(const struct link *link)
 {
     return clock_now_ms() < atomic_load(&link->rests_until);
+}
+
+void link_renew(struct link *link, struct remote_token *token)
+{
+    CLEANUP(free_string) char *why = NULL;
+    struct remote_error ignored = { 0 };
+    int64_t now = clock_now_ms(), until = atomic_load(&link->renewal_until);
+
+    if (now < until || !atomic_compare_exchange_strong(&link->renewal_until, &until, now + RENEWAL_REST_MS))
+        return; /* or another thread is at it */
+    if (renewal_is_due(link->libctx, link->identity))
+        (void)!renewal_make(link->libctx, link->identity, token, false, now + RENEWAL_MOST_MS, &ignored, &why);
 }
 
 void link_note(struct link *link, CK_RV rv)

@@ -23,7 +23,8 @@ struct link {
     const struct deployment_config *deployment; /* fixed; NULL: the configuration names none that exists */
     pthread_mutex_t lock;
     struct remote *remote;       /* guarded by lock until made, then fixed */
-    _Atomic int64_t rests_until; /* clock_now_ms(); before it, presence is not asked for again */
+    _Atomic int64_t rests_until;   /* clock_now_ms(); before it, presence is not asked for again */
+    _Atomic int64_t renewal_until; /* the same; before it, the certificate's age is not looked at again */
 };
 
 void link_init(struct link *link, OSSL_LIB_CTX *libctx, const struct client_config *config,
@@ -36,5 +37,10 @@ void link_abandon(struct link *link);
 
 /* Whether the last attempt failed so short a time ago that the next may be spared. */
 bool link_rests(const struct link *link);
+/*
+ * @token was just logged in: if the identity's certificate has lived two thirds of its life, it is renewed. At most once an
+ * hour, for a second at most, and whatever comes of it is nobody's trouble: `privyseal doctor` tells.
+ */
+void link_renew(struct link *link, struct remote_token *token);
 /* Tells the outcome of a call: CKR_DEVICE_REMOVED makes the link rest, CKR_OK wakes it. */
 void link_note(struct link *link, CK_RV rv);

@@ -299,6 +299,8 @@ CK_RV slot_login(struct slot *slot, struct bytes pin, struct remote_error *error
 
     if (rv == CKR_OK)
         rv = remote_token_login(token, pin, error);
+    if (rv == CKR_OK)
+        link_renew(slot->link, token);
     if (rv == CKR_OK ? warns_of_pin(slot) : rv != CKR_USER_ALREADY_LOGGED_IN)
         atomic_store(&slot->is_stale, true);
     /* A PIN of an impossible length is a wrong one: v3.1 5.6.8 (C_Login) has no other word for it. */

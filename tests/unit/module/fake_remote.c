@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fake_remote.c - remote.h and channel.h without a network, see fake_remote.h. */
+#include "client/renewal.h"
 #include "tests/unit/module/fake_remote.h"
 
 #include <check.h>
@@ -184,6 +185,35 @@ int remote_new(OSSL_LIB_CTX *libctx, const struct deployment_config *deployment,
     *ret = calloc(1, sizeof(**ret));
     (*ret)->channel = channel;
     return 0;
+}
+
+int remote_use_device_secret(struct remote *remote, const struct identity_config *identity, char **why)
+{
+    (void)remote;
+    (void)identity;
+    *why = NULL;
+    return 0;
+}
+
+bool renewal_is_due(OSSL_LIB_CTX *libctx, const struct identity_config *identity)
+{
+    (void)libctx;
+    (void)identity;
+    return fake.renewal_is_due;
+}
+
+int renewal_make(OSSL_LIB_CTX *libctx, const struct identity_config *identity, struct remote_token *token,
+                 bool has_new_key, int64_t deadline_ms, struct remote_error *error, char **why)
+{
+    (void)libctx;
+    (void)identity;
+    (void)token;
+    (void)deadline_ms;
+    (void)error;
+    (void)why;
+    ck_assert(!has_new_key);
+    fake.renewals++;
+    return fake.renewal_result;
 }
 
 void remote_free(struct remote *remote)

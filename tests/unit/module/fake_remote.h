@@ -22,6 +22,9 @@ struct fake_remote {
     Privyseal__V1__PinState pin_state;
     const char *granted[4]; /* what remote_list_tokens() tells, up to the first NULL */
     unsigned snapshots, logins, logouts, signatures, lists, abandoned; /* asked for */
+    bool renewal_is_due;
+    int renewal_result;
+    unsigned renewals;
     unsigned consents, once, decryptions, derivations, updates, deletions;
     struct remote_new_key last_key; /* label and id are not kept */
     Privyseal__V1__KeyUsage usage[FAKE_KEYS];

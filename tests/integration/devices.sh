@@ -1,0 +1,169 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# devices.sh - a new device, knowing only a name, a PIN and a code; lists, revocation, renewal; and strangers.
+. "$(dirname "$0")/lib.sh"
+
+enrolment_port=$(free_port)
+deploy "enrolment.listen=127.0.0.1:$enrolment_port" ca.device_days=1
+enroll ann && key ann p-256 sign || bail "ann could not be added"
+fingerprint=$(openssl x509 -in "$server/tls/root.pem" -noout -fingerprint -sha256 | sed 's/.*=//')
+printf '%032d' 0 >"$work/digest"
+
+code_uri() { as ann --json device code --pin-file "$work/ann/pin" "$@" | sed -n 's/.*"uri": "\([^"]*\)".*/\1/p'; }
+new_device() { # NAME URI [OPTION...]
+    local name=$1
+    shift
+    "$privyseal" device enroll "$@" --directory "$work/$name" --label "$name" --pin-file "$work/ann/pin"
+}
+signs() { # DEVICE
+    PRIVYSEAL_CONF=$work/$1/pkcs11.conf pkcs11-tool --module "$module" --login --pin "$pin" --sign --mechanism ECDSA \
+        --input-file "$work/digest" --output-file "$work/$1/signature"
+}
+holds_nothing() { [[ ! -e $work/$1 ]] || [[ -z $(ls -A "$work/$1") ]]; }
+fingerprint_of() { as ann --json device list --pin-file "$work/ann/pin" | grep -B1 "\"label\": \"$1\"" |
+    sed -n 's/.*"fingerprint": "\(.*\)".*/\1/p' | head -n 1; }
+
+# ------------------------------------------------------------------------------------------------------- enrolling
+
+uri=$(code_uri)
+check "an enrolled device shows a code" test -n "$uri"
+check "a new device enrols with the URI and the PIN" new_device phone "$uri"
+check "and signs" signs phone
+check "its key is its own" test "$(stat -c %a "$work/phone/ann@test.key")" = 600
+refuse 4 "the same code again is refused" new_device second "$uri"
+check "and leaves nothing behind" holds_nothing second
+refuse 1 "an enrolled device is not overwritten" new_device phone "$(code_uri)"
+
+code_uri >"$work/uri"
+sed -n 's/.*code=\(.*\)/\1/p' "$work/uri" >"$work/code"
+check "name, fingerprint and code do as well" new_device tablet ann --server "localhost:$enrolment_port" \
+    --ca-fingerprint "$fingerprint" --code-file "$work/code"
+check "and that device signs, too" signs tablet
+
+refuse 1 "a server with another root is refused" new_device trap ann --server "localhost:$enrolment_port" \
+    --ca-fingerprint "$(printf '00%.0s' {1..32})" --code-file "$work/code"
+check "nothing is left of that" holds_nothing trap
+refuse 2 "without fingerprint and terminal nothing is believed" setsid -w "$privyseal" device enroll ann \
+    --server "localhost:$enrolment_port" --directory "$work/trap" --code-file "$work/code" --pin-file "$work/ann/pin"
+check "but the fingerprint that is met is shown" says "$(tr -d : <<<"${fingerprint,,}")"
+uri=$(code_uri)
+echo 000000 >"$work/wrong-pin"
+refuse 4 "a wrong PIN is refused" "$privyseal" device enroll "$uri" --directory "$work/trap" --pin-file "$work/wrong-pin"
+cp "$work/output" "$work/answer-wrong-pin"
+refuse 4 "an unknown user is refused" "$privyseal" device enroll "${uri/ann?/nobody?}" --directory "$work/trap" \
+    --pin-file "$work/ann/pin"
+check "the code survives a mistyped PIN" new_device watch "$uri"
+
+check "an operator gives a code, too" as operator --json device code ann --hours 1
+uri=$(sed -n 's/.*"uri": "\([^"]*\)".*/\1/p' "$work/output")
+check "which enrols a device" new_device laptop "$uri"
+
+# ---------------------------------------------------------------------------------------------------------- QR code
+
+as ann device code --pin-file "$work/ann/pin" >"$work/shown" 2>&1
+python3 - "$work/shown" >"$work/code.pbm" <<'PYTHON'
+import sys
+rows = [line.rstrip("\n") for line in open(sys.argv[1]) if set("▀▄█") & set(line)]
+width = max(map(len, rows))
+light = {"█": (1, 1), "▀": (1, 0), "▄": (0, 1)}
+bits = []
+for row in rows:
+    pairs = [light.get(c, (0, 0)) for c in row.ljust(width)]
+    bits += [[a for a, _ in pairs], [b for _, b in pairs]]
+scale = 6
+print("P1", width * scale, len(bits) * scale)
+for line in bits:
+    text = " ".join("0" if bit else "1" for bit in line for _ in range(scale))
+    for _ in range(scale):
+        print(text)
+PYTHON
+if command -v zbarimg >/dev/null; then
+    shown=$(sed -n 's/^uri *\(privyseal:.*\)/\1/p' "$work/shown")
+    check "the QR code in the terminal holds the URI" test "$(zbarimg -q --raw "$work/code.pbm")" = "$shown"
+else
+    skip "the QR code in the terminal holds the URI" "no zbarimg"
+fi
+
+# -------------------------------------------------------------------------------------------------------- revocation
+
+check "the user lists the devices" as ann device list --pin-file "$work/ann/pin"
+check "by the names they have" says tablet
+check "the user revokes one" as ann device revoke "$(fingerprint_of tablet)" --yes --pin-file "$work/ann/pin"
+refuse 1 "which signs no more" signs tablet
+check "an operator revokes another" as operator device revoke "$(fingerprint_of laptop)" ann --yes
+refuse 1 "which signs no more, either" signs laptop
+check "the others go on" signs phone
+
+# ----------------------------------------------------------------------------------------------------------- renewal
+
+cp "$work/phone/ann@test.pem" "$work/former.pem"
+check "a device renews its certificate" as phone device renew --pin-file "$work/ann/pin"
+check "in its file" bash -c "! cmp -s '$work/former.pem' '$work/phone/ann@test.pem'"
+check "and signs with the new one" signs phone
+mkdir "$work/former" && cp "$work/phone/"* "$work/former/" && cp "$work/former.pem" "$work/former/ann@test.pem"
+refuse 1 "the former one ended with that" signs former
+check "it renews with a new key, too" as phone device renew --new-key --pin-file "$work/ann/pin"
+check "and signs" signs phone
+cp "$work/watch/ann@test.pem" "$work/former.pem"
+check "the module renews by itself after two thirds of a life" env FAKETIME_DONT_FAKE_MONOTONIC=1 \
+    PRIVYSEAL_CONF="$work/watch/pkcs11.conf" faketime -f +18h pkcs11-tool --module "$module" --login --pin "$pin" \
+    --sign --mechanism ECDSA --input-file "$work/digest" --output-file "$work/watch/signature"
+check "in its file" bash -c "! cmp -s '$work/former.pem' '$work/watch/ann@test.pem'"
+check "and goes on with it" signs watch
+
+# -------------------------------------------------------------------------------------------- after a change of PIN
+
+pin=846205
+echo "$pin" >"$work/new-pin"
+check "the user changes the PIN" as ann pin change --pin-file "$work/ann/pin" --new-pin-file "$work/new-pin"
+cp "$work/new-pin" "$work/ann/pin"
+check "the next device enrols with the new one" new_device later "$(code_uri)"
+check "and signs with it" signs later
+check "as do those that were there" signs phone
+
+# --------------------------------------------------------------------------------------------------------- strangers
+
+if python3 -c 'import grpc' 2>/dev/null; then
+    cat >"$work/stranger.py" <<'PYTHON'
+import sys, grpc
+what, port, ca = sys.argv[1:4]
+credentials = grpc.ssl_channel_credentials(open(ca, "rb").read())
+channel = grpc.secure_channel(f"localhost:{port}", credentials)
+def call(path, body=b""):
+    try:
+        channel.unary_unary(path, request_serializer=bytes, response_deserializer=bytes)(body, timeout=10)
+        return "OK"
+    except grpc.RpcError as error:
+        return error.code().name
+if what == "served":
+    sys.exit(call("/privyseal.v1.Enrolment/GetAuthority") != "OK")
+if what == "others":
+    paths = ["Tokens/ListTokens", "Tokens/Unlock", "Tokens/Sign", "Operators/GetDeployment", "Operators/AddUser"]
+    answers = [call("/privyseal.v1." + path) for path in paths]
+    print(answers)
+    sys.exit(set(answers) != {"UNIMPLEMENTED"})
+if what == "flood":
+    answers = [call("/privyseal.v1.Enrolment/GetAuthority") for _ in range(200)]
+    print({answer: answers.count(answer) for answer in set(answers)})
+    sys.exit("UNAVAILABLE" not in answers or "OK" not in answers)
+PYTHON
+    stranger() { python3 "$work/stranger.py" "$1" "${2-$enrolment_port}" "$server/tls/root.pem"; }
+    check "a stranger is told whose server this is" stranger served
+    check "and served nothing but enrolment" stranger others
+    refuse 1 "nor that where clients have certificates" stranger served "$port"
+    check "and is made to wait when it asks too often" stranger flood
+    check "which is not felt by who has a certificate" as operator status
+else
+    skip "strangers" "no python3-grpcio"
+fi
+
+# ---------------------------------------------------------------------------------------------------- name and PIN
+
+stop
+set_config enrolment.proof=pin
+start || bail "privyseald did not start again"
+check "where the deployment says so, name and PIN are enough" new_device plain ann \
+    --server "localhost:$enrolment_port" --ca-fingerprint "$fingerprint"
+refuse 4 "but not a wrong PIN" "$privyseal" device enroll ann --server "localhost:$enrolment_port" \
+    --ca-fingerprint "$fingerprint" --directory "$work/trap" --pin-file "$work/wrong-pin"
+check "audit verify finds the logs in order" as operator audit verify
