@@ -17,7 +17,7 @@
 #define BACKOFF_FIRST_MS  20
 #define BACKOFF_MOST_MS   500
 #define RECENTLY_MS       60000 /* a server that answered so lately is being restarted, not misconfigured */
-#define STALE_ROUNDS      3     /* a front could feed us stale challenges for ever */
+#define STALE_ROUNDS      3     /* at once: a restart, another signer. Then somebody is busy, or feeds us stale ones */
 #define OPERATOR_EXPIRY_S 240   /* within OPERATOR_PROOF_LIFE_S, with room for clocks that differ */
 
 CK_RV remote_error_set(struct remote_error *error, CK_RV rv, const char *format, ...)
@@ -270,16 +270,22 @@ CK_RV remote_sealed(struct remote *remote, const struct method *method, const st
                     struct seal_target *target, int64_t deadline_ms, struct secret **ret,
                     struct remote_error *error)
 {
-    CK_RV rv = CKR_GENERAL_ERROR;
+    struct carry carry = { .backoff_ms = BACKOFF_FIRST_MS };
 
-    for (unsigned round = 0; round < STALE_ROUNDS; round++) {
-        rv = sealed_once(remote, method, body, target, deadline_ms, ret, error);
+    /* While a store fails over, signers take the message, use up its challenge, and can say no more than "busy". */
+    for (unsigned round = 1;; round++) {
+        CK_RV rv = sealed_once(remote, method, body, target, deadline_ms, ret, error);
+
         if (rv == CKR_OK || error->failure.reason != REASON_CHALLENGE_STALE || !error->failure.has_challenge)
             return rv;
         memcpy(target->challenge, error->failure.challenge, CHALLENGE_LEN);
+        if (round >= STALE_ROUNDS)
+            clock_sleep_until(clock_now_ms() + next_backoff(&carry));
+        if (!clock_left_ms(deadline_ms)) {
+            error->rv = CKR_DEVICE_ERROR;
+            return error->rv;
+        }
     }
-    error->rv = CKR_DEVICE_ERROR;
-    return error->rv;
 }
 
 CK_RV remote_seal_target(struct remote *remote, struct bytes challenge,
