@@ -26,7 +26,7 @@ enum cli_exit {
     CLI_WAITS = 6, /* asked for: done when a second person approves it */
 };
 
-#define CLI_OPTIONS_MAX 16
+#define CLI_OPTIONS_MAX 24
 
 struct command_option {
     const char *name;  /* "csr" */

@@ -301,6 +301,7 @@ static void write_server_section(struct init *init, FILE *out)
 
 static enum cli_exit write_server_config(struct init *init)
 {
+    const char *store = cli_option(init->cli, "store");
     CLEANUP(free_string) char *text = NULL;
     enum cli_exit status;
     size_t size;
@@ -311,7 +312,8 @@ static enum cli_exit write_server_config(struct init *init)
     write_server_section(init, out);
     if (cli_option(init->cli, "enrolment-listen"))
         fprintf(out, "\n[enrolment]\nlisten = %s\n", cli_option(init->cli, "enrolment-listen"));
-    fputs("\n[store]\nurl = sqlite:store/privyseal.db\n\n[audit]\ndirectory = audit\nsync = batch\n", out);
+    fprintf(out, "\n[store]\nurl = %s\n\n[audit]\ndirectory = audit\nsync = batch\n",
+            store ? store : "sqlite:store/privyseal.db");
     if (!cli_option(init->cli, "no-ca"))
         fputs("\n[ca]\ndevice = tls/ca-device.pem\ndocument = tls/ca-document.pem\n", out);
     status = write_hsm_section(init, out);

@@ -30,6 +30,7 @@ const struct command commands[] = {
         { "proxy", "NAME", "this proxy's name among those that share a store (default: this host's)" },
         { "enrolment-listen", "HOST:PORT", "where devices without a certificate enrol (default: nowhere)" },
         { "hostname", "NAME", "a name clients will use for it, for its certificate (default: this host's)" },
+        { "store", "URL", "the database: postgresql://... for several proxies (default: SQLite in DIR)" },
         { "hsm-module", "FILE", "PKCS#11 library of the HSM (default: SoftHSM)" },
         { "allow-software-hsm", NULL, "accept an HSM that is only software: for tests and demonstrations" },
         { "no-ca", NULL, "no authorities in the HSM: certificates come from elsewhere" },

@@ -21,6 +21,7 @@ work=$(mktemp -d)
 server=$work/server
 pin=739154
 tests=0 failures=0
+init_options=() # of a script's own
 unset PRIVYSEAL_CONF PRIVYSEAL_DEBUG
 
 finish() {
@@ -113,7 +114,7 @@ deploy() {
     port=$(free_port)
     [[ $EUID == 0 ]] && users=(--front-user 64301 --signer-user 64302)
     "$privyseal" init "$server" --realm test --listen "127.0.0.1:$port" --hostname localhost --allow-software-hsm \
-        --partitions --signers 2 "${users[@]}" >"$work/init.log" 2>&1 || { cat "$work/init.log"; bail "init failed"; }
+        --partitions --signers 2 "${users[@]}" "${init_options[@]}" >"$work/init.log" 2>&1 || { cat "$work/init.log"; bail "init failed"; }
     # Tests stretch hundreds of PINs: the floor's cost is enough for them.
     set_config pin.argon2_memory_kib=19456
     set_config pin.argon2_passes=2
