@@ -87,7 +87,10 @@ struct store_ops {
                void *arg, size_t *ret_changed);
     /* Runs a script of statements without parameters and rows. */
     int (*execute)(struct store *store, const char *script);
-    const char *begin; /* the statement that starts a transaction which has the write lock */
+    const char *begin;      /* the statement that starts a transaction which has the write lock */
+    const char *begin_read; /* ... which sees one moment's rows and keeps nobody from writing */
+    /* @table's rows were written with ids of their own: the next one is above them. NULL: it is, by itself. */
+    int (*ids_taken)(struct store *store, const char *table);
 };
 
 /* A backend's own struct begins with this one. */

@@ -140,6 +140,11 @@ unsigned schema_version(void)
     return ARRAY_SIZE(versions);
 }
 
+const char *schema_text(unsigned version)
+{
+    return versions[version - 1];
+}
+
 static const char *dialect_word(const struct dialect *dialect, struct bytes name)
 {
     const struct {

@@ -6,6 +6,8 @@
 
 /* The version that this program reads and writes. */
 unsigned schema_version(void);
+/* The script that makes @version, from 1, out of the one before it, with its words in braces. */
+const char *schema_text(unsigned version);
 /*
  * Inside a transaction: brings the schema to schema_version(); nothing to do is success.
  * Errors: -EPROTO (newer than this program).

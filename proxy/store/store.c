@@ -93,14 +93,24 @@ int store_schema_version(struct store *store, unsigned *ret)
     return 0;
 }
 
-int store_begin(struct store *store)
+static int begin(struct store *store, const char *statement)
 {
     int r;
 
     assert(!store->is_in_transaction);
-    r = store->ops->run(store, store->ops->begin, VALUES_NONE, NULL, NULL, NULL);
+    r = store->ops->run(store, statement, VALUES_NONE, NULL, NULL, NULL);
     store->is_in_transaction = r == 0;
     return r;
+}
+
+int store_begin(struct store *store)
+{
+    return begin(store, store->ops->begin);
+}
+
+int store_begin_read(struct store *store)
+{
+    return begin(store, store->ops->begin_read);
 }
 
 int store_commit(struct store *store)

@@ -44,6 +44,8 @@ MUST_CHECK int store_schema_version(struct store *store, unsigned *ret);
  * transaction are transactions of their own.
  */
 MUST_CHECK int store_begin(struct store *store);
+/* A transaction that only reads: all of it at one moment, keeping nobody from writing. Ends with store_rollback(). */
+MUST_CHECK int store_begin_read(struct store *store);
 MUST_CHECK int store_commit(struct store *store);
 void store_rollback(struct store *store); /* no transaction: does nothing */
 

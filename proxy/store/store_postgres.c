@@ -425,7 +425,7 @@ static int postgres_run(struct store *base, const char *sql, struct values param
     r = ensure_connection(store, CONNECT_TAKE);
     if (r < 0)
         return r;
-    if (sql == base->ops->begin)
+    if (sql == base->ops->begin || sql == base->ops->begin_read)
         return run_plain(store, sql);
     r = run_prepared(store, sql, parameters, &result);
     if (r == 0 && on_row)
@@ -441,6 +441,17 @@ static int postgres_execute(struct store *base, const char *script)
     int r = ensure_connection(of(base), CONNECT_MS);
 
     return r < 0 ? r : run_plain(of(base), script);
+}
+
+/* A sequence does not notice ids that came with their rows. PostgreSQL 15, 9.17 (Sequence manipulation functions) */
+static int postgres_ids_taken(struct store *base, const char *table)
+{
+    CLEANUP(free_string) char *sql = NULL;
+
+    if (asprintf(&sql, "SELECT setval(pg_get_serial_sequence('%s', 'id'), max(id)) FROM %s HAVING count(*) > 0", table,
+                 table) < 0)
+        return -ENOMEM;
+    return postgres_execute(base, sql);
 }
 
 /* --------------------------------------------------------------------------------------------------- opening */
@@ -509,4 +520,6 @@ const struct store_ops store_postgres_ops = {
     .run = postgres_run,
     .execute = postgres_execute,
     .begin = "BEGIN",
+    .begin_read = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    .ids_taken = postgres_ids_taken,
 };

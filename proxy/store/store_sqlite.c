@@ -342,4 +342,5 @@ const struct store_ops store_sqlite_ops = {
     .run = sqlite_run,
     .execute = sqlite_execute,
     .begin = "BEGIN IMMEDIATE",
+    .begin_read = "BEGIN", /* the first SELECT chooses the moment. sqlite.org/isolation.html */
 };

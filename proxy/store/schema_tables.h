@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * schema_tables.h - the tables and columns of the schema, read from its own text: whoever copies all of a store cannot
+ * forget one.
+ */
+#pragma once
+
+#include "proxy/store/backend.h"
+
+#define TABLE_COLUMNS_MAX 32
+
+struct schema_table {
+    char *name;
+    char *key; /* columns of the primary key, as in ORDER BY */
+    enum value_kind kinds[TABLE_COLUMNS_MAX];
+    size_t column_count;
+    bool has_id; /* which the backend assigns */
+    char *select; /* all columns of all rows, by the primary key */
+    char *insert;
+    char *count;
+};
+
+struct schema_tables {
+    struct schema_table *items; /* in the schema's order: what refers stands behind what it refers to */
+    size_t count;
+};
+
+/* Errors: -EINVAL (the schema is not written as this reads it), -ENOMEM. */
+MUST_CHECK int schema_tables_new(struct schema_tables *ret);
+/* The statements' addresses name their prepared forms: close every store that has run one first. */
+void schema_tables_clear(struct schema_tables *tables);

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store_copy.c - rows to records and records to rows. */
+#include "proxy/store/store_copy.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "include/log.h"
+#include "proto/digest.h"
+#include "proxy/store/backend.h"
+#include "proxy/store/schema_tables.h"
+
+struct store_copy {
+    struct schema_tables tables;
+    struct store_sum *sums;
+    struct store_sum *said; /* by the 'E' records of what is being written */
+    struct store *store;    /* being written */
+    size_t table;           /* the one that rows belong to; tables.count: none */
+    size_t ended;           /* tables whose 'E' was met */
+};
+
+/* Reading, row by row. */
+struct reading {
+    struct store_copy *copy;
+    size_t table;
+    store_sink_fn *sink; /* NULL: digests only */
+    void *arg;
+};
+
+int store_copy_new(struct store_copy **ret)
+{
+    CLEANUP(store_copy_free) struct store_copy *copy = calloc(1, sizeof(*copy));
+    int r = copy ? schema_tables_new(&copy->tables) : -ENOMEM;
+
+    if (r < 0)
+        return r;
+    copy->sums = calloc(copy->tables.count, sizeof(*copy->sums));
+    copy->said = calloc(copy->tables.count, sizeof(*copy->said));
+    if (!copy->sums || !copy->said)
+        return -ENOMEM;
+    for (size_t i = 0; i < copy->tables.count; i++)
+        copy->sums[i].table = copy->said[i].table = copy->tables.items[i].name;
+    *ret = TAKE(copy);
+    return 0;
+}
+
+void store_copy_free(struct store_copy *copy)
+{
+    if (!copy)
+        return;
+    schema_tables_clear(&copy->tables);
+    free(copy->sums);
+    free(copy->said);
+    free(copy);
+}
+
+const struct store_sum *store_copy_sums(const struct store_copy *copy, size_t *ret_count)
+{
+    *ret_count = copy->tables.count;
+    return copy->sums;
+}
+
+/* ----------------------------------------------------------------------------------------------------- digests */
+
+static void sum_reset(struct store_sum *sum)
+{
+    sum->rows = 0;
+    memset(sum->digest, 0, HASH_LEN);
+}
+
+static int sum_add(struct store_sum *sum, struct bytes row)
+{
+    CLEANUP(buffer_clear) struct buffer input = { .limit = STORE_RECORD_MAX + HASH_LEN };
+
+    buffer_append(&input, BYTES_OF_ARRAY(sum->digest));
+    buffer_append(&input, row);
+    if (input.failed)
+        return -ENOMEM;
+    sum->rows++;
+    return digest_sha256(NULL, buffer_bytes(&input), sum->digest);
+}
+
+/* ----------------------------------------------------------------------------------------------------- reading */
+
+static int on_number(void *arg, struct values row)
+{
+    *(uint64_t *)arg += (uint64_t)row.items[0].integer;
+    return 0;
+}
+
+int store_copy_count(struct store_copy *copy, struct store *store, uint64_t *ret)
+{
+    int r = 0;
+
+    *ret = 0;
+    for (size_t i = 0; r == 0 && i < copy->tables.count; i++)
+        r = store->ops->run(store, copy->tables.items[i].count, VALUES_NONE, on_number, ret, NULL);
+    return r;
+}
+
+static void append_value(struct buffer *record, const struct value *value)
+{
+    buffer_append_u8(record, (uint8_t)value->kind);
+    if (value->kind == VALUE_INTEGER) {
+        buffer_append_u64(record, (uint64_t)value->integer);
+        return;
+    }
+    buffer_append_u32(record, (uint32_t)value->bytes.len);
+    buffer_append(record, value->bytes);
+}
+
+static int on_row(void *arg, struct values row)
+{
+    const struct reading *reading = arg;
+    CLEANUP(buffer_clear) struct buffer record = { .limit = STORE_RECORD_MAX };
+    int r;
+
+    buffer_append_u8(&record, 'R');
+    for (size_t i = 0; i < row.count; i++)
+        append_value(&record, &row.items[i]);
+    if (record.failed)
+        return -ENOMEM;
+    r = sum_add(&reading->copy->sums[reading->table], BYTES(record.data + 1, record.len - 1));
+    return r == 0 && reading->sink ? reading->sink(reading->arg, buffer_bytes(&record)) : r;
+}
+
+static int say_table(const struct reading *reading)
+{
+    CLEANUP(buffer_clear) struct buffer record = { 0 };
+
+    buffer_append_u8(&record, 'T');
+    buffer_append_u32(&record, (uint32_t)reading->table);
+    return record.failed ? -ENOMEM : reading->sink(reading->arg, buffer_bytes(&record));
+}
+
+static int say_sum(const struct reading *reading)
+{
+    const struct store_sum *sum = &reading->copy->sums[reading->table];
+    CLEANUP(buffer_clear) struct buffer record = { 0 };
+
+    buffer_append_u8(&record, 'E');
+    buffer_append_u64(&record, sum->rows);
+    buffer_append(&record, BYTES_OF_ARRAY(sum->digest));
+    return record.failed ? -ENOMEM : reading->sink(reading->arg, buffer_bytes(&record));
+}
+
+static int read_table(struct reading *reading, struct store *store)
+{
+    int r = reading->sink ? say_table(reading) : 0;
+
+    sum_reset(&reading->copy->sums[reading->table]);
+    if (r == 0)
+        r = store->ops->run(store, reading->copy->tables.items[reading->table].select, VALUES_NONE, on_row,
+                            reading, NULL);
+    return r == 0 && reading->sink ? say_sum(reading) : r;
+}
+
+int store_copy_read(struct store_copy *copy, struct store *store, store_sink_fn *sink, void *arg)
+{
+    struct reading reading = { .copy = copy, .sink = sink, .arg = arg };
+    int r = store_begin_read(store);
+
+    for (; r == 0 && reading.table < copy->tables.count; reading.table++)
+        r = read_table(&reading, store);
+    store_rollback(store);
+    return r;
+}
+
+/* ----------------------------------------------------------------------------------------------------- writing */
+
+int store_copy_write_begin(struct store_copy *copy, struct store *store)
+{
+    uint64_t rows;
+    int r = store_begin(store);
+
+    if (r == 0)
+        r = store_copy_count(copy, store, &rows);
+    if (r == 0 && rows > 0)
+        r = -EEXIST;
+    if (r < 0) {
+        store_rollback(store);
+        return r;
+    }
+    for (size_t i = 0; i < copy->tables.count; i++)
+        sum_reset(&copy->sums[i]);
+    copy->store = store;
+    copy->table = copy->tables.count;
+    copy->ended = 0;
+    return 0;
+}
+
+/* The next table, in the schema's order: none is left out. */
+static int take_table(struct store_copy *copy, struct reader *reader)
+{
+    uint32_t table = reader_u32(reader);
+
+    if (!reader_done(reader) || copy->table != copy->tables.count || table != copy->ended ||
+        table >= copy->tables.count)
+        return -EBADMSG;
+    copy->table = table;
+    return 0;
+}
+
+static bool read_value(struct reader *reader, enum value_kind kind, struct value *ret)
+{
+    if (reader_u8(reader) != (uint8_t)kind)
+        return false;
+    if (kind == VALUE_INTEGER)
+        *ret = value_integer((int64_t)reader_u64(reader));
+    else
+        *ret = (struct value){ .kind = kind, .bytes = reader_run(reader, reader_u32(reader)) };
+    return !reader->failed;
+}
+
+static int take_row(struct store_copy *copy, struct reader *reader)
+{
+    const struct schema_table *table = &copy->tables.items[copy->table];
+    struct value values[TABLE_COLUMNS_MAX];
+    struct bytes row = reader->rest;
+
+    for (size_t i = 0; i < table->column_count; i++)
+        if (!read_value(reader, table->kinds[i], &values[i]))
+            return -EBADMSG;
+    if (!reader_done(reader))
+        return -EBADMSG;
+    return copy->store->ops->run(copy->store, table->insert, (struct values){ values, table->column_count },
+                                 NULL, NULL, NULL) < 0
+               ? -EBADMSG
+               : sum_add(&copy->sums[copy->table], row);
+}
+
+static int take_sum(struct store_copy *copy, struct reader *reader)
+{
+    const struct schema_table *table = &copy->tables.items[copy->table];
+    const struct store_ops *ops = copy->store->ops;
+    struct store_sum *said = &copy->said[copy->table];
+    const struct store_sum *sum = &copy->sums[copy->table];
+    struct bytes digest;
+
+    said->rows = reader_u64(reader);
+    digest = reader_run(reader, HASH_LEN);
+    if (!reader_done(reader))
+        return -EBADMSG;
+    memcpy(said->digest, digest.data, HASH_LEN);
+    copy->table = copy->tables.count;
+    copy->ended++;
+    if (said->rows != sum->rows || memcmp(said->digest, sum->digest, HASH_LEN) != 0)
+        return -EUCLEAN;
+    return table->has_id && ops->ids_taken ? ops->ids_taken(copy->store, table->name) : 0;
+}
+
+static int take_record(struct store_copy *copy, struct bytes record)
+{
+    struct reader reader = reader_of(record);
+    uint8_t kind = reader_u8(&reader);
+
+    if (kind == 'T')
+        return take_table(copy, &reader);
+    if (copy->table == copy->tables.count)
+        return -EBADMSG;
+    return kind == 'R' ? take_row(copy, &reader) : kind == 'E' ? take_sum(copy, &reader) : -EBADMSG;
+}
+
+int store_copy_write(struct store_copy *copy, struct bytes record)
+{
+    int r;
+
+    assert(copy->store);
+    r = take_record(copy, record);
+    if (r < 0)
+        store_rollback(copy->store);
+    return r;
+}
+
+/* What the backend gives back must be what it was given. */
+static int check_written(struct store_copy *copy)
+{
+    int r = store_copy_read(copy, copy->store, NULL, NULL);
+
+    for (size_t i = 0; r == 0 && i < copy->tables.count; i++) {
+        if (copy->sums[i].rows == copy->said[i].rows &&
+            memcmp(copy->sums[i].digest, copy->said[i].digest, HASH_LEN) == 0)
+            continue;
+        log_event(LOG_LEVEL_ERROR, "store.copy", "table=%s rows=%llu expected=%llu", copy->sums[i].table,
+                  (unsigned long long)copy->sums[i].rows, (unsigned long long)copy->said[i].rows);
+        r = -EUCLEAN;
+    }
+    return r;
+}
+
+int store_copy_write_end(struct store_copy *copy)
+{
+    int r = copy->ended == copy->tables.count ? 0 : -EBADMSG;
+
+    if (r < 0)
+        store_rollback(copy->store);
+    else
+        r = store_commit(copy->store);
+    if (r == 0)
+        r = check_written(copy);
+    copy->store = NULL;
+    return r;
+}
