@@ -147,3 +147,19 @@ int directory_copy(const char *from, const char *to)
 {
     return copy_entries(from, to, copy_folder);
 }
+
+static int move_entry(const char *from, const char *to)
+{
+    return rename(from, to) < 0 ? -errno : 0;
+}
+
+int directory_move(const char *from, const char *to, const struct owners *owners)
+{
+    int r = directory_give(from, owners);
+
+    if (r == 0)
+        r = directory_for_signers(to, owners);
+    if (r == 0)
+        r = copy_entries(from, to, move_entry);
+    return r == 0 && rmdir(from) < 0 ? -errno : r;
+}

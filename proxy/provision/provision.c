@@ -187,8 +187,7 @@ static int add_operator(const struct proxy_config *config, struct hsm *hsm, cons
                                                   config->store, reason_row(reason)->word);
 }
 
-/* The directory part of "sqlite:DIR/FILE"; false for other stores. */
-static bool store_directory(const char *url, char ret[PATH_MAX])
+bool provision_store_directory(const char *url, char ret[PATH_MAX])
 {
     const char *path = strncmp(url, "sqlite:", 7) == 0 ? url + 7 : NULL,
                *slash = path ? strrchr(path, '/') : NULL;
@@ -204,7 +203,7 @@ static int make_store(const struct proxy_config *config, struct hsm *hsm, const 
 {
     struct principal_certificate_row certificate = { 0 };
     char directory[PATH_MAX];
-    bool has_directory = store_directory(config->store, directory);
+    bool has_directory = provision_store_directory(config->store, directory);
     int status = read_certificate(certificate_path, &certificate), r = 0;
 
     if (status != EX_OK)
@@ -377,8 +376,8 @@ static const struct verb {
     const char *name;
     int (*run)(const struct proxy_config *config, int argc, char **argv);
 } verbs[] = {
-    { "init", verb_init },
-    { "ceremony", verb_ceremony },
+    { "init", verb_init },           { "ceremony", verb_ceremony }, { "backup", verb_backup },
+    { "restore", verb_restore },     { "add-hsm", verb_add_hsm },   { "migrate-store", verb_migrate_store },
     { "self-test", verb_self_test },
 };
 
@@ -396,5 +395,5 @@ int provision_main(const struct proxy_config *config, int argc, char **argv)
         status = take_lock();
         return status == EX_OK ? verb->run(config, argc, argv) : status;
     }
-    return provision_fail(EX_USAGE, "--provision takes init, ceremony or self-test");
+    return provision_fail(EX_USAGE, "--provision has no verb \"%s\"", argc ? argv[0] : "");
 }

@@ -27,7 +27,7 @@ static CK_RV make(const struct hsm_config *hsm_config, void *arg, char **why)
     return ceremony_make(hsm_config, &result->manifest, &result->backup, why);
 }
 
-static int read_quorum(const char *threshold, const char *officers, struct quorum *ret)
+int provision_read_quorum(const char *threshold, const char *officers, struct quorum *ret)
 {
     struct quorum quorum = { .threshold = (unsigned)strtoul(threshold, NULL, 10) };
     int r = officers_load(officers, quorum.officers, SHAMIR_SHARES_MAX, &quorum.count);
@@ -95,7 +95,7 @@ int verb_ceremony(const struct proxy_config *config, int argc, char **argv)
     if (owners_find(config->signer_user, &owners) < 0)
         return provision_fail(EX_NOUSER, "[server] signer_user: there is no user \"%s\"",
                               config->signer_user);
-    status = read_quorum(threshold, officers, &result.manifest.quorum);
+    status = provision_read_quorum(threshold, officers, &result.manifest.quorum);
     snprintf(result.manifest.realm, sizeof(result.manifest.realm), "%s", config->realm);
     if (status == EX_OK)
         status = hold(config, &owners, &result);

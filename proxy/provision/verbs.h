@@ -5,6 +5,7 @@
 #include <limits.h>
 
 #include "include/json.h"
+#include "proto/manifest.h"
 #include "proxy/config.h"
 #include "proxy/hsm/hsm.h"
 #include "proxy/provision/directories.h"
@@ -24,7 +25,16 @@ bool provision_softhsm_directory(const char *environment, char ret[PATH_MAX]);
 typedef CK_RV provision_make_fn(const struct hsm_config *hsm_config, void *arg, char **why);
 MUST_CHECK int provision_token(const struct proxy_config *config, const struct owners *owners,
                                provision_make_fn *make, void *arg);
+/* The directory part of "sqlite:DIR/FILE"; false for other stores. */
+bool provision_store_directory(const char *url, char ret[PATH_MAX]);
 /* As a signer would. */
 MUST_CHECK int provision_open_hsm(const struct proxy_config *config, struct hsm **ret);
 
+/* "2" and public keys, separated by commas. */
+MUST_CHECK int provision_read_quorum(const char *threshold, const char *officers, struct quorum *ret);
+
 int verb_ceremony(const struct proxy_config *config, int argc, char **argv);
+int verb_backup(const struct proxy_config *config, int argc, char **argv);
+int verb_restore(const struct proxy_config *config, int argc, char **argv);
+int verb_add_hsm(const struct proxy_config *config, int argc, char **argv);
+int verb_migrate_store(const struct proxy_config *config, int argc, char **argv);
