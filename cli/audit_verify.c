@@ -201,6 +201,8 @@ static void check_record(struct audit_verification *verification, const json_t *
     verification->records++;
     if (strcmp(text_of(record, "event"), "checkpoint") == 0)
         check_checkpoint(verification, record, sequence, before);
+    if (strcmp(text_of(record, "event"), "restore") == 0)
+        verification->restored = sequence;
     check_count(verification, record, sequence);
     grow_tree(verification, line);
     meet(verification, &verification->store, sequence, "the chain is another one than the store remembers");
@@ -250,6 +252,9 @@ json_t *audit_verification_row(const struct audit_verification *verification)
         snprintf(absent, sizeof(absent), "1-%" PRIu64, verification->first - 1);
     if (verification->why)
         snprintf(finding, sizeof(finding), "at record %" PRIu64 ": %s", verification->at, verification->why);
+    else if (verification->restored)
+        snprintf(finding, sizeof(finding), "record %" PRIu64 ": goes on from a backup, event restore",
+                 verification->restored);
     if (verification->records)
         hex_encode(BYTES_OF_ARRAY(verification->check.hash), hash);
     return json_pack("{s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:s, s:b, s:s}", "log", name, "proxy",

@@ -27,7 +27,8 @@ struct audit_verification {
     uint64_t first;   /* the first record that is here; 0: none yet */
     uint64_t records; /* looked at */
     uint64_t checkpoints;
-    uint64_t covered; /* the last record under a checkpoint that was good */
+    uint64_t restored; /* the last record after which the log goes on from a backup; 0: none */
+    uint64_t covered;  /* the last record under a checkpoint that was good */
     struct audit_tree tree;
     uint64_t tree_first;
     struct audit_known_head store, earlier;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_officer.c - officer: the key of one who holds shares. */
+/* cmd_officer.c - officer: the key of one who holds shares, and giving them. */
 #include "cli/commands.h"
 
 #include <errno.h>
@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/connect.h"
+#include "cli/master_files.h"
 #include "cli/output.h"
+#include "cli/share_request.h"
 #include "proto/officer.h"
 
 /* FILE.key goes with FILE.pub; any other name with NAME.pub behind it. */
@@ -39,4 +42,66 @@ enum cli_exit cmd_officer_key(struct cli *cli)
                        "%s is the officer's private key: it stays with the officer, and a copy in a safe.\n"
                        "%s is given to whoever sets up the deployment.",
                        path, public);
+}
+
+/* What an officer must know before saying yes. */
+static enum cli_exit show_request(struct cli *cli, const json_t *request)
+{
+    char fingerprint[FINGERPRINT_LEN];
+    enum cli_exit status = share_request_fingerprint(cli, request, fingerprint);
+    const json_t *secret;
+    size_t i;
+
+    if (status != CLI_DONE)
+        return status;
+    fprintf(stderr,
+            "Somebody asks for your share, to %s.\n"
+            "  deployment   %s\n  machine      %s\n  fingerprint  %s\n",
+            json_read_text(request, "purpose"), json_read_text(request, "realm"),
+            json_read_text(request, "host"), fingerprint);
+    json_array_foreach (json_object_get(request, "secrets"), i, secret)
+        fprintf(stderr, "  it opens     %s\n", json_read_text(secret, "what"));
+    fputs("Compare the fingerprint with what the one who asks reads to you, over a channel that you trust:\n"
+          "whoever made the request gets the share.\n",
+          stderr);
+    return CLI_DONE;
+}
+
+static enum cli_exit give_share(struct cli *cli, const json_t *request, json_t **ret)
+{
+    CLEANUP(secret_free) struct secret *key = NULL;
+    uint8_t public_key[HPKE_KEY_LEN];
+    const char *path = cli_option(cli, "key"), *officer;
+    int r = path ? officer_load_private(path, &key, public_key) : -EINVAL;
+
+    if (r < 0)
+        return cli_fail(cli, path ? CLI_REFUSED : CLI_USAGE, NULL, path ? "%s: %s" : "--key FILE is needed",
+                        path, strerror(-r));
+    r = quorum_answer(request, secret_bytes(key), public_key, ret, &officer);
+    if (r == -ENOENT)
+        return cli_fail(cli, CLI_REFUSED, NULL, "nothing in this request is sealed to the key in %s", path);
+    return r == 0 ? CLI_DONE : cli_fail(cli, CLI_REFUSED, NULL, "the request or its shares were altered");
+}
+
+enum cli_exit cmd_officer_share(struct cli *cli)
+{
+    CLEANUP(json_decref) json_t *request = NULL;
+    CLEANUP(json_decref) json_t *answer = NULL;
+    json_error_t error;
+    enum cli_exit status;
+
+    request = json_load_file(cli->args[0], JSON_REJECT_DUPLICATES, &error);
+    if (!request)
+        return cli_fail(cli, CLI_REFUSED, NULL, "%s: %s", cli->args[0], error.text);
+    status = show_request(cli, request);
+    if (status == CLI_DONE)
+        status = connect_confirm(cli, "Give your share? yes/no: ", "no share was given");
+    if (status == CLI_DONE)
+        status = give_share(cli, request, &answer);
+    if (status == CLI_DONE)
+        status = master_files_write(cli, cli->args[1], 0644, answer);
+    if (status != CLI_DONE)
+        return status;
+    return output_done(cli, json_pack("{s:s}", "share", cli->args[1]),
+                       "%s opens only for whoever made the request: send it there.", cli->args[1]);
 }

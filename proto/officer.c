@@ -147,7 +147,7 @@ int officer_make_key(const char *private_path, const char *public_path, uint8_t 
 
     if (r == 0)
         r = write_new(private_path, 0600, key, write_private);
-    if (r < 0)
+    if (r < 0 || !public_path)
         return r;
     r = write_new(public_path, 0644, key, write_public);
     if (r < 0)

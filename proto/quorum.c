@@ -157,27 +157,16 @@ int quorum_seal(const char *realm, const char *what, const struct quorum *quorum
 
 /* ------------------------------------------------------------------------------------------------------ asking */
 
-int quorum_ask(const char *realm, const char *purpose, json_t *secrets, json_t **ret_request,
-               struct secret **ret_private)
+int quorum_ask(const char *realm, const char *purpose, json_t *secrets,
+               const uint8_t public_key[HPKE_KEY_LEN], json_t **ret)
 {
-    CLEANUP(secret_free) struct secret *ikm = NULL;
-    CLEANUP(secret_free) struct secret *private_key = NULL;
-    uint8_t public_key[HPKE_KEY_LEN];
     char host[128] = "";
-    int r = secret_random(HPKE_KEY_LEN, &ikm);
 
-    if (r == 0)
-        r = hpke_derive_key_pair(NULL, secret_bytes(ikm), &private_key, public_key);
-    if (r < 0)
-        return r;
     gethostname(host, sizeof(host) - 1);
-    *ret_request = json_pack("{s:s, s:s, s:s, s:s, s:I, s:o, s:O}", "format", request_format, "purpose",
-                             purpose, "host", host, "realm", realm, "time", (json_int_t)time(NULL),
-                             "public_key", json_of_hex(BYTES_OF_ARRAY(public_key)), "secrets", secrets);
-    if (!*ret_request)
-        return -ENOMEM;
-    *ret_private = TAKE(private_key);
-    return 0;
+    *ret = json_pack("{s:s, s:s, s:s, s:s, s:I, s:o, s:O}", "format", request_format, "purpose", purpose,
+                     "host", host, "realm", realm, "time", (json_int_t)time(NULL), "public_key",
+                     json_of_hex(BYTES(public_key, HPKE_KEY_LEN)), "secrets", secrets);
+    return *ret ? 0 : -ENOMEM;
 }
 
 int quorum_request_digest(const json_t *request, uint8_t ret[HASH_LEN])

@@ -39,9 +39,12 @@ json_t *quorum_to_json(const struct quorum *quorum); /* NULL: out of memory */
 /* Deals @secret to @quorum. Errors: also -EINVAL (a quorum that cannot be). */
 MUST_CHECK int quorum_seal(const char *realm, const char *what, const struct quorum *quorum,
                            struct bytes secret, json_t **ret);
-/* @secrets: an array of sealed secrets, borrowed. @ret_private goes to quorum_join(). */
-MUST_CHECK int quorum_ask(const char *realm, const char *purpose, json_t *secrets, json_t **ret_request,
-                          struct secret **ret_private);
+/*
+ * @secrets: an array of sealed secrets, borrowed. @public_key: of a fresh X25519 key, whose private half opens the answers
+ * in quorum_join().
+ */
+MUST_CHECK int quorum_ask(const char *realm, const char *purpose, json_t *secrets,
+                          const uint8_t public_key[HPKE_KEY_LEN], json_t **ret);
 /* SHA-256 of the request, however its file is indented. */
 MUST_CHECK int quorum_request_digest(const json_t *request, uint8_t ret[HASH_LEN]);
 /* Errors: also -ENOENT (no share of this request is sealed to that key). @ret_officer: lent by the request. */

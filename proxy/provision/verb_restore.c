@@ -200,10 +200,13 @@ static int restore_rows(const struct restoring *restoring, struct store_copy *co
  */
 static int mark_log(const struct restoring *restoring, const struct audit_head *head, struct store *store)
 {
-    const struct proxy_config *config = restoring->config;
+    const struct audit_config config = { .directory = restoring->config->audit_directory,
+                                         .realm = restoring->config->realm,
+                                         .log = head->log,
+                                         .sync = AUDIT_SYNC_WRITE };
     CLEANUP(audit_close) struct audit *audit = NULL;
     struct audit_record record = { .event = "restore", .result = "OK", .note = restoring->note };
-    int r = audit_open(config->audit_directory, config->realm, &head->log, AUDIT_SYNC_WRITE, store, &audit);
+    int r = audit_open(&config, store, &audit);
 
     if (r == 0)
         r = audit_append(audit, &record);

@@ -17,6 +17,7 @@ privyseal=$build/cli/privyseal
 privyseald=$build/proxy/privyseald
 export PATH=$build/cli:$build/proxy:$PATH
 
+init_options=() # more of them for deploy
 work=$(mktemp -d)
 server=$work/server
 pin=739154

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_store.c - store migrate: all rows into another database. */
+#include "cli/commands.h"
+
+#include "cli/daemon.h"
+#include "cli/output.h"
+#include "include/table.h"
+
+#define SERVER_CONFIG "/etc/privyseal/privyseald.conf"
+
+enum cli_exit cmd_store_migrate(struct cli *cli)
+{
+    static const struct column columns[] = { { "table", "TABLE" },
+                                             { "rows", "ROWS" },
+                                             { "digest", "DIGEST" } };
+    const char *config = cli_option(cli, "server-config");
+    const char *const arguments[] = { "migrate-store", cli->args[0], NULL };
+    CLEANUP(json_decref) json_t *result = NULL;
+    enum cli_exit status = daemon_run(cli, config ? config : SERVER_CONFIG, arguments, &result);
+
+    if (status == CLI_DONE)
+        status = output_table(cli, json_object_get(result, "tables"), columns, ARRAY_SIZE(columns));
+    if (status == CLI_DONE)
+        output_say(cli,
+                   "\nWritten, read back and compared. Now [store] url names the new one; nothing that was\n"
+                   "written to the old one meanwhile is in it, so it should have been stopped.");
+    return status;
+}

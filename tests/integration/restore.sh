@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The drill: a deployment with a key ceremony is backed up while it signs, its machine is lost, and two of three officers
+# make it again with a new HSM. And what somebody gets who has the backup and not the officers.
+. "$(dirname "$0")/lib.sh"
+
+sign() { "$PRIVYSEAL_BUILD_ASAN/tests/integration/sign_loop" "$module" "$1" "$2" "$3" "${4:-0}"; }
+# signs USER PIN COUNT: a module of the user's own signs; each signature is checked
+signs() { PRIVYSEAL_CONF="$work/$1/pkcs11.conf" sign "$@"; }
+answer() { "$privyseal" officer share --yes --key "$work/$1.key" "$2" "$work/$1.share"; }
+share() { answer "$1" "$server/restore.request" >/dev/null 2>&1; }
+restore() { "$privyseal" restore "$work/backup" "$server" --root "$work/safe/root.pem" "$@"; }
+
+officers=(olga oskar otto)
+for officer in "${officers[@]}"; do
+    check "officer $officer makes a key" "$privyseal" officer key "$work/$officer.key"
+done
+init_options=(--quorum 2 --officers "$work/olga.pub,$work/oskar.pub,$work/otto.pub")
+deploy
+mkdir "$work/safe" # what is not on the machine: the CA, the root certificate, the operators' keys
+cp "$server/tls/root.pem" "$server/tls/audit.pem" "$work/safe/"
+
+check "a user with a wrapped key" enroll wilhelmina
+check "signs" eval 'key wilhelmina p-256 one import && signs wilhelmina $pin 3'
+check "a user with a partition" enroll peregrine partition
+check "signs" eval 'key peregrine p-256 one && signs peregrine $pin 3'
+check "a user whose PIN will change" enroll cornelius
+check "signs" eval 'key cornelius p-256 one && signs cornelius $pin 1'
+check "a user who mistypes" enroll theodora
+for _ in 1 2 3; do refuse 4 "a wrong PIN" as theodora key generate --type p-256 --pin-file <(echo 000000); done
+
+# --- while it signs
+
+signs wilhelmina "$pin" 60 50 >"$work/signing" 2>&1 &
+signer=$!
+check "a backup is made while users sign" "$privyseal" backup "$work/backup" --server-config "$server/privyseald.conf"
+wait $signer && report ok "who did not notice" || report not-ok "who did not notice" "$work/signing"
+check "it says what it holds" grep -q "master keys, wrapped for the officers" <("$privyseal" backup show "$work/backup")
+[[ $("$privyseal" --json backup show "$work/backup" | jq .users) == 4 ]] && report ok "and of how many users" || report not-ok "and of how many users"
+check "the root vouches for it" "$privyseal" backup verify "$work/backup" --root "$work/safe/root.pem"
+check "the audit key, too" "$privyseal" backup verify "$work/backup" --audit-key "$work/safe/audit.pem"
+refuse 1 "it is never written over another" "$privyseal" backup "$work/backup" --server-config "$server/privyseald.conf"
+
+# --- after it
+
+echo 861427 >"$work/newpin"
+check "a PIN is changed after the backup" as cornelius pin change --pin-file "$work/cornelius/pin" --new-pin-file "$work/newpin"
+check "the new one signs" signs cornelius 861427 1
+
+# --- the thief of a backup
+
+found() { LC_ALL=C grep -qaF -- "$1" "$work/backup"; }
+for word in wilhelmina peregrine "PRIVATE KEY" "BEGIN CERTIFICATE" "signer_user"; do
+    refuse 1 "the file does not tell \"$word\"" found "$word"
+done
+check "it does tell who the officers are" found olga
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$work/other.key" -out "$work/other.pem" \
+    -subj /CN=other 2>/dev/null
+refuse 1 "another root does not vouch for it" "$privyseal" backup verify "$work/backup" --root "$work/other.pem"
+refuse 2 "nor does it for itself" "$privyseal" backup verify "$work/backup"
+size=$(stat -c %s "$work/backup")
+for at in 30 3000 $((size / 2)) $((size - 500)) $((size - 10)); do
+    cp "$work/backup" "$work/altered"
+    byte=$(od -An -tu1 -j "$at" -N1 "$work/altered")
+    printf "\\x$(printf %02x $((byte ^ 1)))" | dd of="$work/altered" bs=1 seek="$at" conv=notrunc 2>/dev/null
+    refuse 1 "byte $at cannot be another" "$privyseal" backup verify "$work/altered" --root "$work/safe/root.pem"
+done
+
+# --- the machine is lost
+
+stop
+mv "$server" "$work/lost"
+check "a new machine asks the officers" restore
+check "one officer gives a share" share olga
+refuse 1 "one is not enough" restore "$work/olga.share"
+says "1 of 2 officers" && report ok "and says how many there are" || report not-ok "and says how many there are" "$work/output"
+refuse 1 "the same twice neither" restore "$work/olga.share" "$work/olga.share"
+[[ $(ls "$server") == "restore.request
+restore.request.key" ]] && report ok "nothing is left of a failed try" || report not-ok "nothing is left of a failed try"
+refuse 1 "a stranger has no share" "$privyseal" officer share --yes --key "$server/restore.request.key" "$server/restore.request" "$work/stranger.share"
+sed 's/"host": "/&x/' "$server/restore.request" >"$work/forged.request"
+check "a share for another request" answer oskar "$work/forged.request"
+refuse 1 "is none for this one" restore "$work/olga.share" "$work/oskar.share"
+says oskar && report ok "whose it was is said" || report not-ok "whose it was is said" "$work/output"
+check "a second officer gives a share" share oskar
+check "two make the deployment again" restore "$work/olga.share" "$work/oskar.share"
+[[ ! -e $server/restore.request.key && ! -e $server/restore.rows ]] && report ok "what could open the shares is gone" ||
+    report not-ok "what could open the shares is gone"
+cp -a "$work/lost/operator" "$work/lost/ca" "$server/" # which are not in a backup
+start && report ok "it starts, with a new HSM" || report not-ok "it starts, with a new HSM" "$server/log"
+check "a wrapped key signs, with the PIN as it was" signs wilhelmina "$pin" 3
+check "a partition signs, with the PIN as it was" signs peregrine "$pin" 3
+count=$(as operator --json audit show --user wilhelmina --event sign | jq '[.[].key_count] | max')
+((count >= 6)) && report ok "its signatures are counted on" || report not-ok "its signatures are counted on ($count)"
+refuse 4 "a mistyped PIN counts where it stood" as theodora key generate --type p-256 --pin-file <(echo 000000)
+says "1 more wrong tr" || says "6 more wrong tries" && report ok "with the failures of before" || report not-ok "with the failures of before" "$work/output"
+refuse 4 "the PIN that was changed later does not open" as cornelius key generate --type p-256 --pin-file "$work/newpin"
+check "the old one does, and is to be changed again" signs cornelius "$pin" 1
+sleep 2
+check "the logs hold together" as operator audit verify --key "$work/safe/audit.pem"
+says restore && report ok "and say that they go on from a backup" || report not-ok "and say that they go on from a backup" "$work/output"
+restores=$(as operator --json audit show --event restore | jq length)
+((restores >= 2)) && report ok "each log has it in its chain" || report not-ok "each log has it in its chain ($restores)"
+check "the deployment is backed up again" "$privyseal" backup "$work/backup2" --server-config "$server/privyseald.conf"
+check "which the same root vouches for" "$privyseal" backup verify "$work/backup2" --root "$work/safe/root.pem"
+
+# --- keys that the manifest does not vouch for
+
+stop
+cp "$server/tls/master-manifest" "$work/manifest"
+sed -i '0,/"commitment": "./s/"commitment": "./&0/; 0,/"commitment": "\(.\)0./s//"commitment": "\10/' "$server/tls/master-manifest"
+refuse 69 "an altered manifest keeps the HSM closed" "$privyseald" --config "$server/privyseald.conf" --provision self-test
+says "root" && report ok "because the root did not sign it" || report not-ok "because the root did not sign it" "$work/output"
+cp "$work/manifest" "$server/tls/master-manifest"
+sed '/^manifest/d' "$server/privyseald.conf" >"$server/without.conf"
+refuse 69 "without a manifest such keys are refused" "$privyseald" --config "$server/without.conf" --provision self-test
+check "with it they are not" "$privyseald" --config "$server/privyseald.conf" --provision self-test
+
+# --- one more HSM
+
+second() { sed "s#hsm/softhsm2.conf#hsm2/softhsm2.conf#; s#^pin_file = .*#pin_file = hsm2/pin#; s/^partitions = .*/partitions = no/" "$server/privyseald.conf" >"$server/second.conf"; }
+mkdir -m 755 "$server/hsm2"
+sed 's#hsm/tokens#hsm2/tokens#' "$server/hsm/softhsm2.conf" >"$server/hsm2/softhsm2.conf"
+second
+add() { "$privyseal" hsm add "$server/second.conf" "$work/add.request" "$@"; }
+check "another HSM is asked for" add --master-backup "$server/master-backup"
+check "an officer gives a share" answer otto "$work/add.request"
+refuse 1 "one is not enough" add "$work/otto.share"
+check "a second one gives a share" answer olga "$work/add.request"
+check "two put the master keys into it" add "$work/otto.share" "$work/olga.share"
+mv "$server/privyseald.conf" "$server/first.conf"
+mv "$server/second.conf" "$server/privyseald.conf"
+start && report ok "signers start with it" || report not-ok "signers start with it" "$server/log"
+check "a key that was wrapped by the first signs by the second" signs wilhelmina "$pin" 3
+stop
+
+# --- another database
+
+check "all rows go into another database" "$privyseal" store migrate "sqlite:store/moved.db" --server-config "$server/privyseald.conf"
+refuse 1 "and not into one that has rows" "$privyseal" store migrate "sqlite:store/moved.db" --server-config "$server/privyseald.conf"
+[[ $EUID == 0 ]] && chown 64302:64302 "$server"/store/moved.db*
+set_config store.url=sqlite:store/moved.db
+start && report ok "from which it goes on" || report not-ok "from which it goes on" "$server/log"
+check "a key signs" signs wilhelmina "$pin" 1
