@@ -7,14 +7,14 @@
 
 #include "proxy/store/backend.h"
 
-#define TABLE_COLUMNS_MAX 32
+#define TABLE_COLUMNS_MAX 64
 
 struct schema_table {
     char *name;
     char *key; /* columns of the primary key, as in ORDER BY */
     enum value_kind kinds[TABLE_COLUMNS_MAX];
     size_t column_count;
-    bool has_id; /* which the backend assigns */
+    bool has_id;  /* which the backend assigns */
     char *select; /* all columns of all rows, by the primary key */
     char *insert;
     char *count;

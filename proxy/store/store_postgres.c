@@ -448,8 +448,9 @@ static int postgres_ids_taken(struct store *base, const char *table)
 {
     CLEANUP(free_string) char *sql = NULL;
 
-    if (asprintf(&sql, "SELECT setval(pg_get_serial_sequence('%s', 'id'), max(id)) FROM %s HAVING count(*) > 0", table,
-                 table) < 0)
+    if (asprintf(&sql,
+                 "SELECT setval(pg_get_serial_sequence('%s', 'id'), max(id)) FROM %s HAVING count(*) > 0",
+                 table, table) < 0)
         return -ENOMEM;
     return postgres_execute(base, sql);
 }

@@ -250,7 +250,7 @@ START_TEST(rows_go_to_postgresql_and_back_unchanged)
 }
 END_TEST
 
-SUITE_WITH_FIXTURE("store/copy", setup, teardown, rows_go_to_postgresql_and_back_unchanged, every_table_and_column_is_copied, copy_has_the_same_rows,
-                   ids_go_on_after_the_copied_ones, rows_are_of_one_moment_while_others_write,
-                   store_with_rows_is_not_written_over, record_that_is_missing_or_altered_is_found,
-                   record_that_is_none_is_refused);
+SUITE_WITH_FIXTURE("store/copy", setup, teardown, rows_go_to_postgresql_and_back_unchanged,
+                   every_table_and_column_is_copied, copy_has_the_same_rows, ids_go_on_after_the_copied_ones,
+                   rows_are_of_one_moment_while_others_write, store_with_rows_is_not_written_over,
+                   record_that_is_missing_or_altered_is_found, record_that_is_none_is_refused);
