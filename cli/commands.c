@@ -17,6 +17,12 @@
         "token", "NAME", "which token, where the configuration has several"                                  \
     }
 
+#define OPTION_SERVER                                                                                        \
+    { "server-config", "FILE", "privyseald.conf (default: /etc/privyseal/privyseald.conf)" },                \
+    {                                                                                                        \
+        "privyseald", "FILE", "the daemon's program (default: found beside this one, or in PATH)"            \
+    }
+
 const struct command commands[] = {
     { "init",
       NULL,
@@ -138,6 +144,32 @@ const struct command commands[] = {
         { "ca", "DIR", "by the authority in these files instead of the server's (not for signing)" },
         { "profile", "KIND", "signing (default), device, application, operator, auditor, officer or server" },
         { "days", "N", "validity (default: the deployment's)" } } },
+    { "epoch",
+      "new",
+      "KIND",
+      1,
+      1,
+      "make the next epoch of a master key: Kd, Kw, Kx or Kseal (on the server, as root)",
+      cmd_epoch_new,
+      { { "ca", "DIR", "Kseal: the directory of the authority that certifies it" },
+        { "without-backup", NULL, "where officers hold a backup of the master keys: this one will not be in it" },
+        OPTION_SERVER } },
+    { "epoch",
+      "list",
+      "",
+      0,
+      0,
+      "list the epochs of the master keys, and how many rows need each (on the server, as root)",
+      cmd_epoch_list,
+      { OPTION_SERVER } },
+    { "epoch",
+      "destroy",
+      "KIND EPOCH",
+      2,
+      2,
+      "destroy an epoch that no row needs (on the server, as root)",
+      cmd_epoch_destroy,
+      { { "yes", NULL, "do not ask" }, OPTION_SERVER } },
     { "cert",
       "list",
       "",

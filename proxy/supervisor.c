@@ -39,6 +39,7 @@ struct proxy {
     int signals, ready_fd;
     enum goal goal;
     bool is_serving;     /* was reached once */
+    unsigned replaced;   /* signers that were replaced since the last SIGHUP; all: nothing to do */
     uint64_t kill_at_ms; /* while stopping: who is still there then is killed */
     int status;
 };
@@ -278,6 +279,19 @@ static bool are_signers_up(const struct crew *crew)
     return true;
 }
 
+/* One leaves when the one before it is back: somebody serves at every moment, and none knows an old epoch in the end. */
+static void replace_signers(struct proxy *proxy)
+{
+    struct crew *crew = &proxy->crew;
+
+    if (proxy->replaced >= crew->signer_count || !are_signers_up(crew))
+        return;
+    for (unsigned i = 0; i < crew->signer_count; i++)
+        if (crew->signers[i].control < 0)
+            return; /* it is leaving */
+    crew_dismiss(&crew->signers[proxy->replaced++]);
+}
+
 static void pursue_serve(struct proxy *proxy)
 {
     struct crew *crew = &proxy->crew;
@@ -285,6 +299,7 @@ static void pursue_serve(struct proxy *proxy)
     if (crew->herald && is_due(crew->herald))
         start_child(proxy, crew->herald);
     start_signers(proxy);
+    replace_signers(proxy);
     if (is_due(crew->front) && (proxy->is_serving || are_signers_up(crew)))
         start_child(proxy, crew->front);
 }
@@ -311,6 +326,7 @@ static void reload(struct proxy *proxy)
     material_clear(&proxy->crew.material);
     proxy->crew.material = material;
     crew_tell_front_material(&proxy->crew);
+    proxy->replaced = 0;
 }
 
 /* A start that failed: the child has said why in the log; say what follows from it. */
@@ -391,7 +407,8 @@ static void on_front(struct proxy *proxy)
 /* Nobody to start, to stop or to wait for: only an event changes anything. */
 static bool is_at_rest(const struct proxy *proxy)
 {
-    return proxy->goal == GOAL_SERVE && crew_is_all(&proxy->crew, CHILD_UP);
+    return proxy->goal == GOAL_SERVE && crew_is_all(&proxy->crew, CHILD_UP) &&
+           proxy->replaced >= proxy->crew.signer_count;
 }
 
 /* Errors: -errno. */
@@ -463,7 +480,7 @@ static int prepare(struct proxy *proxy)
 
 int supervisor_main(const struct proxy_config *config, int ready_fd)
 {
-    struct proxy proxy = { .ready_fd = ready_fd, .signals = -1 };
+    struct proxy proxy = { .ready_fd = ready_fd, .signals = -1, .replaced = UINT_MAX };
     int error = crew_init(&proxy.crew, config, supervisor_log_level(config));
 
     if (error)

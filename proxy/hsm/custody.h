@@ -91,6 +91,8 @@ struct custody_ops {
     CK_RV(*change_secret)
     (struct custody_token *token, struct bytes old_s, struct bytes new_s, struct access_row *new_row);
     void (*settle)(struct custody_token *token, struct bytes old_s, struct bytes new_s, bool is_done);
+    /* The key of @row under the newest Kd: its kd_epoch, nonce and sealed are written anew. NULL: it has no such row. */
+    CK_RV (*reseal)(struct custody_token *token, struct key_row *row);
     /* Destroys handles, wipes U. NULL is allowed. */
     void (*close)(struct custody_token *token);
 };

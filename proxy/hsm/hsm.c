@@ -210,6 +210,11 @@ uint32_t hsm_epoch_derive(const struct hsm *hsm)
     return master_keys_newest(&hsm->keys, MASTER_DERIVE)->epoch;
 }
 
+bool hsm_has_old_derive(const struct hsm *hsm)
+{
+    return hsm->keys.count[MASTER_DERIVE] > 1;
+}
+
 uint32_t hsm_epoch_wrap(const struct hsm *hsm)
 {
     return master_keys_newest(&hsm->keys, MASTER_WRAP)->epoch;

@@ -54,6 +54,8 @@ MUST_CHECK CK_RV hsm_mac(struct hsm *hsm, enum hsm_mac_key key, uint32_t epoch, 
 /* The newest epoch of each kind; seals and MACs name theirs. */
 uint32_t hsm_epoch_mac(const struct hsm *hsm, enum hsm_mac_key key);
 uint32_t hsm_epoch_derive(const struct hsm *hsm);
+/* Whether there is another than the newest: rows may be under it. */
+bool hsm_has_old_derive(const struct hsm *hsm);
 uint32_t hsm_epoch_wrap(const struct hsm *hsm); /* Kw */
 /* Signs a checkpoint (32-byte digest) with Kaudit; r || s. */
 MUST_CHECK CK_RV hsm_sign_checkpoint(struct hsm *hsm, const uint8_t digest[HASH_LEN], uint8_t ret[64]);

@@ -398,7 +398,7 @@ static void add_identity(struct master_template *template, const struct master_r
             row->unwrap_count * sizeof(*row->unwrap_template));
 }
 
-static CK_RV generate(const struct hsm_session *session, enum master_kind kind, uint32_t epoch)
+CK_RV master_keys_generate_one(const struct hsm_session *session, enum master_kind kind, uint32_t epoch)
 {
     const struct master_row *row = &rows[kind];
     struct master_template template = { 0 };
@@ -419,7 +419,7 @@ CK_RV master_keys_generate(const struct hsm_session *session, uint32_t epoch)
     CK_RV rv = CKR_OK;
 
     for (int kind = 0; kind < MASTER_KINDS && rv == CKR_OK; kind++)
-        rv = generate(session, kind, epoch);
+        rv = master_keys_generate_one(session, kind, epoch);
     return rv;
 }
 

@@ -54,6 +54,9 @@ MUST_CHECK CK_RV master_keys_find(const struct hsm_session *session, const struc
                                   struct master_keys *ret, char **why);
 /* Makes one epoch of every kind. The session is RW and logged in. */
 MUST_CHECK CK_RV master_keys_generate(const struct hsm_session *session, uint32_t epoch);
+/* So, of one kind. */
+MUST_CHECK CK_RV master_keys_generate_one(const struct hsm_session *session, enum master_kind kind,
+                                          uint32_t epoch);
 /* NULL: no such epoch. */
 const struct master_key *master_keys_peek(const struct master_keys *keys, enum master_kind kind,
                                           uint32_t epoch);

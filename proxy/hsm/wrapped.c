@@ -270,6 +270,23 @@ static CK_RV seal_key(struct custody_token *token, struct bytes wrapped, struct 
     return row_seal(token->custody->config.hsm, &seal, wrapped, &row->sealed);
 }
 
+/* Its Kw stays: the HSM could not unwrap the key to wrap it anew, which is why it is safe there. */
+static CK_RV wrapped_reseal(struct custody_token *token, struct key_row *row)
+{
+    CLEANUP(context_clear) struct context purpose = key_context("privyseal v1 key", token, row);
+    CLEANUP(context_clear) struct context aad = key_aad(token, row);
+    CLEANUP(secret_free) struct secret *wrapped = NULL;
+    struct row_seal seal = { row->kd_epoch, secret_bytes(token->u), &purpose, &aad, row->nonce };
+    struct hsm *hsm = token->custody->config.hsm;
+    CK_RV rv = row_open(hsm, &seal, buffer_bytes(&row->sealed), &wrapped);
+
+    if (rv != CKR_OK)
+        return rv == CKR_ENCRYPTED_DATA_INVALID ? CKR_DATA_INVALID : rv;
+    row->kd_epoch = hsm_epoch_derive(hsm);
+    row->sealed.len = 0;
+    return seal_key(token, secret_bytes(wrapped), row);
+}
+
 /* The new row is opened again as every later signature will, and has to work: what cannot be used is not handed out. */
 static CK_RV prove_row(struct custody_token *token, const struct key_row *row)
 {
@@ -414,5 +431,6 @@ const struct custody_ops custody_wrapped = {
     .add_secret = wrapped_add_secret,
     .change_secret = wrapped_change_secret,
     .settle = wrapped_settle,
+    .reseal = wrapped_reseal,
     .close = wrapped_close,
 };

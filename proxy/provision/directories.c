@@ -163,3 +163,51 @@ int directory_move(const char *from, const char *to, const struct owners *owners
         r = copy_entries(from, to, move_entry);
     return r == 0 && rmdir(from) < 0 ? -errno : r;
 }
+
+/* Over what is there: a reader finds the old file or the new one. */
+static int replace_file(const char *from, const char *to)
+{
+    char fresh[PATH_MAX];
+    int r;
+
+    if (snprintf(fresh, sizeof(fresh), "%s.new", to) >= PATH_MAX)
+        return -ENAMETOOLONG;
+    unlink(fresh);
+    r = copy_file(from, fresh);
+    if (r < 0)
+        return r;
+    return rename(fresh, to) < 0 ? -errno : 0;
+}
+
+/* @copy is what is there, @original what should be. */
+static int remove_if_gone(const char *copy, const char *original)
+{
+    if (access(original, F_OK) == 0 || errno != ENOENT)
+        return 0;
+    return unlink(copy) < 0 ? -errno : 0;
+}
+
+static int follow_folder(const char *from, const char *to)
+{
+    int r = copy_entries(from, to, replace_file);
+
+    return r == 0 ? copy_entries(to, from, remove_if_gone) : r;
+}
+
+int directory_follow(const char *from, const char *to, const struct owners *owners)
+{
+    CLEANUP(closedir) DIR *directory = opendir(from);
+    const struct dirent *entry;
+    int r = copy_entries(from, to, follow_folder);
+
+    while (r == 0 && directory && (entry = readdir(directory))) {
+        char copy[PATH_MAX];
+
+        if (entry->d_name[0] == '.')
+            continue;
+        if (snprintf(copy, sizeof(copy), "%s/%s", to, entry->d_name) >= PATH_MAX)
+            return -ENAMETOOLONG;
+        r = directory_read_only(copy, owners);
+    }
+    return r;
+}

@@ -32,5 +32,7 @@ MUST_CHECK int directory_read_only(const char *path, const struct owners *owners
 MUST_CHECK int directory_give(const char *path, const struct owners *owners);
 /* Moves what is in @from into @to, which is made if need be, for the signers; @from is gone then. Errors: -errno. */
 MUST_CHECK int directory_move(const char *from, const char *to, const struct owners *owners);
+/* Makes the folders in @to that are copies of those in @from the same again, each file at once. Errors: -errno. */
+MUST_CHECK int directory_follow(const char *from, const char *to, const struct owners *owners);
 /* Copies the folders of @from (one level deep, regular files) into @to. Errors: -errno. */
 MUST_CHECK int directory_copy(const char *from, const char *to);

@@ -14,6 +14,9 @@
  *   init --operator NAME --certificate FILE   HSM token, master keys, schema, directories, the first operator
  *   ceremony --quorum M --officers FILE,...   HSM token and master keys, wrapped for M of the officers; before init
  *   self-test                                 what the HSM refuses, what it lacks, the sealing public key
+ *   epoch-list                                epochs of the master keys, and how many rows need each
+ *   epoch-new KIND [--without-backup]         the next one of Kd, Kw, Kx or Kseal
+ *   epoch-destroy KIND EPOCH                  one that no row needs
  * Returns an exit status (sysexits.h).
  */
 int provision_main(const struct proxy_config *config, int argc, char **argv);

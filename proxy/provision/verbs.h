@@ -33,6 +33,12 @@ MUST_CHECK int provision_open_hsm(const struct proxy_config *config, struct hsm 
 /* "2" and public keys, separated by commas. */
 MUST_CHECK int provision_read_quorum(const char *threshold, const char *officers, struct quorum *ret);
 
+/* After the token was changed: its files, and the partition signer's copy of them, are the signers' to read. */
+MUST_CHECK int provision_refresh_hsm(const struct proxy_config *config, const struct owners *owners);
+
+int verb_epoch_list(const struct proxy_config *config, int argc, char **argv);
+int verb_epoch_new(const struct proxy_config *config, int argc, char **argv);
+int verb_epoch_destroy(const struct proxy_config *config, int argc, char **argv);
 int verb_ceremony(const struct proxy_config *config, int argc, char **argv);
 int verb_backup(const struct proxy_config *config, int argc, char **argv);
 int verb_restore(const struct proxy_config *config, int argc, char **argv);

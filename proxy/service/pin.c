@@ -9,6 +9,7 @@
 #include "proxy/service/change.h"
 #include "proxy/service/device_renewal.h"
 #include "proxy/service/handlers.h"
+#include "proxy/service/kd_rotation.h"
 #include "proxy/service/message.h"
 #include "proxy/service/notice.h"
 #include "proxy/service/pin_proof.h"
@@ -198,6 +199,8 @@ enum reason handle_Unlock(struct service *service, struct call *call, const Prot
     if (ask->client_secret.len != CLIENT_SECRET_LEN)
         return REASON_MALFORMED;
     reason = pin_proof_open(service, call, &proof, &opened);
+    if (reason == REASON_NONE)
+        kd_rotate(service, call, &opened, proof.s);
     if (reason == REASON_NONE)
         reason = fill_snapshot_hash(service, call, answer);
     if (reason == REASON_NONE)

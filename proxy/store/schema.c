@@ -109,6 +109,10 @@ static const char version_1[] =
     "CREATE INDEX issued_ending ON issued (not_after_ms, id);"
     "CREATE INDEX issued_revoked ON issued (authority, not_after_ms) WHERE revoked_ms > 0;"
 
+    "CREATE INDEX keys_kw ON keys (kw_epoch, usage);"
+    "CREATE INDEX keys_kd ON keys (kd_epoch);"
+    "CREATE INDEX access_kd ON access_rows (kd_epoch);"
+
     "CREATE TABLE authorities (authority {number} NOT NULL PRIMARY KEY, sequence {number} NOT NULL,"
     " as_of_ms {number} NOT NULL, revoked {blob} NOT NULL, crl_number {number} NOT NULL,"
     " crl_until_ms {number} NOT NULL, crl_hash {blob} NOT NULL, mac {blob} NOT NULL){strict};"

@@ -241,6 +241,8 @@ MUST_CHECK int store_key_get(struct store *store, int64_t token_id, const uint8_
                              struct key_row *ret);
 /* Writes label, cka_id and mac of the row with @row->id. Errors: -ENOENT, -EEXIST (the token has that cka_id). */
 MUST_CHECK int store_key_update(struct store *store, const struct key_row *row);
+/* Writes kd_epoch, nonce, sealed and mac of the row with @row->id. Errors: -ENOENT. */
+MUST_CHECK int store_key_reseal(struct store *store, const struct key_row *row);
 /* With its certificate, if it has one. Errors: -ENOENT. */
 MUST_CHECK int store_key_delete(struct store *store, int64_t token_id, const uint8_t name[KEY_NAME_LEN]);
 
@@ -523,6 +525,13 @@ MUST_CHECK int store_key_count_put(struct store *store, const struct log_name *l
 MUST_CHECK int store_key_count_get(struct store *store, const struct log_name *log,
                                    const uint8_t name[KEY_NAME_LEN], uint64_t *ret_count,
                                    uint64_t *ret_sequence);
+
+/* ------------------------------------------------------------------------------------- epochs of master keys */
+
+/* Rows that need an epoch of Kd; keys under an epoch of Kw, of Kx. */
+MUST_CHECK int store_count_kd(struct store *store, uint32_t epoch, uint64_t *ret);
+MUST_CHECK int store_count_kw(struct store *store, uint32_t epoch, uint64_t *ret);
+MUST_CHECK int store_count_kx(struct store *store, uint32_t epoch, uint64_t *ret);
 
 /* ------------------------------------------------------------------------------------ what the own CA issued */
 

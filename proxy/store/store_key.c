@@ -82,6 +82,15 @@ int store_key_update(struct store *store, const struct key_row *row)
                       -ENOENT);
 }
 
+int store_key_reseal(struct store *store, const struct key_row *row)
+{
+    return row_change(store, "UPDATE keys SET kd_epoch = $1, nonce = $2, sealed = $3, mac = $4 WHERE id = $5",
+                      VALUES(value_integer(row->kd_epoch), value_blob(BYTES_OF_ARRAY(row->nonce)),
+                             value_blob(buffer_bytes(&row->sealed)), value_blob(BYTES_OF_ARRAY(row->mac)),
+                             value_integer(row->id)),
+                      -ENOENT);
+}
+
 int store_key_delete(struct store *store, int64_t token_id, const uint8_t name[KEY_NAME_LEN])
 {
     int r = store_certificate_delete(store, token_id, name); /* it refers to the key's row */

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_epoch.c - epoch new, list, destroy: master keys of the HSM, on the server itself, as root: the work is done by
+ * `privyseald --provision`, which alone may write the HSM's token.
+ */
+#include "cli/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <openssl/pem.h>
+
+#include "cli/ca.h"
+#include "cli/connect.h"
+#include "cli/daemon.h"
+#include "cli/output.h"
+#include "include/table.h"
+#include "proto/certificate.h"
+#include "proto/certificate_make.h"
+#include "proto/hpke.h"
+
+#define SERVER_CONFIG "/etc/privyseal/privyseald.conf"
+#define SEAL_DAYS     3650
+
+DEFINE_CLEANUP(X509_NAME_free, X509_NAME *);
+DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);
+DEFINE_CLEANUP(BIO_free_all, BIO *);
+
+static const char *server_config(const struct cli *cli)
+{
+    const char *given = cli_option(cli, "server-config");
+
+    return given ? given : SERVER_CONFIG;
+}
+
+/* ---------------------------------------------------------------------------------------------------- list */
+
+enum cli_exit cmd_epoch_list(struct cli *cli)
+{
+    static const char *const arguments[] = { "epoch-list", NULL };
+    static const struct column columns[] = {
+        { "kind", "KEY" }, { "epoch", "EPOCH" }, { "use", "USE" }, { "rows", "ROWS" }, { "ends", "ENDS" },
+    };
+    CLEANUP(json_decref) json_t *reply = NULL;
+    json_t *row, *rows;
+    size_t i;
+    enum cli_exit status = daemon_run(cli, server_config(cli), arguments, &reply);
+
+    if (status != CLI_DONE)
+        return status;
+    rows = json_object_get(reply, "epochs");
+    json_array_foreach (rows, i, row) {
+        bool is_newest = json_is_true(json_object_get(row, "newest"));
+
+        json_object_set_new(row, "use", json_string(is_newest ? "new rows" : "old rows"));
+        json_object_set_new(row, "ends",
+                            output_time((uint64_t)json_integer_value(json_object_get(row, "ends_unix"))));
+    }
+    return output_table(cli, rows, columns, ARRAY_SIZE(columns));
+}
+
+/* ---------------------------------------------------------------------------------------------------- new */
+
+/* The chain as it is, behind what is there already: older epochs stay for who seals to them. */
+static enum cli_exit prepend(struct cli *cli, const char *path, struct buffer *pem)
+{
+    CLEANUP(certificate_free_stack) STACK_OF(X509) *old = NULL;
+    CLEANUP(BIO_free_all) BIO *bio = BIO_new(BIO_s_mem());
+    CLEANUP(free_string) char *why = NULL;
+    char *data;
+    long len;
+
+    if (certificate_load_file(NULL, path, &old) < 0 || !bio)
+        return cli_fail(cli, CLI_REFUSED, NULL, "%s cannot be read", path);
+    /* Leaf and issuer are new; of the old ones the first stays, for which the issuer is the same. */
+    if (PEM_write_bio_X509(bio, sk_X509_value(old, 0)) != 1)
+        return cli_fail(cli, CLI_REFUSED, NULL, "out of memory");
+    len = BIO_get_mem_data(bio, &data);
+    buffer_append(pem, BYTES(data, (size_t)len));
+    if (pem->failed || ca_write_file(path, 0644, buffer_bytes(pem), &why) < 0)
+        return cli_fail(cli, CLI_REFUSED, NULL, "%s", why ? why : "out of memory");
+    return CLI_DONE;
+}
+
+static enum cli_exit issue_seal(struct cli *cli, const json_t *reply, EVP_PKEY *key, struct buffer *ret)
+{
+    CLEANUP(X509_NAME_free) X509_NAME *subject = NULL;
+    CLEANUP(free_string) char *why = NULL;
+    struct ca_request request = { .profile = CA_PROFILE_SEAL, .public_key = key, .days = SEAL_DAYS };
+    char name[128];
+
+    snprintf(name, sizeof(name), "/CN=%.32s sealing epoch %lld",
+             json_string_value(json_object_get(reply, "realm")),
+             (long long)json_integer_value(json_object_get(reply, "epoch")));
+    if (certificate_parse_subject(name, &subject, &why) < 0)
+        return cli_fail(cli, CLI_REFUSED, NULL, "%s", why ? why : "out of memory");
+    request.subject = subject;
+    if (ca_issue(cli_option(cli, "ca"), &request, ret, NULL, &why) < 0)
+        return cli_fail(cli, CLI_REFUSED, "The signers do not start again before it is certified.",
+                        "the new sealing key has no certificate: %s", why ? why : "out of memory");
+    return CLI_DONE;
+}
+
+static enum cli_exit certify_seal(struct cli *cli, const json_t *reply)
+{
+    const char *text = json_string_value(json_object_get(reply, "seal_public_key"));
+    const char *state = json_string_value(json_object_get(reply, "state"));
+    const char *chain = json_string_value(json_object_get(reply, "seal_chain"));
+    CLEANUP(EVP_PKEY_free) EVP_PKEY *key = NULL;
+    CLEANUP(buffer_clear) struct buffer pem = { 0 };
+    CLEANUP(free_string) char *path = NULL;
+    uint8_t public_key[HPKE_KEY_LEN];
+    enum cli_exit status;
+
+    if (!text || !state || !chain || hex_decode(text, public_key, sizeof(public_key)) < 0)
+        return cli_fail(cli, CLI_REFUSED, NULL, "the daemon gave no sealing key");
+    key = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, public_key, sizeof(public_key));
+    if (!key ||
+        asprintf(&path, "%s%s%s", chain[0] == '/' ? "" : state, chain[0] == '/' ? "" : "/", chain) < 0)
+        return cli_fail(cli, CLI_REFUSED, NULL, "out of memory");
+    status = issue_seal(cli, reply, key, &pem);
+    return status == CLI_DONE ? prepend(cli, path, &pem) : status;
+}
+
+enum cli_exit cmd_epoch_new(struct cli *cli)
+{
+    const char *arguments[] = { "epoch-new", cli->args[0],
+                                cli_option(cli, "without-backup") ? "--without-backup" : NULL, NULL };
+    bool is_seal = strcmp(cli->args[0], "Kseal") == 0;
+    CLEANUP(json_decref) json_t *reply = NULL;
+    enum cli_exit status;
+
+    if (is_seal && !cli_option(cli, "ca"))
+        return cli_fail(cli, CLI_USAGE, "--ca DIR names the directory with the root and the sealing issuer.",
+                        "a new sealing key needs a certificate, or no client seals to it");
+    status = daemon_run(cli, server_config(cli), arguments, &reply);
+    if (status == CLI_DONE && is_seal)
+        status = certify_seal(cli, reply);
+    if (status != CLI_DONE)
+        return status;
+    return output_done(
+        cli, json_incref(reply),
+        "Epoch %lld of %s is made.\nNext: systemctl reload privyseald. The signers are replaced one by "
+        "one, and use it from then on.",
+        (long long)json_integer_value(json_object_get(reply, "epoch")), cli->args[0]);
+}
+
+/* ---------------------------------------------------------------------------------------------------- destroy */
+
+enum cli_exit cmd_epoch_destroy(struct cli *cli)
+{
+    const char *const arguments[] = { "epoch-destroy", cli->args[0], cli->args[1], NULL };
+    CLEANUP(json_decref) json_t *reply = NULL;
+    char question[256];
+    enum cli_exit status;
+
+    snprintf(question, sizeof(question),
+             "Destroy epoch %.16s of %.16s? Backups from before, and what is in them under it, are "
+             "unreadable then, for "
+             "good.",
+             cli->args[1], cli->args[0]);
+    status = connect_confirm(cli, question, "nothing was destroyed");
+    if (status == CLI_DONE)
+        status = daemon_run(cli, server_config(cli), arguments, &reply);
+    if (status != CLI_DONE)
+        return status;
+    return output_done(
+        cli, json_incref(reply),
+        "Epoch %s of %s is destroyed in this HSM. Copies of its token, and the officers' backup of the "
+        "master keys, have it still: destroy those that are not needed.",
+        cli->args[1], cli->args[0]);
+}
