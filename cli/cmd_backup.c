@@ -47,15 +47,42 @@ static json_t *officers_in_words(const json_t *header)
     return words;
 }
 
+/* "tokens 4": every table that has rows, every file with its size. */
+static json_t *rows_in_words(const json_t *index)
+{
+    json_t *words = json_array(), *count;
+    const char *table;
+
+    json_object_foreach (json_object_get(index, "rows"), table, count)
+        if (json_integer_value(count) > 0)
+            json_array_append_new(words,
+                                  json_sprintf("%s %lld", table, (long long)json_integer_value(count)));
+    return words;
+}
+
+static json_t *files_in_words(const json_t *index)
+{
+    const json_t *entry;
+    json_t *words = json_array();
+    size_t i;
+
+    json_array_foreach (json_object_get(index, "entries"), i, entry)
+        json_array_append_new(words,
+                              json_sprintf("%s %lld", json_read_text(entry, "name"),
+                                           (long long)json_integer_value(json_object_get(entry, "size"))));
+    return words;
+}
+
 static json_t *describe(const char *file, const json_t *header, const json_t *index)
 {
-    return json_pack("{s:s, s:s, s:s, s:o, s:O?, s:O?, s:o, s:O?, s:o, s:O?}", "file", file, "realm",
-                     json_read_text(header, "realm"), "host", json_read_text(header, "host"), "time",
+    return json_pack("{s:s, s:s, s:s, s:o, s:O?, s:O?, s:o, s:O?, s:o, s:o, s:o, s:O?}", "file", file,
+                     "realm", json_read_text(header, "realm"), "host", json_read_text(header, "host"), "time",
                      output_time((uint64_t)json_integer_value(json_object_get(header, "time"))), "users",
                      json_object_get(index, "users"), "keys", json_object_get(index, "keys"), "holds",
                      holds_in_words(index), "officers_needed",
                      json_object_get(json_object_get(header, "secret"), "threshold"), "officers",
-                     officers_in_words(header), "not_included", json_object_get(index, "not_included"));
+                     officers_in_words(header), "rows", rows_in_words(index), "files", files_in_words(index),
+                     "not_included", json_object_get(index, "not_included"));
 }
 
 static enum cli_exit print(struct cli *cli, const char *file, const json_t *header, const json_t *index)
