@@ -35,14 +35,17 @@ enum cli_exit cmd_pin_set(struct cli *cli)
     return output_done(cli, json_pack("{s:s}", "pin", "set"), "The PIN is set. Next: privyseal key generate");
 }
 
+static CK_RV change(struct cli *cli, struct bytes typed, void *new_pin, struct remote_error *error)
+{
+    return remote_token_change_pin(cli->token, typed, secret_bytes(new_pin), error);
+}
+
 enum cli_exit cmd_pin_change(struct cli *cli)
 {
     CLEANUP(new_secret_undo) struct new_secret made = { 0 };
     CLEANUP(secret_free) struct secret *old_pin = NULL;
     CLEANUP(secret_free) struct secret *new_pin = NULL;
-    struct remote_error error = { 0 };
     enum cli_exit status = connect_token(cli);
-    CK_RV rv;
 
     if (status == CLI_DONE)
         status = connect_pin(cli, "pin-file", "Old PIN: ", false, &old_pin);
@@ -52,9 +55,9 @@ enum cli_exit cmd_pin_change(struct cli *cli)
         status = new_secret_plan(cli, &made);
     if (status != CLI_DONE)
         return status;
-    rv = remote_token_change_pin(cli->token, secret_bytes(old_pin), secret_bytes(new_pin), &error);
-    if (rv != CKR_OK)
-        return cli_fail_remote(cli, "changing the PIN", rv, &error);
+    status = connect_with_code(cli, "changing the PIN", old_pin, change, new_pin);
+    if (status != CLI_DONE)
+        return status;
     status = new_secret_keep(cli, &made);
     if (status != CLI_DONE)
         return status;

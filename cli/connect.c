@@ -113,22 +113,65 @@ enum cli_exit connect_token(struct cli *cli)
     return CLI_DONE;
 }
 
+static bool is_code_missing(const struct remote_error *error)
+{
+    return error->failure.reason == REASON_CODE_REQUIRED ||
+           error->failure.reason == REASON_CODE_SENT_IF_RIGHT;
+}
+
+/* PIN, comma, code. */
+static enum cli_exit add_code(struct cli *cli, const struct secret *pin, struct secret **ret)
+{
+    CLEANUP(secret_free) struct secret *code = NULL;
+    enum cli_exit status = connect_line(cli, "code-file", "Code: ", &code);
+
+    if (status != CLI_DONE)
+        return status;
+    if (secret_new(pin->len + 1 + code->len, ret) < 0)
+        return cli_fail(cli, CLI_REFUSED, NULL, "out of memory");
+    memcpy((*ret)->data, pin->data, pin->len);
+    (*ret)->data[pin->len] = ',';
+    memcpy((*ret)->data + pin->len + 1, code->data, code->len);
+    return CLI_DONE;
+}
+
+enum cli_exit connect_with_code(struct cli *cli, const char *doing, const struct secret *pin,
+                                connect_attempt *attempt, void *argument)
+{
+    CLEANUP(secret_free) struct secret *typed = NULL;
+    struct remote_error error = { 0 };
+    CK_RV rv = attempt(cli, secret_bytes(pin), argument, &error);
+    enum cli_exit status;
+
+    if (rv != CKR_OK && is_code_missing(&error)) {
+        if (error.failure.reason == REASON_CODE_SENT_IF_RIGHT && !cli->is_json)
+            fprintf(stderr, "If the PIN was right, a code is on its way.\n");
+        status = add_code(cli, pin, &typed);
+        if (status != CLI_DONE)
+            return status;
+        error = (struct remote_error){ 0 };
+        rv = attempt(cli, secret_bytes(typed), argument, &error);
+    }
+    return rv == CKR_OK ? CLI_DONE : cli_fail_remote(cli, doing, rv, &error);
+}
+
+static CK_RV log_in(struct cli *cli, struct bytes typed, void *argument, struct remote_error *error)
+{
+    (void)argument;
+    return remote_token_login(cli->token, typed, error);
+}
+
 enum cli_exit connect_login(struct cli *cli)
 {
     CLEANUP(secret_free) struct secret *pin = NULL;
-    struct remote_error error = { 0 };
     enum cli_exit status = connect_token(cli);
     char prompt[NAME_MAX_LEN + 16];
-    CK_RV rv;
 
     if (status != CLI_DONE)
         return status;
     snprintf(prompt, sizeof(prompt), "PIN of %.32s: ", connect_token_name(cli));
     status = connect_pin(cli, "pin-file", prompt, false, &pin);
-    if (status != CLI_DONE)
-        return status;
-    rv = remote_token_login(cli->token, secret_bytes(pin), &error);
-    return rv == CKR_OK ? CLI_DONE : cli_fail_remote(cli, "logging in", rv, &error);
+    return status == CLI_DONE ? connect_with_code(cli, "logging in", pin, log_in, NULL) : status;
 }
 
 void connect_close(struct cli *cli)

@@ -20,9 +20,7 @@ MUST_CHECK enum cli_exit connect_remote(struct cli *cli);
 MUST_CHECK enum cli_exit connect_endpoint(struct cli *cli, size_t index);
 /* And cli->token: --token, else the only [token] section, else the identity's name. */
 MUST_CHECK enum cli_exit connect_token(struct cli *cli);
-/* Which token is meant, by its name at the server; needs connect_configure(). */
-const char *connect_token_name(const struct cli *cli);
-/* And logs in, with the PIN from --pin-file or the terminal. */
+/* And logs in, with the PIN from --pin-file or the terminal, and a code where one is asked for. */
 MUST_CHECK enum cli_exit connect_login(struct cli *cli);
 void connect_close(struct cli *cli);
 /* Which token is meant, by its name at the server. */
@@ -50,3 +48,10 @@ MUST_CHECK enum cli_exit connect_line(struct cli *cli, const char *option, const
                                       struct secret **ret);
 /* A question on the terminal, unless --yes was given. Any answer but "yes" fails with the words of @otherwise. */
 MUST_CHECK enum cli_exit connect_confirm(struct cli *cli, const char *question, const char *otherwise);
+
+/* Does something with the PIN as it was typed, which may have a code behind a comma (client/typed_pin.h). */
+typedef CK_RV connect_attempt(struct cli *cli, struct bytes typed, void *argument,
+                              struct remote_error *error);
+/* Calls @attempt with @pin; where a code is to come with it, again with the one from --code-file or the terminal. */
+MUST_CHECK enum cli_exit connect_with_code(struct cli *cli, const char *doing, const struct secret *pin,
+                                           connect_attempt *attempt, void *argument);

@@ -37,6 +37,13 @@ const char *names_custody(Privyseal__V1__Custody custody)
     return custody == PRIVYSEAL__V1__CUSTODY__CUSTODY_PARTITION ? "partition" : "wrapped";
 }
 
+const char *names_factor(Privyseal__V1__SecondFactor factor)
+{
+    static const char *const words[] = { "none", "totp", "sent" };
+
+    return (unsigned)factor < ARRAY_SIZE(words) ? words[factor] : "?";
+}
+
 const char *names_pin_state(Privyseal__V1__PinState state)
 {
     return (unsigned)state < ARRAY_SIZE(pin_states) ? pin_states[state] : "unknown";

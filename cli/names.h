@@ -12,6 +12,9 @@ const char *names_custody(Privyseal__V1__Custody custody);
 /* "ok", "wrong try", "last try", "locked", "delayed", "not set" */
 const char *names_pin_state(Privyseal__V1__PinState state);
 
+/* "none", "totp", "sent" */
+const char *names_factor(Privyseal__V1__SecondFactor factor);
+
 /* A kind of key as the command line calls it: "rsa-3072", "p-256", "ed25519". */
 struct key_kind {
     const char *name;

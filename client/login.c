@@ -56,6 +56,7 @@ void login_unref(struct login *login)
 {
     if (!login || atomic_fetch_sub(&login->references, 1) != 1)
         return;
+    secret_free(login->code);
     secret_free(login->stretched);
     secret_free(login->pin_tag);
     free(login);

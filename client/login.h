@@ -7,14 +7,18 @@
 
 #include <openssl/types.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "include/secret.h"
 #include "proto/session_keys.h"
 
-/* Fixed after it was made. */
+/* Fixed once it has unlocked the token for the first time, which uses up the code. */
 struct login {
     atomic_uint references;
+    struct secret *code; /* of the second factor, with a NUL; NULL: none was given, or it is used up */
+    bool
+        needs_ticket; /* a code was asked for: from now on a ticket stands for it, and without one nothing does */
     struct secret *stretched; /* S */
     uint32_t pin_version;
     struct secret *pin_tag; /* a random key, then HMAC-SHA256 of the PIN under it */

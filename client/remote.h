@@ -108,7 +108,10 @@ struct remote_snapshot {
     uint32_t pin_version;
     struct pin_policy policy; /* for a new PIN */
     uint32_t retry_after_ms;
-    bool is_confirmed; /* its hash was confirmed under a session key */
+    Privyseal__V1__SecondFactor factor; /* what is asked for beside the PIN */
+    bool is_factor_missing;             /* it has to be enrolled first */
+    bool is_factor_by_policy;           /* else the user enrolled it */
+    bool is_confirmed;                  /* its hash was confirmed under a session key */
 };
 
 struct remote_snapshot *remote_snapshot_ref(struct remote_snapshot *snapshot);
@@ -123,9 +126,10 @@ MUST_CHECK CK_RV remote_token_snapshot(struct remote_token *token, unsigned max_
                                        struct remote_snapshot **ret, struct remote_error *error);
 
 /*
- * Logs in. The same PIN again within a few seconds of a logout costs no stretching, request or attempt.
+ * Logs in. @pin is what was typed: with a second factor, PIN and code (typed_pin.h). The same again within a few seconds of a logout costs no stretching, request or attempt.
  * Errors: CKR_PIN_INCORRECT, CKR_PIN_LOCKED, CKR_USER_PIN_NOT_INITIALIZED, CKR_USER_ALREADY_LOGGED_IN,
- * CKR_PIN_LEN_RANGE, CKR_DEVICE_REMOVED, CKR_DEVICE_ERROR. error->failure.tries_left tells how many are left.
+ * CKR_PIN_LEN_RANGE, CKR_DEVICE_REMOVED, CKR_DEVICE_ERROR. error->failure.tries_left tells how many are left;
+ * error->failure.reason is REASON_CODE_REQUIRED or REASON_CODE_SENT_IF_RIGHT where a code is to come with the PIN.
  */
 MUST_CHECK CK_RV remote_token_login(struct remote_token *token, struct bytes pin, struct remote_error *error);
 /*
@@ -221,3 +225,24 @@ MUST_CHECK CK_RV remote_token_set_pin(struct remote_token *token, struct bytes a
  */
 MUST_CHECK CK_RV remote_token_set_recoverable_pin(struct remote_token *token, struct bytes activation_code,
                                                   struct bytes pin, struct remote_error *error);
+
+/* --------------------------------------------------------------------------------------------- second factors */
+
+/* What an authenticator application has to be told; cleared with remote_authenticator_clear(). */
+struct remote_authenticator {
+    struct secret *seed;
+    unsigned digits, period_s;
+};
+static inline void remote_authenticator_clear(struct remote_authenticator *authenticator)
+{
+    secret_free(authenticator->seed);
+}
+DEFINE_CLEAR(remote_authenticator_clear, struct remote_authenticator);
+
+/* While logged in. Not in force before the second is called with a code of it. The third needs a code, too. */
+MUST_CHECK CK_RV remote_token_enrol_factor(struct remote_token *token, struct remote_authenticator *ret,
+                                           struct remote_error *error);
+MUST_CHECK CK_RV remote_token_confirm_factor(struct remote_token *token, const char *code,
+                                             struct remote_error *error);
+MUST_CHECK CK_RV remote_token_remove_factor(struct remote_token *token, const char *code,
+                                            struct remote_error *error);

@@ -71,6 +71,8 @@ static CK_RV read_terms(struct remote_token *token, const Privyseal__V1__GetToke
         .pin_version = reply->pin_version,
         .policy = pin_policy_of(reply->pin_policy),
         .needs_device_secret = reply->policy && reply->policy->device_secret,
+        .asks_code =
+            reply->factor != PRIVYSEAL__V1__SECOND_FACTOR__SECOND_FACTOR_NONE && !reply->factor_missing,
         .has_challenge = true,
         .fetched_ms = clock_now_ms(),
     };
@@ -99,6 +101,10 @@ static CK_RV read_snapshot(struct remote_token *token, const Privyseal__V1__GetT
     (*ret)->pin_version = reply->pin_version;
     (*ret)->policy = pin_policy_of(reply->pin_policy);
     (*ret)->retry_after_ms = reply->retry_after_ms;
+    (*ret)->factor = reply->factor;
+    (*ret)->is_factor_missing = reply->factor_missing;
+    (*ret)->is_factor_by_policy =
+        reply->policy && reply->policy->second_factor != PRIVYSEAL__V1__SECOND_FACTOR__SECOND_FACTOR_NONE;
     return CKR_OK;
 }
 

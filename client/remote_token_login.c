@@ -10,6 +10,7 @@
 
 #include "client/clock.h"
 #include "client/remote_token_state.h"
+#include "client/typed_pin.h"
 #include "proto/pack.h"
 
 #define PARKED_MS       5000
@@ -27,6 +28,27 @@ static void install_lease(struct remote_token *token, struct lease *lease, const
     memcpy(token->confirmed, hash, HASH_LEN);
     token->has_confirmed = true;
     token->is_proof_newer = true;
+}
+
+void remote_token_keep_ticket(struct remote_token *token, const ProtobufCBinaryData *ticket)
+{
+    if (ticket->len != TICKET_LEN)
+        return;
+    pthread_mutex_lock(&token->lock);
+    memcpy(token->ticket, ticket->data, TICKET_LEN);
+    token->has_ticket = true;
+    pthread_mutex_unlock(&token->lock);
+}
+
+ProtobufCBinaryData remote_token_ticket(struct remote_token *token, uint8_t room[TICKET_LEN])
+{
+    bool has_ticket;
+
+    pthread_mutex_lock(&token->lock);
+    has_ticket = token->has_ticket;
+    memcpy(room, token->ticket, TICKET_LEN);
+    pthread_mutex_unlock(&token->lock);
+    return (ProtobufCBinaryData){ .data = room, .len = has_ticket ? TICKET_LEN : 0 };
 }
 
 /* The answer to Unlock: session keys from what we sent sealed, and the lease. */
@@ -65,12 +87,20 @@ static CK_RV unlock_once(struct remote_token *token, struct login *login, int64_
     struct sealed_body body = { .request = &request.base };
     CLEANUP(secret_free) struct secret *client_secret = NULL, *reply = NULL;
     CLEANUP(remote_free_message) ProtobufCMessage *message = NULL;
-    uint8_t certificate_hash[HASH_LEN];
+    uint8_t certificate_hash[HASH_LEN], ticket[TICKET_LEN];
     struct seal_target target;
     int r = secret_random(CLIENT_SECRET_LEN, &client_secret);
-    CK_RV rv = r < 0 ? remote_error_errno(error, r, "random bytes")
-                     : remote_token_take_target(token, deadline_ms, &target, error);
+    CK_RV rv = r < 0 ? remote_error_errno(error, r, "random bytes") : CKR_OK;
 
+    if (login->code)
+        request.code = (char *)login->code->data;
+    else
+        request.ticket = remote_token_ticket(token, ticket);
+    if (rv == CKR_OK && login->needs_ticket && !login->code && !request.ticket.len)
+        rv =
+            remote_error_set(error, CKR_USER_NOT_LOGGED_IN, "%s", reason_row(REASON_CODE_REQUIRED)->sentence);
+    if (rv == CKR_OK)
+        rv = remote_token_take_target(token, deadline_ms, &target, error);
     if (rv != CKR_OK)
         return rv;
     remote->channel->ops->certificate_hash(remote->channel, certificate_hash);
@@ -84,6 +114,7 @@ static CK_RV unlock_once(struct remote_token *token, struct login *login, int64_
         rv = remote_unpack(method, secret_bytes(reply), &message, error);
     if (rv != CKR_OK)
         return rv;
+    remote_token_keep_ticket(token, &((const Privyseal__V1__UnlockResponse *)message)->ticket);
     return take_lease(token, &target, secret_bytes(client_secret), BYTES_OF_ARRAY(certificate_hash),
                       (const Privyseal__V1__UnlockResponse *)message, error);
 }
@@ -109,6 +140,8 @@ static void end_login(struct remote_token *token)
     token->login = NULL;
     token->lease = NULL;
     token->has_confirmed = false;
+    token->has_ticket = false;
+    secret_wipe(token->ticket, sizeof(token->ticket));
     token->login_state = LOGIN_NONE;
 }
 
@@ -128,6 +161,7 @@ static bool ends_login(const struct remote_error *error)
     case REASON_PIN_LOCKED:
     case REASON_PIN_CHANGED:
     case REASON_PIN_NOT_SET:
+    case REASON_CODE_REQUIRED:
     case REASON_DISABLED:
         return error->failure.is_authentic;
     default:
@@ -231,6 +265,14 @@ CK_RV remote_token_confirm(struct remote_token *token, struct login *login, int6
 
 /* -------------------------------------------------------------------------------------------------- logging in, out */
 
+/* A PIN, or with a second factor a PIN, a comma and a code. */
+static CK_RV check_typed_len(struct bytes typed, struct remote_error *error)
+{
+    if (typed.len >= PIN_MIN_LEN && typed.len <= PIN_MAX_LEN + 1 + FACTOR_CODE_MAX_LEN)
+        return CKR_OK;
+    return remote_error_set(error, CKR_PIN_LEN_RANGE, "a PIN has %d to %d bytes", PIN_MIN_LEN, PIN_MAX_LEN);
+}
+
 static CK_RV check_pin_len(struct bytes pin, struct remote_error *error)
 {
     if (pin.len >= PIN_MIN_LEN && pin.len <= PIN_MAX_LEN)
@@ -245,6 +287,10 @@ CK_RV remote_token_check_new_pin(const struct remote_token *token, const struct 
     const char *why;
     CK_RV rv = pin_policy_check(policy, token->name, pin, &why);
 
+    if (typed_pin_ends_in_code(pin))
+        return remote_error_set(
+            error, CKR_PIN_INVALID,
+            "a new PIN cannot end in a comma and six to eight digits: so codes are entered");
     if (rv == CKR_PIN_LEN_RANGE)
         return remote_error_set(error, rv, "a new PIN has %u to %u bytes", policy->min_len, policy->max_len);
     return rv == CKR_OK ? rv : remote_error_set(error, rv, "this PIN is not allowed: %s", why);
@@ -277,19 +323,69 @@ CK_RV remote_token_stretch(struct remote_token *token, const struct remote_terms
     return stretch(token, terms, pin, pin_version, token->remote->device_secret, ret, error);
 }
 
-/* A PIN as it counts under @pin_version, with S in place. */
-static CK_RV make_login(struct remote_token *token, const struct remote_terms *terms, struct bytes pin,
+/* With a NUL, as the wire's library wants it. */
+static int copy_code(struct bytes code, struct secret **ret)
+{
+    int r = secret_new(code.len + 1, ret);
+
+    if (r == 0)
+        memcpy((*ret)->data, code.data, code.len);
+    return r;
+}
+
+/* What was typed as it counts under @pin_version, with S in place; the code aside. */
+static CK_RV make_login(struct remote_token *token, const struct remote_terms *terms, struct bytes typed,
                         uint32_t pin_version, const struct secret *device_secret, struct login **ret,
                         struct remote_error *error)
 {
     CLEANUP(secret_free) struct secret *stretched = NULL;
-    CK_RV rv = stretch(token, terms, pin, pin_version, device_secret, &stretched, error);
+    CLEANUP(login_unref) struct login *login = NULL;
+    struct typed_pin parts = typed_pin_split(typed, terms->asks_code);
+    CK_RV rv = check_pin_len(parts.pin, error);
     int r;
+
+    if (rv == CKR_OK)
+        rv = stretch(token, terms, parts.pin, pin_version, device_secret, &stretched, error);
+    if (rv != CKR_OK)
+        return rv;
+    r = login_new(token->remote->libctx, TAKE(stretched), pin_version, typed, &login);
+    if (r == 0 && parts.code.len)
+        r = copy_code(parts.code, &login->code);
+    if (r < 0)
+        return remote_error_errno(error, r, "remembering the login");
+    *ret = TAKE(login);
+    return CKR_OK;
+}
+
+/* A PIN that is to be set. */
+static CK_RV make_new_login(struct remote_token *token, const struct remote_terms *terms, struct bytes pin,
+                            uint32_t pin_version, const struct secret *device_secret, struct login **ret,
+                            struct remote_error *error)
+{
+    struct remote_terms plain = *terms;
+
+    plain.asks_code = false;
+    return make_login(token, &plain, pin, pin_version, device_secret, ret, error);
+}
+
+/* The first unlock of @login: it uses up the code, and a ticket stands for it from then on. */
+static CK_RV unlock_first(struct remote_token *token, const struct remote_terms *terms, struct login *login,
+                          int64_t deadline_ms, struct remote_error *error)
+{
+    CK_RV rv = remote_token_unlock(token, login, deadline_ms, error);
 
     if (rv != CKR_OK)
         return rv;
-    r = login_new(token->remote->libctx, TAKE(stretched), pin_version, pin, ret);
-    return r < 0 ? remote_error_errno(error, r, "remembering the login") : CKR_OK;
+    login->needs_ticket = terms->asks_code;
+    secret_free(TAKE(login->code));
+    return remote_token_confirm(token, login, deadline_ms, error);
+}
+
+/* The PIN was changed, or a code is asked for, since we asked for the terms. */
+static bool are_terms_old(const struct remote_error *error, const struct remote_terms *terms)
+{
+    return error->failure.reason == REASON_PIN_CHANGED ||
+           (error->failure.reason == REASON_CODE_REQUIRED && !terms->asks_code);
 }
 
 /* Stretches and unlocks. A PIN that was changed elsewhere since the terms were fetched is tried as the new one. */
@@ -311,12 +407,10 @@ static CK_RV authenticate(struct remote_token *token, struct bytes pin, int64_t 
                             error);
         if (rv != CKR_OK)
             return rv;
-        rv = remote_token_unlock(token, login, deadline_ms, error);
-        if (rv == CKR_OK)
-            rv = remote_token_confirm(token, login, deadline_ms, error);
+        rv = unlock_first(token, &terms, login, deadline_ms, error);
         if (rv == CKR_OK)
             *ret = TAKE(login);
-        if (rv == CKR_OK || error->failure.reason != REASON_PIN_CHANGED)
+        if (rv == CKR_OK || !are_terms_old(error, &terms))
             return rv;
         remote_token_forget_terms(token);
     }
@@ -366,7 +460,7 @@ CK_RV remote_token_login(struct remote_token *token, struct bytes pin, struct re
     int64_t deadline_ms = clock_now_ms() + token->remote->deployment->login_timeout_ms;
     struct login *login = NULL;
     enum login_start start;
-    CK_RV rv = check_pin_len(pin, error);
+    CK_RV rv = check_typed_len(pin, error);
 
     if (rv != CKR_OK)
         return rv;
@@ -452,7 +546,7 @@ CK_RV remote_token_consent(struct remote_token *token, struct bytes pin, struct 
     CK_RV rv = remote_token_login_get(token, &held, error);
 
     if (rv == CKR_OK)
-        rv = check_pin_len(pin, error);
+        rv = check_typed_len(pin, error);
     if (rv != CKR_OK)
         return rv;
     if (login_is_of_pin(token->remote->libctx, held, pin)) {
@@ -511,25 +605,31 @@ static void adopt_new_pin(struct remote_token *token, struct login *fresh)
 }
 
 static CK_RV send_change(struct remote_token *token, const struct login *former, const struct login *fresh,
-                         int64_t deadline_ms, struct remote_error *error)
+                         int64_t deadline_ms, ProtobufCMessage **ret, struct remote_error *error)
 {
     struct remote *remote = token->remote;
+    const struct method *method = method_by_id(METHOD_ChangePin);
     Privyseal__V1__ChangePinRequest request = PRIVYSEAL__V1__CHANGE_PIN_REQUEST__INIT;
     struct sealed_body body = { .request = &request.base };
     CLEANUP(secret_free) struct secret *reply = NULL;
-    uint8_t certificate_hash[HASH_LEN];
+    uint8_t certificate_hash[HASH_LEN], ticket[TICKET_LEN];
     struct seal_target target;
     CK_RV rv = remote_token_take_target(token, deadline_ms, &target, error);
 
     if (rv != CKR_OK)
         return rv;
     remote->channel->ops->certificate_hash(remote->channel, certificate_hash);
+    if (former->code)
+        request.code = (char *)former->code->data;
+    else
+        request.ticket = remote_token_ticket(token, ticket);
     request.token = token->name;
     request.pin_version = former->pin_version;
     request.stretched_pin = pack_borrow(secret_bytes(former->stretched));
     request.new_stretched_pin = pack_borrow(secret_bytes(fresh->stretched));
     request.certificate_hash = pack_borrow(BYTES_OF_ARRAY(certificate_hash));
-    return remote_sealed(remote, method_by_id(METHOD_ChangePin), &body, &target, deadline_ms, &reply, error);
+    rv = remote_sealed(remote, method, &body, &target, deadline_ms, &reply, error);
+    return rv == CKR_OK ? remote_unpack(method, secret_bytes(reply), ret, error) : rv;
 }
 
 /* No answer came: whether the PIN was changed shows in its version, and whether by us, in what it opens. */
@@ -554,8 +654,9 @@ CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin, 
 {
     int64_t deadline_ms = clock_now_ms() + token->remote->deployment->login_timeout_ms;
     CLEANUP(login_unref) struct login *former = NULL, *fresh = NULL;
+    CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
     struct remote_terms terms;
-    CK_RV rv = check_pin_len(old_pin, error);
+    CK_RV rv = check_typed_len(old_pin, error);
 
     if (rv == CKR_OK)
         rv = check_pin_len(new_pin, error);
@@ -573,17 +674,20 @@ CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin, 
         rv = make_login(token, &terms, old_pin, terms.pin_version, token->remote->device_secret, &former,
                         error);
     if (rv == CKR_OK)
-        rv = make_login(token, &terms, new_pin, terms.pin_version + 1,
-                        remote_next_device_secret(token->remote), &fresh, error);
+        rv = make_new_login(token, &terms, new_pin, terms.pin_version + 1,
+                            remote_next_device_secret(token->remote), &fresh, error);
     if (rv != CKR_OK)
         return rv;
-    rv = send_change(token, former, fresh, deadline_ms, error);
+    fresh->needs_ticket = terms.asks_code;
+    rv = send_change(token, former, fresh, deadline_ms, &reply, error);
     if (rv == CKR_DEVICE_REMOVED)
         rv = find_out_about_change(token, fresh, error);
     if (rv != CKR_OK)
         return rv;
     remote_adopt_device_secret(token->remote);
     adopt_new_pin(token, fresh);
+    if (reply && remote_token_is_logged_in(token))
+        remote_token_keep_ticket(token, &((const Privyseal__V1__ChangePinResponse *)reply)->ticket);
     return CKR_OK;
 }
 

@@ -30,6 +30,7 @@ struct remote_terms {
     uint32_t pin_version;
     struct pin_policy policy;
     bool needs_device_secret; /* the token's policy */
+    bool asks_code; /* of a second factor, beside the PIN */
     struct seal_target target;
     bool has_challenge; /* single use: false once it was taken */
     int64_t fetched_ms; /* 0: never */
@@ -45,6 +46,8 @@ struct remote_token {
     struct login *login; /* HELD, PARKED */
     struct lease *lease; /* of that login; NULL: unlock first */
     int64_t parked_until_ms;
+    uint8_t ticket[TICKET_LEN]; /* of that login: stands for the code that was given */
+    bool has_ticket;
 
     bool is_unlocking;
     uint64_t unlocks_ended;            /* how many */
@@ -109,9 +112,17 @@ MUST_CHECK CK_RV remote_token_call_in_login(struct remote_token *token, enum met
                                             ProtobufCMessage **ret, struct remote_error *error);
 
 /* remote_token_login.c: what @terms ask of a new PIN. Errors: CKR_PIN_LEN_RANGE, CKR_PIN_INVALID, with a sentence. */
-MUST_CHECK CK_RV remote_token_check_new_pin(const struct remote_token *token, const struct remote_terms *terms,
-                                            struct bytes pin, struct remote_error *error);
+MUST_CHECK CK_RV remote_token_check_new_pin(const struct remote_token *token,
+                                            const struct remote_terms *terms, struct bytes pin,
+                                            struct remote_error *error);
 /* S of @pin as it counts under @pin_version. */
 MUST_CHECK CK_RV remote_token_stretch(struct remote_token *token, const struct remote_terms *terms,
                                       struct bytes pin, uint32_t pin_version, struct secret **ret,
                                       struct remote_error *error);
+/* Moves a secret out of a reply: protobuf-c's own copy is wiped before it is freed. */
+MUST_CHECK CK_RV remote_take_secret(ProtobufCBinaryData *field, struct secret **ret,
+                                    struct remote_error *error);
+/* remote_token_login.c: the ticket that came with an answer; an empty one changes nothing. */
+void remote_token_keep_ticket(struct remote_token *token, const ProtobufCBinaryData *ticket);
+/* The ticket for a request, copied into @room; empty: there is none. */
+ProtobufCBinaryData remote_token_ticket(struct remote_token *token, uint8_t room[TICKET_LEN]);

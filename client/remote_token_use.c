@@ -140,6 +140,7 @@ CK_RV remote_token_sign_once(struct remote_token *token, const struct login *con
     CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
     Privyseal__V1__SignRequest sign;
     char request_id[REQUEST_ID_LEN + 1];
+    uint8_t ticket[TICKET_LEN];
     CK_RV rv = make_request_id(request_id, error);
 
     if (rv != CKR_OK)
@@ -149,6 +150,7 @@ CK_RV remote_token_sign_once(struct remote_token *token, const struct login *con
     message.token = token->name;
     message.pin_version = consent->pin_version;
     message.stretched_pin = pack_borrow(secret_bytes(consent->stretched));
+    message.ticket = remote_token_ticket(token, ticket);
     rv = remote_token_sealed(token, METHOD_SignOnce, &message.base, &message.certificate_hash, deadline_ms,
                              &reply, error);
     return rv == CKR_OK
@@ -156,8 +158,7 @@ CK_RV remote_token_sign_once(struct remote_token *token, const struct login *con
                : rv;
 }
 
-/* Moves a secret out of a reply: protobuf-c's own copy is wiped before it is freed. */
-static CK_RV take_secret(ProtobufCBinaryData *field, struct secret **ret, struct remote_error *error)
+CK_RV remote_take_secret(ProtobufCBinaryData *field, struct secret **ret, struct remote_error *error)
 {
     int r = secret_copy(pack_lend(field), ret);
 
@@ -183,7 +184,9 @@ CK_RV remote_token_decrypt(struct remote_token *token, const struct remote_decry
     message.data = pack_borrow(request->data);
     message.request_id = request_id;
     rv = remote_token_call_in_login(token, METHOD_Decrypt, &message.base, deadline_ms, &reply, error);
-    return rv == CKR_OK ? take_secret(&((Privyseal__V1__DecryptResponse *)reply)->plaintext, ret, error) : rv;
+    return rv == CKR_OK
+               ? remote_take_secret(&((Privyseal__V1__DecryptResponse *)reply)->plaintext, ret, error)
+               : rv;
 }
 
 CK_RV remote_token_derive(struct remote_token *token, struct bytes key_name, struct bytes peer,
@@ -202,7 +205,8 @@ CK_RV remote_token_derive(struct remote_token *token, struct bytes key_name, str
     message.peer = pack_borrow(peer);
     message.request_id = request_id;
     rv = remote_token_call_in_login(token, METHOD_Derive, &message.base, deadline_ms, &reply, error);
-    return rv == CKR_OK ? take_secret(&((Privyseal__V1__DeriveResponse *)reply)->secret, ret, error) : rv;
+    return rv == CKR_OK ? remote_take_secret(&((Privyseal__V1__DeriveResponse *)reply)->secret, ret, error)
+                        : rv;
 }
 
 /* What we changed ourselves shows at once. The change stands whether or not the listing can be had just now. */

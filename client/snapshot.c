@@ -110,6 +110,9 @@ int snapshot_copy(OSSL_LIB_CTX *libctx, const struct remote_snapshot *snapshot, 
     copy->snapshot.pin_state = snapshot->pin_state;
     copy->snapshot.pin_version = snapshot->pin_version;
     copy->snapshot.retry_after_ms = snapshot->retry_after_ms;
+    copy->snapshot.factor = snapshot->factor;
+    copy->snapshot.is_factor_missing = snapshot->is_factor_missing;
+    copy->snapshot.is_factor_by_policy = snapshot->is_factor_by_policy;
     copy->snapshot.is_confirmed = snapshot->is_confirmed;
     *ret = &copy->snapshot;
     return 0;

@@ -14,7 +14,7 @@
 enum dual_class {
     DUAL_ENROL,       /* users come into being, or back into use */
     DUAL_KEY,         /* who may make keys */
-    DUAL_RESET,       /* what is destroyed so that a user can begin anew */
+    DUAL_RESET,       /* what is destroyed so that a user can begin anew; a second factor taken away */
     DUAL_UNLOCK,      /* a lock of a PIN is cleared */
     DUAL_DEVICE,      /* devices and applications */
     DUAL_CERTIFICATE, /* certificates are issued or revoked */

@@ -53,16 +53,19 @@ enum reason {
     REASON_PIN_NOT_SET,      /* CKR_USER_PIN_NOT_INITIALIZED */
     REASON_PIN_ALREADY_SET,  /* CKR_PIN_INVALID: activation only */
     REASON_CODE_INCORRECT,   /* CKR_PIN_INCORRECT: activation code wrong, used or expired */
-    REASON_RECOVERY_UNKNOWN,   /* CKR_FUNCTION_FAILED: no such way of recovery, or no such request */
+    REASON_RECOVERY_UNKNOWN, /* CKR_FUNCTION_FAILED: no such way of recovery, or no such request */
     REASON_RECOVERY_IMPOSSIBLE, /* CKR_FUNCTION_FAILED: the partition's SO PIN was destroyed */
     REASON_RECOVERY_INCORRECT, /* CKR_PIN_INCORRECT: recovery code wrong or void; the new PIN is not the request's */
-    REASON_RECOVERY_WAITING,   /* CKR_FUNCTION_FAILED: shares or time are wanting; retry_after_ms */
-    REASON_SHARE_INCORRECT,    /* CKR_ARGUMENTS_BAD: not the officer's share */
-    REASON_DISABLED,         /* CKR_PIN_LOCKED: the user is disabled */
-    REASON_ENROLMENT,        /* CKR_PIN_INCORRECT: name, PIN or proof is wrong, or there is no PIN yet */
-    REASON_KEY_UNKNOWN,      /* CKR_KEY_HANDLE_INVALID */
-    REASON_KEY_EXPIRED,      /* CKR_KEY_FUNCTION_NOT_PERMITTED */
-    REASON_MECHANISM,        /* CKR_MECHANISM_INVALID */
+    REASON_RECOVERY_WAITING, /* CKR_FUNCTION_FAILED: shares or time are wanting; retry_after_ms */
+    REASON_SHARE_INCORRECT,  /* CKR_ARGUMENTS_BAD: not the officer's share */
+    REASON_CODE_REQUIRED, /* CKR_PIN_INCORRECT, uncounted: a code (or a ticket that is still good) is missing */
+    REASON_CODE_SENT_IF_RIGHT, /* CKR_PIN_INCORRECT: the PIN alone was given; retry_after_ms: until another is sent */
+    REASON_FACTOR_MISSING, /* CKR_USER_NOT_LOGGED_IN: the policy wants an authenticator, and none is enrolled */
+    REASON_DISABLED,       /* CKR_PIN_LOCKED: the user is disabled */
+    REASON_ENROLMENT,      /* CKR_PIN_INCORRECT: name, PIN or proof is wrong, or there is no PIN yet */
+    REASON_KEY_UNKNOWN,    /* CKR_KEY_HANDLE_INVALID */
+    REASON_KEY_EXPIRED,    /* CKR_KEY_FUNCTION_NOT_PERMITTED */
+    REASON_MECHANISM,      /* CKR_MECHANISM_INVALID */
     REASON_MECHANISM_PARAM,  /* CKR_MECHANISM_PARAM_INVALID */
     REASON_KEY_TYPE,         /* CKR_KEY_TYPE_INCONSISTENT */
     REASON_DATA_LEN,         /* CKR_DATA_LEN_RANGE */

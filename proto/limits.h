@@ -37,8 +37,11 @@
 #define KEYS_PER_TOKEN_MAX       64
 #define CERTS_PER_TOKEN_MAX      64
 #define TOKENS_PER_PRINCIPAL_MAX 1024
-#define GROUPS_PER_TOKEN_MAX     8   /* each costs a lookup when the token is used by another than its user */
-#define PIN_MIN_LEN              6   /* CK_TOKEN_INFO.ulMinPinLen */
+#define GROUPS_PER_TOKEN_MAX     8 /* each costs a lookup when the token is used by another than its user */
+#define PIN_MIN_LEN              6 /* CK_TOKEN_INFO.ulMinPinLen */
+#define FACTOR_CODE_MIN_LEN      6 /* digits of a second factor's code */
+#define FACTOR_CODE_MAX_LEN      8
+#define TICKET_LEN               40  /* proxy/access/ticket.h */
 #define PIN_MAX_LEN              128 /* bytes of UTF-8 */
 #define OPERATOR_PROOF_LIFE_S    300
 #define APPROVAL_ID_LEN          8   /* of a request that waits for a second person: a name, not a secret */

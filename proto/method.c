@@ -35,6 +35,10 @@
 #define SNAKE_RecoverPin      recover_pin
 #define SNAKE_RequestRecovery request_recovery
 #define SNAKE_FinishRecovery  finish_recovery
+#define SNAKE_EnrolFactor    enrol_factor
+#define SNAKE_ConfirmFactor  confirm_factor
+#define SNAKE_RemoveFactor   remove_factor
+#define SNAKE_ResetFactor    reset_factor
 #define SNAKE_GetDeployment  get_deployment
 #define SNAKE_AddUser        add_user
 #define SNAKE_ListUsers      list_users

@@ -23,7 +23,8 @@ static bool is_object(struct bytes json)
            !memchr(json.data, 0, json.len);
 }
 
-int notice_message_make(const char *event, const char *object, const char *code, struct secret **ret)
+int notice_message_make(enum notice_kind kind, const char *event, const char *object, const char *code,
+                        struct secret **ret)
 {
     CLEANUP(secret_free) struct secret *message = NULL;
     size_t head = 1 + strlen(event) + 1;
@@ -34,11 +35,11 @@ int notice_message_make(const char *event, const char *object, const char *code,
     r = secret_new(NOTICE_MAX, &message);
     if (r < 0)
         return r;
-    message->data[0] = code ? NOTICE_CODE : NOTICE_NEWS;
+    message->data[0] = (uint8_t)kind;
     memcpy(message->data + 1, event, head - 1);
-    len = code ? snprintf((char *)message->data + head, NOTICE_MAX - head, "{\"code\":\"%s\",%s", code,
-                          object + 1)
-               : snprintf((char *)message->data + head, NOTICE_MAX - head, "%s", object);
+    len = *code ? snprintf((char *)message->data + head, NOTICE_MAX - head, "{\"code\":\"%s\",%s", code,
+                           object + 1)
+                : snprintf((char *)message->data + head, NOTICE_MAX - head, "%s", object);
     if (len < 0 || (size_t)len >= NOTICE_MAX - head)
         return -EMSGSIZE;
     message->len = head + (size_t)len;
@@ -56,8 +57,8 @@ int notice_message_read(struct bytes message, struct notice_message *ret)
     read.kind = message.data[0];
     read.event = (const char *)message.data + 1;
     read.object = BYTES(nul + 1, message.len - (size_t)(nul + 1 - message.data));
-    if ((read.kind != NOTICE_NEWS && read.kind != NOTICE_CODE) || !is_event(bytes_of_text(read.event)) ||
-        !is_object(read.object))
+    if ((read.kind != NOTICE_NEWS && read.kind != NOTICE_CODE && read.kind != NOTICE_BLANK) ||
+        !is_event(bytes_of_text(read.event)) || !is_object(read.object))
         return -EBADMSG;
     *ret = read;
     return 0;

@@ -17,7 +17,8 @@
 #define NOTICE_MAX       4096 /* bytes of a message */
 #define NOTICE_EVENT_MAX 40
 
-enum notice_kind { NOTICE_NEWS = 'n', NOTICE_CODE = 'c' };
+/* A blank is what a code would be if the PIN had been right: the herald drops it. */
+enum notice_kind { NOTICE_NEWS = 'n', NOTICE_CODE = 'c', NOTICE_BLANK = 'b' };
 
 /* Points into the message it was read from. */
 struct notice_message {
@@ -27,11 +28,11 @@ struct notice_message {
 };
 
 /*
- * @object: a JSON object of public content, with at least one member. @code: digits that become its first member, in a
- * message of kind NOTICE_CODE; NULL: news.
+ * @object: a JSON object of public content, with at least one member. @code: digits that become its first member; ""
+ * for news.
  * Errors: -EINVAL (no event name, no object), -EMSGSIZE, -ENOMEM.
  */
-MUST_CHECK int notice_message_make(const char *event, const char *object, const char *code,
-                                   struct secret **ret);
+MUST_CHECK int notice_message_make(enum notice_kind kind, const char *event, const char *object,
+                                   const char *code, struct secret **ret);
 /* Errors: -EBADMSG. */
 MUST_CHECK int notice_message_read(struct bytes message, struct notice_message *ret);

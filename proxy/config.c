@@ -152,6 +152,8 @@ static const struct key keys[] = {
     { "lease", "idle_ms", &form_number, AT(lease_idle_ms), DEFAULT(900000), 1000, 7 * DAY_MS },
     { "lease", "life_ms", &form_number, AT(lease_life_ms), DEFAULT(43200000), 1000, 7 * DAY_MS },
     { "lease", "leases", &form_number, AT(leases), DEFAULT(4096), 1, 1000000 },
+    { "factor", "window", &form_number, AT(factor_window), DEFAULT(1), 0, 10 },
+    { "factor", "ticket_hours", &form_number, AT(factor_ticket_hours), DEFAULT(12), 1, 168 },
     { "notice", "command", &form_text, AT(notice_command), OPTIONAL },
     { "notice", "webhook", &form_text, AT(notice_webhook), OPTIONAL },
     { "notice", "webhook_ca", &form_text, AT(notice_webhook_ca), OPTIONAL },

@@ -98,6 +98,9 @@ struct proxy_config {
     unsigned lease_idle_ms; /* 900000: a quarter of an hour without use */
     unsigned lease_life_ms; /* 43200000: a working day */
     unsigned leases;        /* of one signer: 4096 */
+    /* [factor] */
+    unsigned factor_window;       /* steps of 30 s that an authenticator's clock may be off, each way: 1 */
+    unsigned factor_ticket_hours; /* how long a code that was given stands: 12 */
     /* [notice]: command or webhook, or neither: then notices are only logged */
     char *notice_command;        /* a program: JSON on standard input, the event as its argument */
     char *notice_webhook;        /* "https://..." */

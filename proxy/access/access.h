@@ -14,6 +14,7 @@
 #include "proxy/access/attempts.h"
 #include "proxy/access/challenges.h"
 #include "proxy/access/enrolment_attempts.h"
+#include "proxy/access/factor.h"
 #include "proxy/access/grants.h"
 #include "proxy/access/group.h"
 #include "proxy/access/identity.h"
@@ -27,6 +28,7 @@
 #include "proxy/access/recovery.h"
 #include "proxy/access/row_mac.h"
 #include "proxy/access/sequences.h"
+#include "proxy/access/ticket.h"
 #include "proxy/access/token.h"
 #include "proxy/hsm/hsm.h"
 #include "proxy/store/store.h"
@@ -34,7 +36,8 @@
 /* What access works with; the rest starts as zeros. */
 struct access {
     const char *realm;
-    uint32_t signer; /* our index: in challenges and leases */
+    uint32_t signer;        /* our index: in challenges and leases */
+    unsigned factor_window; /* steps that an authenticator's clock may be off, each way */
     struct store *store;
     struct hsm *hsm;
     struct sequences tokens_seen;             /* token.c; by serial number */

@@ -18,6 +18,8 @@ struct throttle {
     int64_t wait_ms;
 };
 
+#define REQUEST_LAST_MS 86400000 /* between requests for a code, once another failure would lock */
+
 static const struct throttle principal_throttles[] = { { 5, 60000 }, { 6, 300000 }, { 7, 3600000 } };
 static const struct throttle token_throttles[] = { { 30, 60000 }, { 100, 300000 }, { 300, 3600000 } };
 
@@ -90,16 +92,31 @@ static bool attempt_is_stale(const struct attempt_row *row, int64_t now_ms)
 
 static bool attempt_is_failure(const struct attempt_row *row, int64_t now_ms)
 {
-    return row->state == ATTEMPT_FAILED || attempt_is_stale(row, now_ms);
+    return row->state != ATTEMPT_RESERVED || attempt_is_stale(row, now_ms);
 }
 
-static struct tally tally_of_principal(const struct ledger *ledger, int64_t principal_id, int64_t now_ms)
+/* The principal's request whose code may still be given; NULL: none. */
+static const struct attempt_row *ledger_request(const struct ledger *ledger, int64_t principal_id,
+                                                int64_t now_ms)
+{
+    const struct attempt_row *row, *newest = NULL;
+
+    for (row = ledger->rows; row < ledger->rows + ledger->count; row++)
+        if (row->principal_id == principal_id && row->state == ATTEMPT_REQUESTED &&
+            row->at_ms + SENT_CODE_LIFE_MS > now_ms && (!newest || row->at_ms >= newest->at_ms))
+            newest = row;
+    return newest;
+}
+
+/* @but: one that does not count here; NULL: all do. */
+static struct tally tally_of_principal(const struct ledger *ledger, int64_t principal_id,
+                                       const struct attempt_row *but, int64_t now_ms)
 {
     struct tally tally = { 0 };
     const struct attempt_row *row;
 
     for (row = ledger->rows; row < ledger->rows + ledger->count; row++) {
-        if (row->principal_id != principal_id)
+        if (row->principal_id != principal_id || row == but)
             continue;
         if (!attempt_is_failure(row, now_ms)) {
             tally.open++;
@@ -118,7 +135,7 @@ static struct tally tally_of_worst(const struct ledger *ledger, int64_t now_ms)
     struct tally worst = { 0 }, tally;
 
     for (size_t i = 0; i < ledger->count; i++) {
-        tally = tally_of_principal(ledger, ledger->rows[i].principal_id, now_ms);
+        tally = tally_of_principal(ledger, ledger->rows[i].principal_id, NULL, now_ms);
         if (tally.failures > worst.failures)
             worst = tally;
     }
@@ -201,13 +218,13 @@ static enum reason ledger_commit(struct access *access, struct ledger *ledger)
     return reason;
 }
 
-/* Makes @row, one of the ledger's, a failure at @at_ms. */
-static enum reason ledger_fail(struct access *access, struct ledger *ledger, struct attempt_row *row,
-                               int64_t at_ms, int64_t now_ms)
+/* @row, one of the ledger's, becomes a failure of the token's. */
+static enum reason ledger_count(struct access *access, struct ledger *ledger, struct attempt_row *row,
+                                enum attempt_state state, int64_t at_ms)
 {
     struct token_row *token = &ledger->token;
 
-    row->state = ATTEMPT_FAILED;
+    row->state = state;
     row->at_ms = at_ms;
     ledger->is_changed = true;
     if (token->failures_version != token->pin_version) {
@@ -216,11 +233,21 @@ static enum reason ledger_fail(struct access *access, struct ledger *ledger, str
     }
     if (token->failures_total < UINT32_MAX)
         token->failures_total++;
+    return access_store_reason(store_attempt_set(access->store, row));
+}
+
+/* Makes @row a wrong attempt at @at_ms; the tenth locks. */
+static enum reason ledger_fail(struct access *access, struct ledger *ledger, struct attempt_row *row,
+                               int64_t at_ms, int64_t now_ms)
+{
+    struct token_row *token = &ledger->token;
+    enum reason reason = ledger_count(access, ledger, row, ATTEMPT_FAILED, at_ms);
+
     if (token->failed_ms < at_ms)
         token->failed_ms = at_ms;
-    if (tally_of_principal(ledger, row->principal_id, now_ms).failures >= ATTEMPT_FAILURES_MAX)
+    if (tally_of_principal(ledger, row->principal_id, NULL, now_ms).failures >= ATTEMPT_FAILURES_MAX)
         token->locked = true;
-    return access_store_reason(store_attempt_set(access->store, row));
+    return reason;
 }
 
 static enum reason ledger_fail_stale(struct access *access, struct ledger *ledger, int64_t now_ms)
@@ -247,15 +274,32 @@ static enum reason token_standing(const struct token_row *token, uint32_t pin_ve
     return token->pin_version == pin_version ? REASON_NONE : REASON_PIN_CHANGED;
 }
 
-/* The decision. Delays come first: during one, nobody is told to come back in a moment. */
-static enum reason reserve_decide(const struct ledger *ledger, int64_t principal_id, uint32_t pin_version,
-                                  int64_t now_ms, struct failure *why)
+/* A request for a code waits longer than a guess would when there is one failure left to make. */
+static int64_t attempt_wait_ms(const struct tally *tally, bool is_request, int64_t now_ms)
 {
-    struct tally principal = tally_of_principal(ledger, principal_id, now_ms);
+    static const struct throttle last[THROTTLES] = { { ATTEMPT_FAILURES_MAX - 1, REQUEST_LAST_MS },
+                                                     { UINT32_MAX, 0 },
+                                                     { UINT32_MAX, 0 } };
+    int64_t wait_ms = throttle_wait_ms(principal_throttles, tally, now_ms);
+    int64_t last_ms = is_request ? throttle_wait_ms(last, tally, now_ms) : 0;
+
+    return wait_ms > last_ms ? wait_ms : last_ms;
+}
+
+/*
+ * The decision. A request has waited already, so the code that it brought may be given at once. Delays come first:
+ * during one, nobody is told to come back in a moment.
+ */
+static enum reason reserve_decide(const struct ledger *ledger, const struct attempt *attempt, int64_t now_ms,
+                                  struct failure *why)
+{
+    const struct attempt_row *request =
+        attempt->is_request ? NULL : ledger_request(ledger, attempt->row.principal_id, now_ms);
+    struct tally principal = tally_of_principal(ledger, attempt->row.principal_id, request, now_ms);
     struct tally token = tally_of_token(ledger, now_ms);
-    int64_t principal_wait_ms = throttle_wait_ms(principal_throttles, &principal, now_ms);
+    int64_t principal_wait_ms = attempt_wait_ms(&principal, attempt->is_request, now_ms);
     int64_t token_wait_ms = throttle_wait_ms(token_throttles, &token, now_ms);
-    enum reason standing = token_standing(&ledger->token, pin_version);
+    enum reason standing = token_standing(&ledger->token, attempt->pin_version);
 
     if (standing != REASON_NONE)
         return standing;
@@ -282,7 +326,7 @@ static enum reason reserve(struct access *access, const struct attempt *attempt,
     if (reason != REASON_NONE)
         return reason;
 
-    refusal = reserve_decide(&ledger, row.principal_id, attempt->pin_version, now_ms, why);
+    refusal = reserve_decide(&ledger, attempt, now_ms, why);
     if (refusal == REASON_NONE) {
         reason = access_store_reason(store_attempt_insert(access->store, &row));
         ledger.is_changed = true;
@@ -295,8 +339,9 @@ static enum reason reserve(struct access *access, const struct attempt *attempt,
     return refusal != REASON_NONE ? refusal : reason;
 }
 
-enum reason attempt_reserve(struct access *access, const struct token_row *token, const struct caller *caller,
-                            int64_t now_ms, struct attempt *ret, struct failure *why)
+static enum reason reserve_for(struct access *access, const struct token_row *token,
+                               const struct caller *caller, bool is_request, int64_t now_ms,
+                               struct attempt *ret, struct failure *why)
 {
     struct attempt attempt = {
         .row = { .token_id = token->id,
@@ -304,6 +349,7 @@ enum reason attempt_reserve(struct access *access, const struct token_row *token
                  .state = ATTEMPT_RESERVED,
                  .at_ms = now_ms },
         .pin_version = token->pin_version,
+        .is_request = is_request,
     };
     enum reason reason;
 
@@ -315,6 +361,19 @@ enum reason attempt_reserve(struct access *access, const struct token_row *token
     if (reason == REASON_NONE)
         *ret = attempt;
     return reason;
+}
+
+enum reason attempt_reserve(struct access *access, const struct token_row *token, const struct caller *caller,
+                            int64_t now_ms, struct attempt *ret, struct failure *why)
+{
+    return reserve_for(access, token, caller, false, now_ms, ret, why);
+}
+
+enum reason attempt_reserve_request(struct access *access, const struct token_row *token,
+                                    const struct caller *caller, int64_t now_ms, struct attempt *ret,
+                                    struct failure *why)
+{
+    return reserve_for(access, token, caller, true, now_ms, ret, why);
 }
 
 /* ------------------------------------------------------------------------------------------------ settle */
@@ -357,11 +416,46 @@ static enum reason settle_given_back(struct access *access, struct ledger *ledge
     return own ? access_store_reason(store_attempt_delete(access->store, own->id)) : REASON_NONE;
 }
 
+/* Counts like a wrong one, but locks nothing: the last failure before the lock is made younger instead. */
+static enum reason settle_asked(struct access *access, struct ledger *ledger, struct attempt_row *own,
+                                int64_t now_ms)
+{
+    struct attempt_row *row, *newest = NULL;
+    enum reason reason;
+
+    if (!own || own->state == ATTEMPT_FAILED)
+        return REASON_NONE;
+    if (tally_of_principal(ledger, own->principal_id, NULL, now_ms).failures < ATTEMPT_FAILURES_MAX - 1)
+        return ledger_count(access, ledger, own, ATTEMPT_REQUESTED, now_ms);
+    for (row = ledger->rows; row < ledger->rows + ledger->count; row++)
+        if (row->principal_id == own->principal_id && row->state != ATTEMPT_RESERVED)
+            newest = row;
+    reason = settle_given_back(access, ledger, own, now_ms);
+    return reason == REASON_NONE && newest ? ledger_count(access, ledger, newest, ATTEMPT_REQUESTED, now_ms)
+                                           : reason;
+}
+
 static settle_function *const settle_functions[] = {
     [ATTEMPT_RIGHT] = settle_right,
     [ATTEMPT_WRONG] = settle_wrong,
     [ATTEMPT_NOT_CHECKED] = settle_given_back,
+    [ATTEMPT_ASKED] = settle_asked,
 };
+
+/*
+ * What the attempt does to the token's factor. A code that was sent came of a request that was right, as is shown now:
+ * it is taken back from the token's total, or every log-in would bring the throttles nearer.
+ */
+static enum reason change_factor(struct access *access, struct ledger *ledger, const struct attempt *attempt)
+{
+    struct token_row *token = &ledger->token;
+    enum reason reason = factor_apply(access, token, &attempt->change);
+
+    if (reason == REASON_NONE && attempt->change.event == FACTOR_USE_CODE &&
+        token->failures_version == token->pin_version && token->failures_total > 0)
+        token->failures_total--;
+    return reason;
+}
 
 static struct attempt_row *ledger_find(const struct ledger *ledger, int64_t id)
 {
@@ -382,17 +476,25 @@ enum reason attempt_settle(struct access *access, struct token_row *token, const
     if (reason != REASON_NONE)
         return reason;
     /* Since the reservation another may have locked the token or changed its PIN: then a right one is too late. */
-    if (outcome == ATTEMPT_RIGHT)
+    if (outcome == ATTEMPT_RIGHT || outcome == ATTEMPT_ASKED)
         late = token_standing(&ledger.token, attempt->pin_version);
     if (late != REASON_NONE)
         outcome = ATTEMPT_NOT_CHECKED;
+    if (outcome == ATTEMPT_RIGHT || outcome == ATTEMPT_ASKED)
+        reason = change_factor(access, &ledger, attempt);
+    if (reason == REASON_PIN_INCORRECT) {
+        late = reason;
+        outcome = ATTEMPT_WRONG;
+    } else if (reason != REASON_NONE) {
+        return reason;
+    }
 
     reason = settle_functions[outcome](access, &ledger, ledger_find(&ledger, attempt->row.id), now_ms);
     if (reason == REASON_NONE)
         reason = ledger_commit(access, &ledger);
     if (reason != REASON_NONE)
         return reason;
-    failures = tally_of_principal(&ledger, attempt->row.principal_id, now_ms).failures;
+    failures = tally_of_principal(&ledger, attempt->row.principal_id, NULL, now_ms).failures;
     *ret_tries_left =
         ledger.token.locked || failures > ATTEMPT_FAILURES_MAX ? 0 : ATTEMPT_FAILURES_MAX - failures;
     *token = ledger.token;
@@ -427,8 +529,8 @@ enum reason attempt_state(struct access *access, const struct token_row *token, 
     if (reason != REASON_NONE)
         return reason;
     all = tally_of_token(&ledger, now_ms);
-    asked =
-        caller ? tally_of_principal(&ledger, caller->principal.id, now_ms) : tally_of_worst(&ledger, now_ms);
+    asked = caller ? tally_of_principal(&ledger, caller->principal.id, NULL, now_ms)
+                   : tally_of_worst(&ledger, now_ms);
     all_wait_ms = throttle_wait_ms(token_throttles, &all, now_ms);
     wait_ms = throttle_wait_ms(principal_throttles, &asked, now_ms);
     if (wait_ms < all_wait_ms)

@@ -12,6 +12,9 @@
  *   6                  300 s
  *   7, 8, 9            1 h
  *   10                 none: the token is locked until an operator clears it
+ * A PIN given to have a code sent (ATTEMPT_ASKED) counts as a failure, right or wrong: whoever sees counters, delays and
+ * answers learns nothing. But it never is the tenth: from 9 failures on one a day is taken, which keeps them 9. It has
+ * waited by itself, so it makes the code wait no longer; and that, given with the PIN, is a success.
  * Counted per token over all principals, since the last PIN change or operator's clearing, successes clearing
  * nothing: an attacker who guesses between the user's own log-ins, or from many devices, meets
  *   30, 100, 300       60 s, 300 s, 1 h after the last failure, one at a time, for everybody; this never locks.
@@ -22,6 +25,7 @@
 
 #include "proto/failure.h"
 #include "proto/privyseal.pb-c.h"
+#include "proxy/access/factor.h"
 #include "proxy/store/store.h"
 
 struct access;
@@ -33,13 +37,16 @@ struct caller;
 
 struct attempt {
     struct attempt_row row;
-    uint32_t pin_version; /* under which it was reserved */
+    uint32_t pin_version;        /* under which it was reserved */
+    bool is_request;             /* of a code: settled as ATTEMPT_ASKED, or given back */
+    struct factor_change change; /* of the token's factor: made with ATTEMPT_RIGHT and ATTEMPT_ASKED */
 };
 
 enum attempt_outcome {
     ATTEMPT_RIGHT,       /* reservation and this principal's failures are cleared */
     ATTEMPT_WRONG,       /* becomes a failure; the tenth locks the token */
     ATTEMPT_NOT_CHECKED, /* given back: HSM or store failed before the check */
+    ATTEMPT_ASKED,       /* a code is on its way, if the PIN was right */
 };
 
 /*
@@ -51,9 +58,14 @@ enum attempt_outcome {
 MUST_CHECK enum reason attempt_reserve(struct access *access, const struct token_row *token,
                                        const struct caller *caller, int64_t now_ms, struct attempt *ret,
                                        struct failure *why);
+/* The same, of an attempt that has a code sent and opens nothing: settled as ATTEMPT_ASKED, or given back. */
+MUST_CHECK enum reason attempt_reserve_request(struct access *access, const struct token_row *token,
+                                               const struct caller *caller, int64_t now_ms,
+                                               struct attempt *ret, struct failure *why);
 /*
  * Commits the outcome; @token becomes what is stored now. @ret_tries_left: before the token locks.
- * A right PIN opens nothing unless this returns REASON_NONE.
+ * A right PIN opens nothing unless this returns REASON_NONE. Where attempt->change turns out to be somebody else's
+ * already (REASON_PIN_INCORRECT), the attempt was a wrong one.
  * Errors: REASON_PIN_LOCKED, _DISABLED, _PIN_CHANGED (ATTEMPT_RIGHT only: it came too late; the reservation is
  * given back), REASON_INTEGRITY, REASON_STORE, _BUSY, _HSM (unsettled: it will count as wrong).
  */

@@ -189,6 +189,14 @@ struct lease *leases_find(struct leases *leases, struct bytes id, int64_t now_ms
     return lease;
 }
 
+/* A second factor is asked for since, other than the one that was given. */
+static bool is_factor_short(const struct lease *lease, const struct token_row *token)
+{
+    enum second_factor factor = factor_in_force(token);
+
+    return factor != FACTOR_NONE && factor != lease->factor && !lease->only_enrols;
+}
+
 /* Reads what the lease rests on. Errors: REASON_STORE, _BUSY, _HSM; any other: on nothing. */
 static enum reason lease_read(struct access *access, struct lease *lease)
 {
@@ -204,6 +212,8 @@ static enum reason lease_read(struct access *access, struct lease *lease)
         reason = grant_get(access, &token, lease->caller.principal.id, &bits);
     if (reason != REASON_NONE)
         return reason;
+    if (is_factor_short(lease, &token))
+        return REASON_UNLOCK_REQUIRED;
     if (!caller.is_known || caller.principal.id != lease->caller.principal.id ||
         !policy_allows(PERM_USE_TOKEN, caller.certificate.role, bits) || token.locked || !token.enabled ||
         token.pin_version != lease->token.pin_version)

@@ -4,7 +4,7 @@
  *
  * A lease owns its keys, its custody token (closed through lease->custody->close) and its window; it is found by id
  * and the least recently used makes room. It ends at logout, when idle, at the end of its life or its certificate's,
- * when the store says that the token, grant or principal is no longer good for it, or when the store has said
+ * when the store says that the token, grant or principal is no longer good for it, when another second factor is asked for, or when the store has said
  * nothing for too long.
  */
 #pragma once
@@ -30,6 +30,8 @@ struct lease {
     uint32_t uses;            /* of keys, so far: policy.max_signatures bounds them */
     struct key_row *key_rows; /* those used so far, believed: signing needs no store. lease_keep_key() */
     size_t key_row_count;
+    enum second_factor factor; /* that was given when it was made */
+    bool only_enrols;          /* one has to be enrolled first: it serves that alone */
 
     /* leases.c's own */
     int64_t used_ms, ends_ms;

@@ -74,6 +74,9 @@ static struct context token_context(const struct access *access, const struct to
     context_bytes(&context, BYTES_OF_ARRAY(row->recovery));
     context_number(&context, row->recovery_failures);
     context_number(&context, (uint64_t)row->recovery_failed_ms);
+    context_number(&context, row->factor);
+    context_number(&context, row->factor_version);
+    context_bytes(&context, BYTES_OF_ARRAY(row->factors));
     return context;
 }
 
@@ -517,6 +520,28 @@ enum reason row_digest_requests(const struct request_row *rows, size_t count, ui
         context_number(&context, (uint64_t)rows[i].expires_ms);
         context_number(&context, rows[i].state);
         context_text(&context, rows[i].decided_by);
+    }
+    return row_digest(&context, count, ret);
+}
+
+enum reason row_digest_factors(const struct factor_row *rows, size_t count, uint8_t ret[HASH_LEN])
+{
+    CLEANUP(context_clear) struct context context = context_of("privyseal v1 factors");
+
+    for (size_t i = 0; i < count; i++) {
+        context_number(&context, (uint64_t)rows[i].id);
+        context_number(&context, (uint64_t)rows[i].token_id);
+        context_number(&context, rows[i].kind);
+        context_bytes(&context, BYTES_OF_ARRAY(rows[i].row_name));
+        context_number(&context, rows[i].kd_epoch);
+        context_bytes(&context, BYTES_OF_ARRAY(rows[i].nonce));
+        context_bytes(&context, buffer_bytes(&rows[i].sealed));
+        context_number(&context, rows[i].confirmed);
+        context_number(&context, rows[i].last_step);
+        context_bytes(&context, BYTES_OF_ARRAY(rows[i].code));
+        context_number(&context, (uint64_t)rows[i].code_until_ms);
+        context_number(&context, (uint64_t)rows[i].sent_ms);
+        context_number(&context, (uint64_t)rows[i].created_ms);
     }
     return row_digest(&context, count, ret);
 }

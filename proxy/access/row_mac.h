@@ -7,7 +7,7 @@
  * the row of another token, and finds none of the rows that name its old one.) A row does not name its Krow epoch:
  * it is made under the newest and checked under the newest first, then under those before it.
  *
- * Rows that belong to another - attempts, grants and memberships to a token, grants on it to a group, certificates and
+ * Rows that belong to another - attempts, grants, memberships and factors to a token, grants on it to a group, certificates and
  * requests to a principal - have no MAC: the other row holds a digest of all of them, under its own. So none can be
  * altered, added, removed or put back by itself, and
  * believing them costs no further call of the HSM.
@@ -41,7 +41,7 @@ MUST_CHECK enum reason row_mac_enrolment(struct access *access, struct enrolment
 MUST_CHECK enum reason row_check_enrolment(struct access *access, const struct enrolment_row *row);
 
 /*
- * The digests that a token row holds of its attempts, grants and memberships, a group's of the grants on it, and a
+ * The digests that a token row holds of its attempts, grants, memberships and factors, a group's of the grants on it, and a
  * principal's of its certificate and request rows, all in
  * the order the store lists them: all zero for none, else SHA-256 of a context. Errors: REASON_INTERNAL.
  */
@@ -60,3 +60,4 @@ MUST_CHECK enum reason row_digest_requests(const struct request_row *rows, size_
                                            uint8_t ret[HASH_LEN]);
 /* The digest that an authority's row holds of what it revoked. */
 MUST_CHECK enum reason row_digest_revoked(const struct issued_row *rows, size_t count, uint8_t ret[HASH_LEN]);
+MUST_CHECK enum reason row_digest_factors(const struct factor_row *rows, size_t count, uint8_t ret[HASH_LEN]);

@@ -118,6 +118,8 @@ static bool take_message(struct herald *herald)
         drop("?", -EBADMSG);
         return true;
     }
+    if (read.kind == NOTICE_BLANK)
+        return true;
     snprintf(event, sizeof(event), "%s", read.event); /* the message is given away */
     r = read.kind == NOTICE_CODE ? keep_code(herald, TAKE(buffer)) : keep_news(herald, TAKE(buffer));
     if (r < 0)

@@ -22,10 +22,8 @@ struct role_row {
 };
 
 static const struct role_row role_rows[] = {
-    { ROLE_DEVICE, "device", false },
-    { ROLE_APPLICATION, "application", true },
-    { ROLE_OPERATOR, "operator", true },
-    { ROLE_AUDITOR, "auditor", true },
+    { ROLE_DEVICE, "device", false },    { ROLE_APPLICATION, "application", true },
+    { ROLE_OPERATOR, "operator", true }, { ROLE_AUDITOR, "auditor", true },
     { ROLE_OFFICER, "officer", true },
 };
 

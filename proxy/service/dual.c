@@ -129,6 +129,7 @@ static const struct row rows[METHODS] = {
     [METHOD_AddCertificate] = DEPENDS(of_certificate),
     [METHOD_IssueCertificate] = DEPENDS(of_issue),
     [METHOD_SetPolicy] = DEPENDS(of_policy),
+    [METHOD_ResetFactor] = CLASSES(DUAL_BIT(DUAL_RESET)),
     [METHOD_AllowKeys] = CLASSES(DUAL_BIT(DUAL_KEY)),
     [METHOD_GetStatus] = ONE_PERSON,
     [METHOD_ReadAudit] = ONE_PERSON,

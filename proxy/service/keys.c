@@ -12,6 +12,7 @@
 #include "proto/mechanism.h"
 #include "proto/name.h"
 #include "proxy/service/change.h"
+#include "proxy/service/factor_way.h"
 #include "proxy/service/handlers.h"
 #include "proxy/service/key_access.h"
 #include "proxy/service/key_kind.h"
@@ -101,14 +102,20 @@ enum reason handle_SignOnce(struct service *service, struct call *call, const Pr
         .pin_version = ask->pin_version,
         .s = pack_lend(&ask->stretched_pin),
         .certificate_hash = pack_lend(&ask->certificate_hash),
+        .code = bytes_of_text(ask->code),
+        .ticket = pack_lend(&ask->ticket),
     };
     CLEANUP(key_row_clear) struct key_row room = { 0 };
     CLEANUP(opened_clear) struct opened opened = { 0 };
     const struct key_row *key = NULL;
     enum reason reason = ask->sign ? prepare(service, call, ask->sign, &room, &key) : REASON_MALFORMED;
 
+    if (reason == REASON_NONE && factor_is_missing(&call->token))
+        reason = REASON_FACTOR_MISSING;
     if (reason == REASON_NONE)
         reason = pin_proof_open(service, call, &proof, &opened);
+    if (reason == REASON_NONE)
+        reason = factor_way_ticket(service, call, &call->token, &opened.way, false, &answer->ticket);
     return reason == REASON_NONE ? sign(service, call, &opened, key, ask->sign, &answer->signature) : reason;
 }
 

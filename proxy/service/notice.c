@@ -68,7 +68,8 @@ static char *write_object(const struct service *service, const struct notice *no
 }
 
 /* Errors: -errno: -EAGAIN when the herald does not keep up, -ENOTCONN when there is none. */
-static int hand_over(const struct service *service, const struct notice *notice, const char *code)
+static int hand_over(const struct service *service, const struct notice *notice, enum notice_kind kind,
+                     const char *code)
 {
     CLEANUP(free_string) char *object = NULL;
     CLEANUP(secret_free) struct secret *message = NULL;
@@ -79,7 +80,7 @@ static int hand_over(const struct service *service, const struct notice *notice,
     object = write_object(service, notice);
     if (!object)
         return -ENOMEM;
-    r = notice_message_make(notice->event, object, code, &message);
+    r = notice_message_make(kind, notice->event, object, code, &message);
     if (r < 0)
         return r;
     return send(service->config->herald, message->data, message->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0
@@ -87,9 +88,10 @@ static int hand_over(const struct service *service, const struct notice *notice,
                : 0;
 }
 
-static bool deliver(const struct service *service, const struct notice *notice, const char *code)
+static void deliver(const struct service *service, const struct notice *notice, enum notice_kind kind,
+                    const char *code)
 {
-    int r = hand_over(service, notice, code);
+    int r = hand_over(service, notice, kind, code);
 
     if (r == 0 || r == -ENOTCONN)
         log_event_limited(LOG_LEVEL_NOTICE, LOGGED_PER_MINUTE, "notice", "event=%s user=\"%s\" herald=%s",
@@ -97,12 +99,11 @@ static bool deliver(const struct service *service, const struct notice *notice, 
     else
         log_event_limited(LOG_LEVEL_ERROR, LOGGED_PER_MINUTE, "notice.lost",
                           "event=%s user=\"%s\" why=\"%s\"", notice->event, notice->user, strerror(-r));
-    return r == 0;
 }
 
 void notice_send(struct service *service, const struct notice *notice)
 {
-    (void)deliver(service, notice, NULL);
+    deliver(service, notice, NOTICE_NEWS, "");
 }
 
 void notice_tell(struct service *service, const struct call *call, const char *event, const char *user)
@@ -112,7 +113,12 @@ void notice_tell(struct service *service, const struct call *call, const char *e
     notice_send(service, &notice);
 }
 
-bool notice_send_code(struct service *service, const struct notice *notice, const char *code)
+void notice_send_code(struct service *service, const struct call *call, const char *code, bool is_meant)
 {
-    return deliver(service, notice, code);
+    static const char blank[] = "00000000";
+    struct notice notice = notice_of(call, "code.send", call->token.name);
+
+    _Static_assert(sizeof(blank) == FACTOR_CODE_MAX_LEN + 1, "as long as any code");
+    deliver(service, &notice, is_meant ? NOTICE_CODE : NOTICE_BLANK,
+            is_meant ? code : blank + (FACTOR_CODE_MAX_LEN - strlen(code)));
 }

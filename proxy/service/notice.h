@@ -32,7 +32,8 @@ void notice_send(struct service *service, const struct notice *notice);
 /* One without further texts. */
 void notice_tell(struct service *service, const struct call *call, const char *event, const char *user);
 /*
- * The same with a one-time code, for event "code.send": it is delivered once or not at all, and kept nowhere.
- * @code: digits. Returns whether the herald has it.
+ * Event "code.send", with a one-time code for the user of call->token: delivered once or not at all, and kept nowhere.
+ * @code: digits. Unless @is_meant a blank as long as the code goes the same way and is dropped at its end, so that the
+ * time this takes tells nothing.
  */
-MUST_CHECK bool notice_send_code(struct service *service, const struct notice *notice, const char *code);
+void notice_send_code(struct service *service, const struct call *call, const char *code, bool is_meant);

@@ -8,6 +8,7 @@
 #include "proxy/service/activation.h"
 #include "proxy/service/change.h"
 #include "proxy/service/device_renewal.h"
+#include "proxy/service/factor_way.h"
 #include "proxy/service/handlers.h"
 #include "proxy/service/kd_rotation.h"
 #include "proxy/service/message.h"
@@ -146,6 +147,8 @@ static enum reason lease_make(struct service *service, const struct call *call, 
         return REASON_INTERNAL;
     lease->caller = call->caller;
     lease->token = call->token;
+    lease->factor = opened->way.factor;
+    lease->only_enrols = opened->way.kind == FACTOR_WAY_ENROL;
     lease->custody = opened->custody;
     lease->custody_token = TAKE(opened->token);
     *ret = TAKE(lease);
@@ -175,6 +178,7 @@ static enum reason give_lease(struct service *service, const struct call *call, 
 
     answer->idle_ms = lease_idle_ms(service->leases, &call->token);
     answer->life_ms = service->config->leases.life_ms;
+    answer->only_enrols = lease->only_enrols;
     if (message_set_bytes(&answer->lease, BYTES_OF_ARRAY(lease->keys.lease)) < 0 ||
         leases_add(service->leases, lease, call->now_ms) < 0)
         return REASON_INTERNAL;
@@ -191,6 +195,8 @@ enum reason handle_Unlock(struct service *service, struct call *call, const Prot
         .pin_version = ask->pin_version,
         .s = pack_lend(&ask->stretched_pin),
         .certificate_hash = pack_lend(&ask->certificate_hash),
+        .code = bytes_of_text(ask->code),
+        .ticket = pack_lend(&ask->ticket),
     };
     CLEANUP(opened_clear) struct opened opened = { 0 };
     struct lease *lease = NULL;
@@ -203,6 +209,8 @@ enum reason handle_Unlock(struct service *service, struct call *call, const Prot
         kd_rotate(service, call, &opened, proof.s);
     if (reason == REASON_NONE)
         reason = fill_snapshot_hash(service, call, answer);
+    if (reason == REASON_NONE)
+        reason = factor_way_ticket(service, call, &call->token, &opened.way, false, &answer->ticket);
     if (reason == REASON_NONE)
         reason = lease_make(service, call, pack_lend(&ask->client_secret), &opened, &lease);
     if (reason == REASON_NONE)
@@ -234,6 +242,8 @@ enum reason handle_ChangePin(struct service *service, struct call *call, const P
         .pin_version = ask->pin_version,
         .s = pack_lend(&ask->stretched_pin),
         .certificate_hash = pack_lend(&ask->certificate_hash),
+        .code = bytes_of_text(ask->code),
+        .ticket = pack_lend(&ask->ticket),
     };
     struct bytes new_s = pack_lend(&ask->new_stretched_pin);
     CLEANUP(opened_clear) struct opened opened = { 0 };
@@ -245,7 +255,11 @@ enum reason handle_ChangePin(struct service *service, struct call *call, const P
     reason = pin_proof_open(service, call, &proof, &opened);
     if (reason == REASON_NONE)
         reason = pin_renew(service, call, &renewal, &answer->pin_version);
-    if (reason == REASON_NONE)
-        notice_tell(service, call, "pin.changed", call->token.name);
-    return reason;
+    if (reason != REASON_NONE)
+        return reason;
+    call->token.pin_version = answer->pin_version;
+    if (factor_way_ticket(service, call, &call->token, &opened.way, true, &answer->ticket) != REASON_NONE)
+        call->record.note = "without a new ticket"; /* the PIN is changed; a code will be asked for */
+    notice_tell(service, call, "pin.changed", call->token.name);
+    return REASON_NONE;
 }

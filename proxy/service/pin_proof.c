@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+#include "proxy/service/factor_way.h"
 #include "proxy/service/notice.h"
 #include "proxy/service/random.h"
 #include "proxy/service/refusal.h"
@@ -64,27 +65,57 @@ static enum reason load_row(struct service *service, const struct token_row *tok
     return REASON_NONE;
 }
 
-/* The check itself, between reservation and settlement: says in @ret_outcome what becomes of the attempt. */
-static enum reason check_pin(struct service *service, const struct token_row *token, struct bytes s,
-                             struct opened *ret, enum attempt_outcome *ret_outcome)
+/* @ret_row: the token's PIN row, the caller's to clear. */
+static enum reason compare_pin(struct service *service, const struct token_row *token, struct bytes s,
+                               struct access_row *ret_row, bool *ret_is_right)
+{
+    uint8_t value[HASH_LEN];
+    enum reason reason = load_row(service, token, ret_row);
+
+    if (reason == REASON_NONE)
+        reason = pin_check_value(&service->access, token, ret_row, s, value);
+    *ret_is_right =
+        reason == REASON_NONE && secret_equal(BYTES_OF_ARRAY(value), BYTES_OF_ARRAY(ret_row->check));
+    return reason;
+}
+
+/* Right where none is to be given now. */
+static enum reason compare_code(struct service *service, const struct call *call,
+                                const struct pin_proof *proof, const struct factor_way *way,
+                                struct attempt *attempt, bool *ret_is_right)
+{
+    *ret_is_right = true;
+    if (way->kind != FACTOR_WAY_CODE)
+        return REASON_NONE;
+    return factor_check(&service->access, &call->token, way->factor, call->caller.principal.id, proof->code,
+                        call->now_ms, ret_is_right, &attempt->change);
+}
+
+/*
+ * The check itself, between reservation and settlement: says in @ret_outcome what becomes of the attempt. The code is
+ * looked at whether or not the PIN is right, and the HSM is asked to open something only when both are.
+ */
+static enum reason check_both(struct service *service, const struct call *call, const struct pin_proof *proof,
+                              struct attempt *attempt, struct opened *ret, enum attempt_outcome *ret_outcome)
 {
     CLEANUP(access_row_clear) struct access_row row = { 0 };
+    const struct token_row *token = &call->token;
     const struct custody_ops *custody = custody_kinds[token->custody];
-    uint8_t value[HASH_LEN];
+    bool is_pin_right, is_code_right;
     enum reason reason;
     CK_RV rv;
 
     *ret_outcome = ATTEMPT_NOT_CHECKED;
-    reason = load_row(service, token, &row);
+    reason = compare_pin(service, token, proof->s, &row, &is_pin_right);
     if (reason == REASON_NONE)
-        reason = pin_check_value(&service->access, token, &row, s, value);
+        reason = compare_code(service, call, proof, &ret->way, attempt, &is_code_right);
     if (reason != REASON_NONE)
         return reason;
-    if (!secret_equal(BYTES_OF_ARRAY(value), BYTES_OF_ARRAY(row.check))) {
+    if (!(is_pin_right & is_code_right)) {
         *ret_outcome = ATTEMPT_WRONG;
         return REASON_PIN_INCORRECT;
     }
-    rv = custody->authorise(service->custody[token->custody], token, &row, s, &ret->token);
+    rv = custody->authorise(service->custody[token->custody], token, &row, proof->s, &ret->token);
     if (rv != CKR_OK)
         return refusal_of_rv(rv);
     ret->custody = custody;
@@ -100,34 +131,76 @@ static enum reason settle(struct service *service, struct call *call, const stru
     enum reason reason =
         attempt_settle(&service->access, &call->token, attempt, outcome, call->now_ms, &tries_left);
 
-    if (reason != REASON_NONE || outcome != ATTEMPT_WRONG)
-        return reason != REASON_NONE ? reason : checked;
+    if (reason == REASON_NONE)
+        reason = checked;
+    if (reason != REASON_PIN_INCORRECT && reason != REASON_CODE_SENT_IF_RIGHT)
+        return reason;
     call->failure.tries_left = tries_left;
     if (!call->token.locked)
-        return checked;
+        return reason;
     leases_sweep(service->leases, call->now_ms, call->token.id);
     notice_tell(service, call, "pin.locked", call->token.name);
     return REASON_PIN_LOCKED;
+}
+
+static enum reason open_token(struct service *service, struct call *call, const struct pin_proof *proof,
+                              struct opened *opened)
+{
+    enum attempt_outcome outcome;
+    struct attempt attempt;
+    enum reason reason = attempt_reserve(&service->access, &call->token, &call->caller, call->now_ms,
+                                         &attempt, &call->failure);
+
+    if (reason != REASON_NONE)
+        return reason;
+    reason = check_both(service, call, proof, &attempt, opened, &outcome);
+    return settle(service, call, &attempt, outcome, reason);
+}
+
+/*
+ * The PIN alone, where codes are sent: never opens anything. A code is made, stored and handed on in any case; one that
+ * follows a wrong PIN is a message that the herald drops.
+ */
+static enum reason request_code(struct service *service, struct call *call, const struct pin_proof *proof)
+{
+    CLEANUP(access_row_clear) struct access_row row = { 0 };
+    struct access *access = &service->access;
+    char code[SENT_CODE_DIGITS + 1] = "";
+    bool is_pin_right = false;
+    struct attempt attempt;
+    enum reason reason =
+        attempt_reserve_request(access, &call->token, &call->caller, call->now_ms, &attempt, &call->failure);
+
+    if (reason != REASON_NONE)
+        return reason;
+    reason = compare_pin(service, &call->token, proof->s, &row, &is_pin_right);
+    if (reason == REASON_NONE)
+        reason = factor_new_code(access, &call->token, call->caller.principal.id, call->now_ms, code,
+                                 &attempt.change);
+    reason = settle(service, call, &attempt, reason == REASON_NONE ? ATTEMPT_ASKED : ATTEMPT_NOT_CHECKED,
+                    reason == REASON_NONE ? REASON_CODE_SENT_IF_RIGHT : reason);
+    if (reason == REASON_CODE_SENT_IF_RIGHT) {
+        call->failure.retry_after_ms = SENT_CODE_PAUSE_MS;
+        notice_send_code(service, call, code, is_pin_right);
+    }
+    secret_wipe(code, sizeof(code));
+    return reason;
 }
 
 enum reason pin_proof_open(struct service *service, struct call *call, const struct pin_proof *proof,
                            struct opened *ret)
 {
     CLEANUP(opened_clear) struct opened opened = { 0 };
-    enum attempt_outcome outcome;
-    struct attempt attempt;
     enum reason reason = check_uncounted(call, proof);
 
+    if (reason == REASON_NONE)
+        reason = factor_way_find(service, call, proof, &opened.way);
     if (reason != REASON_NONE)
         return reason;
     if (!service->custody[call->token.custody])
         return REASON_UNAVAILABLE; /* before the reservation: nothing here could check it */
-    reason = attempt_reserve(&service->access, &call->token, &call->caller, call->now_ms, &attempt,
-                             &call->failure);
-    if (reason != REASON_NONE)
-        return reason;
-    reason = check_pin(service, &call->token, proof->s, &opened, &outcome);
-    reason = settle(service, call, &attempt, outcome, reason);
+    reason = opened.way.kind == FACTOR_WAY_REQUEST ? request_code(service, call, proof)
+                                                   : open_token(service, call, proof, &opened);
     if (reason != REASON_NONE)
         return reason;
     *ret = opened;

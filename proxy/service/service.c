@@ -139,7 +139,11 @@ int service_init(struct service *service, const struct service_config *config, s
     *why = NULL;
     *service = (struct service){
         .config = config,
-        .access = { .realm = config->realm, .signer = config->signer, .store = store, .hsm = hsm },
+        .access = { .realm = config->realm,
+                    .signer = config->signer,
+                    .factor_window = config->factor_window,
+                    .store = store,
+                    .hsm = hsm },
         .audit = audit,
     };
     r = open_parts(service, why);

@@ -61,6 +61,8 @@ struct service_config {
     bool has_herald;            /* else notices are only logged */
     int herald;                 /* the socket that leads to it (notice.h); shared with every other signer */
     struct token_policy policy; /* of new tokens */
+    unsigned factor_window;     /* steps that an authenticator's clock may be off, each way */
+    unsigned ticket_hours;      /* how long a code that was given stands */
     uint64_t started_unix;
 };
 

@@ -73,6 +73,8 @@ static enum reason fill_login(struct service *service, const struct call *call,
     if (deployment_pin_policy(config, &answer->pin_policy) != REASON_NONE)
         return REASON_INTERNAL;
     answer->policy = policy_message(&call->token.policy);
+    answer->factor = (Privyseal__V1__SecondFactor)factor_in_force(&call->token);
+    answer->factor_missing = factor_is_missing(&call->token);
     if (!answer->policy || message_set_bytes(&answer->salt, BYTES_OF_ARRAY(salt)) < 0)
         return REASON_INTERNAL;
     if (call->token.pin_version == 0) {

@@ -268,6 +268,7 @@ enum reason handle_ShowUser(struct service *service, struct call *call, const Pr
     if (reason != REASON_NONE)
         return reason;
     answer->policy = policy_message(&token.policy);
+    answer->factor = (Privyseal__V1__SecondFactor)token.factor;
     return answer->policy ? fill_devices(service, ask->user, answer) : REASON_INTERNAL;
 }
 

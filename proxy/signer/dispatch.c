@@ -30,6 +30,13 @@ static const bool brings_challenge[REASONS] = {
     [REASON_CHALLENGE_STALE] = true,
 };
 
+/* What a login is good for while the policy asks for a second factor that its user has yet to enrol. */
+static const bool serves_enrolment[METHODS] = {
+    [METHOD_EnrolFactor] = true,
+    [METHOD_ConfirmFactor] = true,
+    [METHOD_Lock] = true,
+};
+
 static void exchange_clear(struct exchange *exchange)
 {
     seal_call_clear(&exchange->seal);
@@ -96,6 +103,8 @@ static enum reason permit(struct exchange *exchange)
 
     if (method_is_anonymous(call->method))
         return REASON_NONE; /* the handler asks for whatever proof there is */
+    if (lease && lease->only_enrols && !serves_enrolment[call->method->id])
+        return REASON_FACTOR_MISSING;
     if (!lease)
         return policy_check(&exchange->service->access, &call->caller, call->method->permission,
                             call->has_token ? &call->token : NULL);

@@ -290,6 +290,8 @@ static void fill_service_config(struct signer *signer)
                     .recheck_ms = LEASE_RECHECK_MS,
                     .storeless_ms = LEASE_STORELESS_MS },
         .policy = config->policy,
+        .factor_window = config->factor_window,
+        .ticket_hours = config->factor_ticket_hours,
         .has_herald = signer->herald >= 0,
         .herald = signer->herald,
         .started_unix = (uint64_t)unix_ms() / 1000,

@@ -28,6 +28,7 @@ static const char version_1[] =
     " mechanisms {number} NOT NULL, no_decrypt {number} NOT NULL, keys_need_permit {number} NOT NULL,"
     " key_permits {number} NOT NULL, recovery_bits {number} NOT NULL, recovery {blob} NOT NULL,"
     " recovery_failures {number} NOT NULL, recovery_failed_ms {number} NOT NULL,"
+    " factor {number} NOT NULL, factor_version {number} NOT NULL, factors {blob} NOT NULL,"
     " mac {blob} NOT NULL){strict};"
 
     "CREATE TABLE access_rows (id {id}, token_id {number} NOT NULL REFERENCES tokens (id),"
@@ -135,7 +136,13 @@ static const char version_1[] =
     "CREATE TABLE quorum_shares (id {id}, token_id {number} NOT NULL REFERENCES tokens (id),"
     " number {number} NOT NULL, officer {blob} NOT NULL, name {text} NOT NULL, digest {blob} NOT NULL,"
     " sealed {blob} NOT NULL, given_by {number} NOT NULL, kd_epoch {number} NOT NULL,"
-    " nonce {blob} NOT NULL, given {blob} NOT NULL, UNIQUE (token_id, number)){strict};";
+    " nonce {blob} NOT NULL, given {blob} NOT NULL, UNIQUE (token_id, number)){strict};"
+
+    "CREATE TABLE factors (id {id}, token_id {number} NOT NULL REFERENCES tokens (id),"
+    " kind {number} NOT NULL, row_name {blob} NOT NULL, kd_epoch {number} NOT NULL, nonce {blob} NOT NULL,"
+    " sealed {blob} NOT NULL, confirmed {number} NOT NULL, last_step {number} NOT NULL,"
+    " code {blob} NOT NULL, code_until_ms {number} NOT NULL, sent_ms {number} NOT NULL,"
+    " created_ms {number} NOT NULL, UNIQUE (token_id, kind)){strict};";
 
 static const char *const versions[] = { version_1 }; /* versions[n] makes version n + 1 out of n */
 

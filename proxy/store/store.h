@@ -58,7 +58,8 @@ enum recovery_bits {
     RECOVERY_CODE = 1,
     RECOVERY_QUORUM = 2,
     RECOVERY_PENDING = 4, /* the user asked the officers, and they have not finished */
-    RECOVERY_KEPT = 8,    /* a partition whose SO PIN was not destroyed but sealed, so that the others are possible */
+    RECOVERY_KEPT =
+        8, /* a partition whose SO PIN was not destroyed but sealed, so that the others are possible */
 };
 
 struct token_row {
@@ -87,6 +88,9 @@ struct token_row {
     uint8_t recovery[HASH_LEN]; /* digest of its ways of recovery; all zero: there are none */
     uint32_t recovery_failures; /* wrong recovery codes since the last right one */
     int64_t recovery_failed_ms; /* the last of them */
+    enum second_factor factor;  /* what the user enrolled and confirmed */
+    uint32_t factor_version;    /* grows with every change of it: tickets end */
+    uint8_t factors[HASH_LEN];  /* digest of this token's factor rows; all zero: there are none */
     uint8_t mac[HASH_LEN];      /* by proxy/access under Krow, over all of the above but id */
 };
 
@@ -463,7 +467,11 @@ MUST_CHECK int store_request_owners(struct store *store, char (**ret_names)[NAME
  * These rows carry no MAC of their own: token_row.attempts, which is under the token's MAC, binds all of them, so
  * that none can be altered, added or removed unnoticed.
  */
-enum attempt_state { ATTEMPT_RESERVED = 0, ATTEMPT_FAILED = 1 };
+enum attempt_state {
+    ATTEMPT_RESERVED = 0,
+    ATTEMPT_FAILED = 1,
+    ATTEMPT_REQUESTED = 2 /* a code, by the PIN alone */
+};
 
 struct attempt_row {
     int64_t id;
@@ -501,6 +509,37 @@ MUST_CHECK int store_enrolment_get(struct store *store, uint32_t slot, struct en
 /* Errors: -ESTALE (the stored sequence is not @old_sequence; 0 stands for none). */
 MUST_CHECK int store_enrolment_put(struct store *store, const struct enrolment_row *row,
                                    uint64_t old_sequence);
+/* -------------------------------------------------------------------------------------------- second factors */
+
+/* At most one of a kind. Carries no MAC of its own: token_row.factors binds all of a token's. */
+struct factor_row {
+    int64_t id;
+    int64_t token_id;
+    enum second_factor kind;
+    uint8_t row_name[16]; /* random; in every context of this row */
+    uint32_t kd_epoch;    /* FACTOR_TOTP: of the seed's sealing */
+    uint8_t nonce[12];
+    struct buffer sealed;   /* FACTOR_TOTP: the seed, sealed in the HSM; else empty */
+    bool confirmed;         /* FACTOR_TOTP: a code was given, so it is in force */
+    uint64_t last_step;     /* FACTOR_TOTP: of the last code that was taken; only later ones are good */
+    uint8_t code[HASH_LEN]; /* FACTOR_SENT: HMAC of the code that is out; all zero: none */
+    int64_t code_until_ms;
+    int64_t sent_ms; /* when a code was asked for last */
+    int64_t created_ms;
+};
+
+void factor_row_clear(struct factor_row *row);
+DEFINE_CLEAR(factor_row_clear, struct factor_row);
+void factor_rows_free(struct factor_row *rows, size_t count);
+/* Errors: -EEXIST (the token has one of this kind). @row->id is set. */
+MUST_CHECK int store_factor_insert(struct store *store, struct factor_row *row);
+/* All of a token, oldest first. */
+MUST_CHECK int store_factor_list(struct store *store, int64_t token_id, struct factor_row **ret_rows,
+                                 size_t *ret_count);
+/* Writes confirmed, last_step and the fields of a code. Errors: -ENOENT. */
+MUST_CHECK int store_factor_update(struct store *store, const struct factor_row *row);
+/* No such row: nothing to do. */
+MUST_CHECK int store_factor_delete(struct store *store, int64_t token_id, enum second_factor kind);
 
 /* ------------------------------------------------------------------------------------------- audit heads */
 

@@ -33,6 +33,7 @@ int store_token_delete(struct store *store, int64_t token_id, uint64_t old_seque
 {
     static const char *const statements[] = {
         "DELETE FROM attempts WHERE token_id = $1",
+        "DELETE FROM factors WHERE token_id = $1",
         "DELETE FROM grants WHERE token_id = $1",
         "DELETE FROM group_members WHERE token_id = $1",
     };

@@ -12,7 +12,7 @@
     "grants, memberships, second_factor, device_secret, always_authenticate, idle_ms, max_signatures, "      \
     "mechanisms, "                                                                                           \
     "no_decrypt, keys_need_permit, key_permits, recovery_bits, recovery, recovery_failures, "                \
-    "recovery_failed_ms, mac"
+    "recovery_failed_ms, factor, factor_version, factors, mac"
 
 static const struct field token_fields[] = {
     FIELD(struct token_row, id),
@@ -48,6 +48,9 @@ static const struct field token_fields[] = {
     FIELD(struct token_row, recovery),
     FIELD(struct token_row, recovery_failures),
     FIELD(struct token_row, recovery_failed_ms),
+    FIELD(struct token_row, factor),
+    FIELD(struct token_row, factor_version),
+    FIELD(struct token_row, factors),
     FIELD(struct token_row, mac),
 };
 static const struct row_type token_type = ROW_TYPE("token", struct token_row, token_fields);
@@ -61,10 +64,10 @@ int store_token_insert(struct store *store, struct token_row *row)
         " failures_total, failures_version, failed_ms, attempts, grants, memberships, second_factor,"
         " device_secret, always_authenticate, idle_ms, max_signatures, mechanisms, no_decrypt,"
         " keys_need_permit, key_permits, recovery_bits, recovery, recovery_failures,"
-        " recovery_failed_ms, mac)"
+        " recovery_failed_ms, factor, factor_version, factors, mac)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,"
         " $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31,"
-        " $32, $33) RETURNING id",
+        " $32, $33, $34, $35, $36) RETURNING id",
         row);
 }
 
@@ -95,8 +98,9 @@ int store_token_update(struct store *store, const struct token_row *row, uint64_
                       " second_factor = $21, device_secret = $22, always_authenticate = $23, idle_ms = $24,"
                       " max_signatures = $25, mechanisms = $26, no_decrypt = $27, keys_need_permit = $28,"
                       " key_permits = $29, recovery_bits = $30, recovery = $31,"
-                      " recovery_failures = $32, recovery_failed_ms = $33, mac = $34"
-                      " WHERE id = $1 AND name = $2 AND serial = $3 AND created_ms = $12 AND sequence = $35",
+                      " recovery_failures = $32, recovery_failed_ms = $33, factor = $34,"
+                      " factor_version = $35, factors = $36, mac = $37"
+                      " WHERE id = $1 AND name = $2 AND serial = $3 AND created_ms = $12 AND sequence = $38",
                       values, -ESTALE);
 }
 

@@ -350,6 +350,8 @@ static void make_signer(unsigned index)
         .audit_directory = deployment.audit_directory,
         .partition_dir = index == SIGNER_HOME ? tokens : NULL,
         .key_life_days = 365,
+        .factor_window = 1,
+        .ticket_hours = 12,
         .leases = { .max = 16,
                     .idle_ms = 60000,
                     .life_ms = 600000,

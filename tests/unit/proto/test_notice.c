@@ -18,7 +18,7 @@ START_TEST(news_come_back_as_they_were)
     CLEANUP(secret_free) struct secret *message = NULL;
     struct notice_message read;
 
-    ck_assert_int_eq(notice_message_make("pin.locked", "{\"user\":\"ann\"}", NULL, &message), 0);
+    ck_assert_int_eq(notice_message_make(NOTICE_NEWS, "pin.locked", "{\"user\":\"ann\"}", "", &message), 0);
     ck_assert_int_eq(notice_message_read(secret_bytes(message), &read), 0);
     ck_assert_int_eq(read.kind, NOTICE_NEWS);
     ck_assert_str_eq(read.event, "pin.locked");
@@ -31,7 +31,8 @@ START_TEST(code_becomes_the_first_member)
     CLEANUP(secret_free) struct secret *message = NULL;
     struct notice_message read;
 
-    ck_assert_int_eq(notice_message_make("code.send", "{\"user\":\"ann\"}", "123456", &message), 0);
+    ck_assert_int_eq(notice_message_make(NOTICE_CODE, "code.send", "{\"user\":\"ann\"}", "123456", &message),
+                     0);
     ck_assert_int_eq(notice_message_read(secret_bytes(message), &read), 0);
     ck_assert_int_eq(read.kind, NOTICE_CODE);
     ck_assert(is_text(read.object, "{\"code\":\"123456\",\"user\":\"ann\"}"));
@@ -47,7 +48,8 @@ START_TEST(event_that_could_be_more_than_a_word_is_refused)
     for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
         CLEANUP(secret_free) struct secret *message = NULL;
 
-        ck_assert_int_eq(notice_message_make(events[i], "{\"user\":\"ann\"}", NULL, &message), -EINVAL);
+        ck_assert_int_eq(notice_message_make(NOTICE_NEWS, events[i], "{\"user\":\"ann\"}", "", &message),
+                         -EINVAL);
     }
 }
 END_TEST
@@ -61,7 +63,7 @@ START_TEST(object_too_long_for_a_message_is_refused)
     object[0] = '{';
     object[NOTICE_MAX - 1] = '}';
     object[NOTICE_MAX] = '\0';
-    ck_assert_int_eq(notice_message_make("a", object, NULL, &message), -EMSGSIZE);
+    ck_assert_int_eq(notice_message_make(NOTICE_NEWS, "a", object, "", &message), -EMSGSIZE);
 }
 END_TEST
 

@@ -14,7 +14,7 @@ void fixture_setup(void)
 {
     fixture = (struct fixture){ .directory = "/tmp/privyseal-access-XXXXXX",
                                 .hsm = { .epoch = 1 },
-                                .access = { .realm = "test", .hsm = &fixture.hsm } };
+                                .access = { .realm = "test", .factor_window = 1, .hsm = &fixture.hsm } };
     ck_assert_ptr_nonnull(mkdtemp(fixture.directory));
     snprintf(fixture.url, sizeof(fixture.url), "sqlite:%s/store.db", fixture.directory);
     ck_assert_int_eq(store_migrate(fixture.url), 0);

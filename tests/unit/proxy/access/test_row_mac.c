@@ -37,6 +37,9 @@ static const struct field token_fields[] = {
     FIELD(token_row, failed_ms),
     FIELD(token_row, attempts),
     FIELD(token_row, grants),
+    FIELD(token_row, factor),
+    FIELD(token_row, factor_version),
+    FIELD(token_row, factors),
     FIELD(token_row, mac),
 };
 static const struct field access_fields[] = {

@@ -78,11 +78,11 @@ static void stop(void)
     ck_assert_int_eq(scratch_wait(herald), 0);
 }
 
-static void tell(const char *event, const char *code)
+static void tell(enum notice_kind kind, const char *event, const char *code)
 {
     CLEANUP(secret_free) struct secret *message = NULL;
 
-    ck_assert_int_eq(notice_message_make(event, OBJECT, code, &message), 0);
+    ck_assert_int_eq(notice_message_make(kind, event, OBJECT, code, &message), 0);
     ck_assert_int_eq(send(inbox[1], message->data, message->len, 0), message->len);
 }
 
@@ -128,7 +128,7 @@ START_TEST(command_gets_event_object_and_nothing_else)
         "{ echo \"$# $1\"; cat; echo; env | grep -v -e ^_= -e ^PWD= -e ^SHLVL= -e ^OLDPWD= | cut -d= -f1; "
         "ls /proc/self/fd | wc -l; } >$to");
     start();
-    tell("pin.locked", NULL);
+    tell(NOTICE_NEWS, "pin.locked", "");
     stop();
     /* standard input, output and error, and ls's own */
     ck_assert_str_eq(read_told(), "1 pin.locked\n" OBJECT "\nPATH\n4\n");
@@ -140,7 +140,7 @@ START_TEST(news_that_failed_are_delivered_by_the_next_process)
 {
     write_command("exit 1");
     start();
-    tell("pin.locked", NULL);
+    tell(NOTICE_NEWS, "pin.locked", "");
     stop();
     ck_assert(is_on_disk("npin.locked"));
     write_command("cat >$to");
@@ -154,7 +154,7 @@ END_TEST
 START_TEST(news_told_while_there_is_no_herald_wait_in_the_socket)
 {
     write_command("cat >$to");
-    tell("pin.locked", NULL);
+    tell(NOTICE_NEWS, "pin.locked", "");
     start();
     stop();
     ck_assert_str_eq(read_told(), OBJECT);
@@ -165,7 +165,7 @@ START_TEST(code_that_failed_is_nowhere)
 {
     write_command("cat >/dev/null; exit 1");
     start();
-    tell("code.send", CODE);
+    tell(NOTICE_CODE, "code.send", CODE);
     stop();
     ck_assert(!is_on_disk(CODE));
 }
@@ -175,7 +175,7 @@ START_TEST(code_is_given_to_the_command_on_standard_input_alone)
 {
     write_command("{ cat /proc/$$/cmdline /proc/$$/environ | tr '\\0' '\\n' | grep -c " CODE "; cat; } >$to");
     start();
-    tell("code.send", CODE);
+    tell(NOTICE_CODE, "code.send", CODE);
     stop();
     ck_assert_str_eq(read_told(), "0\n{\"code\":\"" CODE "\"," MEMBERS "}");
 }
@@ -186,7 +186,7 @@ START_TEST(command_that_hangs_is_ended_with_all_it_started)
     config.notice_timeout_ms = 100;
     write_command("sleep 1000 & echo $! >$to; wait");
     start();
-    tell("pin.locked", NULL);
+    tell(NOTICE_NEWS, "pin.locked", "");
     stop();
     ck_assert_int_gt(atoi(read_told()), 0);
     for (int i = 0; i < 500 && is_running(atoi(read_told())); i++)
@@ -200,7 +200,7 @@ START_TEST(bytes_that_are_no_message_are_dropped)
 {
     write_command("cat >$to");
     ck_assert_int_eq(send(inbox[1], "nonsense", 8, 0), 8);
-    tell("pin.locked", NULL);
+    tell(NOTICE_NEWS, "pin.locked", "");
     start();
     stop();
     ck_assert_str_eq(read_told(), OBJECT);
