@@ -162,7 +162,7 @@ int crew_hear_front(struct crew *crew, struct front_control *ret)
 /* A new stream between @signer and the front, an end for each. */
 static void connect_to_front(struct child *signer)
 {
-    static const uint8_t message[] = { 0 };
+    static const uint8_t message[] = { SIGNER_CONTROL_STREAM };
     int pair[2], error;
 
     if (signer->crew->front->control < 0)

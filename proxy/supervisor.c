@@ -24,6 +24,7 @@
 #include "include/table.h"
 #include "proxy/crew.h"
 #include "proxy/front/tls.h"
+#include "proxy/server_renewal.h"
 #include "proxy/herald/herald.h"
 
 #define START_MAX_MS    120000 /* until a signer serves: an HSM may test itself first */
@@ -36,6 +37,7 @@ enum goal { GOAL_SERVE, GOAL_STOP_FRONT, GOAL_STOP_SIGNERS, GOAL_STOP_HERALD, GO
 
 struct proxy {
     struct crew crew;
+    struct server_renewal renewal;
     int signals, ready_fd;
     enum goal goal;
     bool is_serving;     /* was reached once */
@@ -302,6 +304,8 @@ static void pursue_serve(struct proxy *proxy)
     replace_signers(proxy);
     if (is_due(crew->front) && (proxy->is_serving || are_signers_up(crew)))
         start_child(proxy, crew->front);
+    if (proxy->is_serving)
+        server_renewal_pursue(&proxy->renewal, crew, crew_now_ms());
 }
 
 static void (*const pursue[GOALS])(struct proxy *proxy) = {
@@ -419,14 +423,18 @@ static int wait_for_event(struct proxy *proxy)
         { .fd = proxy->signals, .events = POLLIN },
         { .fd = starting ? starting->ready : -1, .events = POLLIN },
         { .fd = proxy->crew.front->control, .events = POLLIN },
+        { .fd = proxy->renewal.pipe, .events = POLLIN },
     };
+    int wait_ms = is_at_rest(proxy) ? server_renewal_wait_ms(&proxy->renewal, crew_now_ms()) : TICK_MS;
 
-    if (poll(sources, ARRAY_SIZE(sources), is_at_rest(proxy) ? -1 : TICK_MS) < 0)
+    if (poll(sources, ARRAY_SIZE(sources), wait_ms) < 0)
         return errno == EINTR ? 0 : -errno;
     if (sources[1].revents)
         crew_signer_ready(starting);
     if (sources[2].revents)
         on_front(proxy);
+    if (sources[3].revents && server_renewal_hear(&proxy->renewal, proxy->crew.config))
+        reload(proxy);
     if (sources[0].revents)
         on_signal(proxy);
     return 0;
@@ -480,7 +488,9 @@ static int prepare(struct proxy *proxy)
 
 int supervisor_main(const struct proxy_config *config, int ready_fd)
 {
-    struct proxy proxy = { .ready_fd = ready_fd, .signals = -1, .replaced = UINT_MAX };
+    struct proxy proxy = {
+        .ready_fd = ready_fd, .signals = -1, .replaced = UINT_MAX, .renewal = SERVER_RENEWAL_NONE
+    };
     int error = crew_init(&proxy.crew, config, supervisor_log_level(config));
 
     if (error)
@@ -499,6 +509,7 @@ int supervisor_main(const struct proxy_config *config, int ready_fd)
     }
     if (proxy.signals >= 0)
         descriptor_close(proxy.signals);
+    server_renewal_clear(&proxy.renewal);
     crew_clear(&proxy.crew);
     return proxy.status;
 }

@@ -18,12 +18,14 @@
 #include "include/descriptor.h"
 #include "include/log.h"
 #include "proxy/audit/forward.h"
+#include "proxy/service/server_certificate.h"
 #include "proxy/service/service.h"
 #include "proxy/signer/dispatch.h"
 #include "proxy/signer/frames.h"
 
-#define ROUND_MAX          16   /* requests whose records share one fdatasync */
-#define TICK_MS            1000 /* leases that end, heads to the store */
+#define SERVER_PEM_MAX     65536 /* bytes of a chain, as much as a pipe holds */
+#define ROUND_MAX          16    /* requests whose records share one fdatasync */
+#define TICK_MS            1000  /* leases that end, heads to the store */
 #define DAY_US             UINT64_C(86400000000)
 #define LEASE_RECHECK_MS   5000  /* so long may a revoked grant still sign */
 #define LEASE_STORELESS_MS 60000 /* so long without a store */
@@ -35,7 +37,7 @@ struct signer {
     struct hsm *hsm;
     struct store *store;
     struct audit *audit;
-    struct forward *forward; /* NULL: nowhere */
+    struct forward *forward;       /* NULL: nowhere */
     const char *enrolment_address; /* as clients are told, and the next: lent by the configuration */
     const char *endpoints[LISTEN_MAX];
     size_t endpoint_count;
@@ -327,8 +329,24 @@ static int open_all(struct signer *signer)
 
 /* ---------------------------------------------------------------------------------------------------- serving */
 
-/* A front's socket from the supervisor. False: the supervisor wants us to leave. */
-static bool take_stream(struct signer *signer, int control)
+/* The front's certificate, as the supervisor has it, into a pipe that holds it whole; nothing when it is not renewed. */
+static void renew_server(struct signer *signer, int certificate, int pipe)
+{
+    CLEANUP(buffer_clear) struct buffer fresh = { 0 };
+    CLEANUP(free_string) char *text = calloc(1, SERVER_PEM_MAX);
+    ssize_t len = text ? pread(certificate, text, SERVER_PEM_MAX, 0) : -1;
+    enum reason reason =
+        len > 0 ? server_certificate_renew(&signer->service, BYTES(text, (size_t)len), unix_ms(), &fresh)
+                : REASON_MALFORMED;
+
+    if (reason == REASON_NONE && write(pipe, fresh.data, fresh.len) == (ssize_t)fresh.len)
+        return;
+    log_event(LOG_LEVEL_WARNING, "signer.renew",
+              "reason=%s what=\"the server's certificate is not renewed here\"", reason_row(reason)->word);
+}
+
+/* A message from the supervisor. False: the supervisor wants us to leave. */
+static bool take_message(struct signer *signer, int control)
 {
     int descriptors[DESCRIPTORS_MAX];
     size_t count = 0;
@@ -337,10 +355,13 @@ static bool take_stream(struct signer *signer, int control)
 
     if (len == 0 || (len < 0 && len != -EAGAIN && len != -EINTR && len != -EBADMSG))
         return false;
-    for (size_t i = 1; len > 0 && i < count; i++)
-        descriptor_close(descriptors[i]); /* one is what the message has; others are nobody's */
-    if (len > 0 && count > 0)
-        frames_replace(&signer->frames, descriptors[0]);
+    if (len > 0 && count == 1 && kind == SIGNER_CONTROL_STREAM)
+        frames_replace(&signer->frames, TAKE_DESCRIPTOR(descriptors[0]));
+    else if (len > 0 && count == 2 && kind == SIGNER_CONTROL_RENEW)
+        renew_server(signer, descriptors[0], descriptors[1]);
+    for (size_t i = 0; len > 0 && i < count; i++)
+        if (descriptors[i] >= 0)
+            descriptor_close(descriptors[i]);
     return true;
 }
 
@@ -415,7 +436,7 @@ static int serve(struct signer *signer, int control)
 
         if (ready < 0 && errno != EINTR)
             return EX_OSERR;
-        if (ready > 0 && polled[0].revents && !take_stream(signer, control))
+        if (ready > 0 && polled[0].revents && !take_message(signer, control))
             return EX_OK;
         /* A replaced stream's events are not the new one's: recv() simply finds nothing there. */
         if (ready > 0 && polled[1].revents)

@@ -4,14 +4,19 @@
  * reply until its control socket closes. Plain sequential code.
  *
  * The front comes and goes, the signer and its leases stay. So the signer is not given the front's socket but a
- * control socket from the supervisor (SOCK_SEQPACKET). Each message on it is one byte with one descriptor (take it
- * with descriptor_receive()): a stream socket whose other end a front holds. The newest replaces the former, which is
+ * control socket from the supervisor (SOCK_SEQPACKET). Each message on it is one byte with descriptors (take it with
+ * descriptor_receive()). A stream socket, whose other end a front holds: the newest replaces the former, which is
  * closed together with whatever was half read from it. EOF or an error on the stream only means "no front now": close
  * it and wait for the next. EOF on the control socket means "leave": no front is left by then.
  */
 #pragma once
 
 #include "proxy/config.h"
+
+enum signer_control {
+    SIGNER_CONTROL_STREAM = 0, /* one descriptor: the front's stream */
+    SIGNER_CONTROL_RENEW = 1,  /* two: the front's certificate (PEM), and a pipe that takes the renewed one */
+};
 
 /*
  * Runs signer @index. Frames on the stream: 4-byte big-endian length (at most FRAME_MAX), then a serialized Envelope
