@@ -141,6 +141,23 @@ static enum reason open_seed(struct access *access, const struct token_row *toke
     return rv == CKR_OK ? REASON_NONE : REASON_HSM;
 }
 
+/* Under the newest Kd, so that an epoch which is to end is not held by authenticators in use. */
+static enum reason renew_seed(struct access *access, const struct token_row *token, struct factor_row *row)
+{
+    CLEANUP(secret_free) struct secret *seed = NULL;
+    uint32_t newest = hsm_epoch_derive(access->hsm);
+    enum reason reason;
+
+    if (row->kd_epoch == newest)
+        return REASON_NONE;
+    reason = open_seed(access, token, row, &seed);
+    if (reason != REASON_NONE)
+        return reason;
+    row->kd_epoch = newest;
+    row->sealed.len = 0;
+    return seal_seed(access, token, secret_bytes(seed), row);
+}
+
 /* -------------------------------------------------------------------------------------------------- codes */
 
 static enum reason find_step(struct access *access, const struct token_row *token,
@@ -221,11 +238,13 @@ static enum reason use_step(struct access *access, struct token_row *token, cons
                             const struct factor_change *change)
 {
     struct factor_row *row = factors_find(factors, FACTOR_TOTP);
+    enum reason reason;
 
     if (!row || !row->confirmed || change->step <= row->last_step)
         return REASON_PIN_INCORRECT;
     row->last_step = change->step;
-    return factors_update(access, token, row);
+    reason = renew_seed(access, token, row);
+    return reason == REASON_NONE ? factors_update(access, token, row) : reason;
 }
 
 static enum reason use_code(struct access *access, struct token_row *token, const struct factors *factors,

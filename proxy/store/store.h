@@ -536,7 +536,7 @@ MUST_CHECK int store_factor_insert(struct store *store, struct factor_row *row);
 /* All of a token, oldest first. */
 MUST_CHECK int store_factor_list(struct store *store, int64_t token_id, struct factor_row **ret_rows,
                                  size_t *ret_count);
-/* Writes confirmed, last_step and the fields of a code. Errors: -ENOENT. */
+/* Writes all but id, token_id, kind, row_name and created_ms. Errors: -ENOENT. */
 MUST_CHECK int store_factor_update(struct store *store, const struct factor_row *row);
 /* No such row: nothing to do. */
 MUST_CHECK int store_factor_delete(struct store *store, int64_t token_id, enum second_factor kind);

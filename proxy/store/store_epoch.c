@@ -27,7 +27,8 @@ int store_count_kd(struct store *store, uint32_t epoch, uint64_t *ret)
     return count(store,
                  "SELECT (SELECT COUNT(*) FROM access_rows WHERE kd_epoch = $1)"
                  " + (SELECT COUNT(*) FROM keys WHERE kd_epoch = $1)"
-                 " + (SELECT COUNT(*) FROM quorum_shares WHERE kd_epoch = $1)",
+                 " + (SELECT COUNT(*) FROM quorum_shares WHERE kd_epoch = $1)"
+                 " + (SELECT COUNT(*) FROM factors WHERE kd_epoch = $1)",
                  epoch, ret);
 }
 

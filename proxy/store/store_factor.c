@@ -51,16 +51,17 @@ int store_factor_list(struct store *store, int64_t token_id, struct factor_row *
         VALUES(value_integer(token_id)), (void **)ret_rows, ret_count);
 }
 
+/* Whose factor of which kind it is cannot change: a row that differs there is not found. */
 int store_factor_update(struct store *store, const struct factor_row *row)
 {
-    return row_change(store,
-                      "UPDATE factors SET confirmed = $4, last_step = $5, code = $6, code_until_ms = $7,"
-                      " sent_ms = $8 WHERE id = $1 AND token_id = $2 AND kind = $3",
-                      VALUES(value_integer(row->id), value_integer(row->token_id), value_integer(row->kind),
-                             value_integer(row->confirmed), value_integer((int64_t)row->last_step),
-                             value_blob(BYTES_OF_ARRAY(row->code)), value_integer(row->code_until_ms),
-                             value_integer(row->sent_ms)),
-                      -ENOENT);
+    struct value room[ROW_FIELDS_MAX];
+
+    return row_change(
+        store,
+        "UPDATE factors SET kd_epoch = $5, nonce = $6, sealed = $7, confirmed = $8, last_step = $9,"
+        " code = $10, code_until_ms = $11, sent_ms = $12"
+        " WHERE id = $1 AND token_id = $2 AND kind = $3 AND row_name = $4 AND created_ms = $13",
+        row_values(&factor_type, row, 0, room), -ENOENT);
 }
 
 int store_factor_delete(struct store *store, int64_t token_id, enum second_factor kind)

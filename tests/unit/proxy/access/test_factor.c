@@ -274,6 +274,17 @@ START_TEST(one_code_checked_twice_at_once_opens_once)
 }
 END_TEST
 
+START_TEST(seed_moves_to_the_newest_epoch_when_a_code_is_used)
+{
+    have_totp();
+    fixture.hsm.epoch = 2;
+    ck_assert_int_eq(attempt_with(true, FACTOR_TOTP, code_at(now_ms)), REASON_NONE);
+    fixture.hsm.oldest_epoch = 2; /* the one before is destroyed */
+    ck_assert_int_eq(token_reload(access_, token.id, &token), REASON_NONE);
+    ck_assert_int_eq(attempt_with(true, FACTOR_TOTP, code_at(now_ms + STEP_MS)), REASON_NONE);
+}
+END_TEST
+
 START_TEST(older_row_put_back_is_noticed)
 {
     struct factor_change change;
@@ -445,8 +456,9 @@ SUITE_WITH_FIXTURE("factor", setup, teardown, authenticator_is_in_force_once_a_c
                    policy_goes_before_what_the_user_enrolled, seed_stands_nowhere_in_the_database,
                    right_pin_and_code_log_in_once, wrong_pin_leaves_the_code_and_counts,
                    wrong_code_counts_as_a_wrong_pin_does, one_code_checked_twice_at_once_opens_once,
-                   older_row_put_back_is_noticed, removal_ends_tickets_and_leaves_nothing,
-                   sent_code_is_good_once, sent_code_ends_after_five_minutes, newer_code_replaces_the_older,
+                   seed_moves_to_the_newest_epoch_when_a_code_is_used, older_row_put_back_is_noticed,
+                   removal_ends_tickets_and_leaves_nothing, sent_code_is_good_once,
+                   sent_code_ends_after_five_minutes, newer_code_replaces_the_older,
                    sent_code_is_of_use_to_whoever_asked_alone, codes_for_one_token_have_a_pause_between_them,
                    request_counts_until_its_code_is_given,
                    requests_are_slowed_down_as_guesses_are_but_never_lock,
