@@ -75,14 +75,15 @@ static json_t *files_in_words(const json_t *index)
 
 static json_t *describe(const char *file, const json_t *header, const json_t *index)
 {
-    return json_pack("{s:s, s:s, s:s, s:o, s:O?, s:O?, s:o, s:O?, s:o, s:o, s:o, s:O?}", "file", file,
+    return json_pack("{s:s, s:s, s:s, s:o, s:O?, s:O?, s:o, s:O?, s:o, s:o, s:o, s:O?, s:O?}", "file", file,
                      "realm", json_read_text(header, "realm"), "host", json_read_text(header, "host"), "time",
                      output_time((uint64_t)json_integer_value(json_object_get(header, "time"))), "users",
                      json_object_get(index, "users"), "keys", json_object_get(index, "keys"), "holds",
                      holds_in_words(index), "officers_needed",
                      json_object_get(json_object_get(header, "secret"), "threshold"), "officers",
                      officers_in_words(header), "rows", rows_in_words(index), "files", files_in_words(index),
-                     "not_included", json_object_get(index, "not_included"));
+                     "not_included", json_object_get(index, "not_included"), "keys_not_included",
+                     json_object_get(index, "keys_not_included"));
 }
 
 static enum cli_exit print(struct cli *cli, const char *file, const json_t *header, const json_t *index)

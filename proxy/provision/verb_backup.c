@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proxy/hsm/epochs.h"
 #include "proxy/provision/backup_entries.h"
 #include "proxy/provision/verbs.h"
 
@@ -197,14 +198,35 @@ static json_t *describe_missing(const struct proxy_config *config)
     return missing;
 }
 
+/* Epochs that were born in the HSM after the ceremony: what is made under them, no officer can bring back. */
+static json_t *describe_unprotected(const struct backup_making *making)
+{
+    CLEANUP(manifest_clear) struct manifest manifest = { 0 };
+    struct hsm_epoch epochs[HSM_EPOCHS_MAX];
+    json_t *unprotected = json_array();
+    size_t count = 0;
+
+    if (!making->config->hsm_manifest || manifest_load(making->config->hsm_manifest, &manifest) < 0)
+        return unprotected;
+    hsm_epochs(making->hsm, epochs, &count);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = master_keys_name(epochs[i].kind);
+
+        if (!manifest_find(&manifest, name, epochs[i].epoch))
+            json_array_append_new(unprotected, json_sprintf("%s epoch %u", name, epochs[i].epoch));
+    }
+    return unprotected;
+}
+
 static json_t *make_index(const struct backup_making *making, bool has_partitions)
 {
     json_t *rows = describe_rows(making->copy);
-    json_t *index = json_pack(
-        "{s:{s:b, s:b, s:b, s:b}, s:O, s:O, s:o, s:O, s:o}", "holds", "rows", 1, "master_keys",
-        making->config->hsm_manifest != NULL, "partitions", has_partitions, "pins", 0, "users",
-        json_object_get(rows, "tokens"), "keys", json_object_get(rows, "keys"), "rows", rows, "entries",
-        backup_entries(making->writer), "not_included", describe_missing(making->config));
+    json_t *index =
+        json_pack("{s:{s:b, s:b, s:b, s:b}, s:O, s:O, s:o, s:O, s:o, s:o}", "holds", "rows", 1, "master_keys",
+                  making->config->hsm_manifest != NULL, "partitions", has_partitions, "pins", 0, "users",
+                  json_object_get(rows, "tokens"), "keys", json_object_get(rows, "keys"), "rows", rows,
+                  "entries", backup_entries(making->writer), "not_included", describe_missing(making->config),
+                  "keys_not_included", describe_unprotected(making));
 
     return index;
 }

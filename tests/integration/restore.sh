@@ -142,3 +142,10 @@ refuse 1 "and not into one that has rows" "$privyseal" store migrate "sqlite:sto
 set_config store.url=sqlite:store/moved.db
 start && report ok "from which it goes on" || report not-ok "from which it goes on" "$server/log"
 check "a key signs" signs wilhelmina "$pin" 1
+
+# --- a key that the officers do not hold
+
+check "an epoch is born in the HSM alone" "$privyseal" epoch new Kd --without-backup --server-config "$server/privyseald.conf"
+check "a backup is made" "$privyseal" backup "$work/backup3" --server-config "$server/privyseald.conf"
+[[ $("$privyseal" --json backup show "$work/backup3" | jq -r '.keys_not_included[]') == "Kd epoch 2" ]] &&
+    report ok "which says that this key is not in it" || report not-ok "which says that this key is not in it"
