@@ -26,10 +26,10 @@
 #define CHALLENGE_LEN            40   /* signer (2), time (8), random (14), MAC (16) */
 #define CHALLENGE_LIFE_MS        120000
 #define CLIENT_SECRET_LEN        32
-#define RECOVERY_CODE_LEN        16   /* 128 bits, as an activation code */
-#define RECOVERY_BLOB_MAX        512  /* what a user keeps with the recovery code: a device secret, sealed */
-#define QUORUM_NAME_LEN          16   /* random names of a quorum and of a request to it */
-#define OFFICERS_MAX             16   /* to each of them goes a share of 32 bytes */
+#define RECOVERY_CODE_LEN        16    /* 128 bits, as an activation code */
+#define RECOVERY_BLOB_MAX        512   /* what a user keeps with the recovery code: a device secret, sealed */
+#define QUORUM_NAME_LEN          16    /* random names of a quorum and of a request to it */
+#define OFFICERS_MAX             16    /* to each of them goes a share of 32 bytes */
 #define SEQUENCE_WINDOW          1024  /* replies kept per lease: a repeat within it gets the same bytes */
 #define SIGN_DATA_MAX            65536 /* pure EdDSA signs the message itself; all else sends a digest */
 #define CERTIFICATE_MAX          16384 /* bytes of DER */
@@ -37,9 +37,11 @@
 #define KEYS_PER_TOKEN_MAX       64
 #define CERTS_PER_TOKEN_MAX      64
 #define TOKENS_PER_PRINCIPAL_MAX 1024
-#define GROUPS_PER_TOKEN_MAX     8 /* each costs a lookup when the token is used by another than its user */
-#define PIN_MIN_LEN              6 /* CK_TOKEN_INFO.ulMinPinLen */
-#define FACTOR_CODE_MIN_LEN      6 /* digits of a second factor's code */
+#define NEW_USERS_MAX            64  /* in one call: a signer serves nobody else meanwhile */
+#define MEMBERS_CHANGED_MAX      256 /* likewise */
+#define GROUPS_PER_TOKEN_MAX     8   /* each costs a lookup when the token is used by another than its user */
+#define PIN_MIN_LEN              6   /* CK_TOKEN_INFO.ulMinPinLen */
+#define FACTOR_CODE_MIN_LEN      6   /* digits of a second factor's code */
 #define FACTOR_CODE_MAX_LEN      8
 #define TICKET_LEN               40  /* proxy/access/ticket.h */
 #define PIN_MAX_LEN              128 /* bytes of UTF-8 */

@@ -208,6 +208,13 @@ int token_policy_copy(struct token_policy *policy, const struct token_policy *fr
     return 0;
 }
 
+bool token_policy_agree(const struct token_policy *a, const struct token_policy *b, const char *name)
+{
+    const struct policy_key *key = find_key(name);
+
+    return memcmp((const char *)a + key->offset, (const char *)b + key->offset, key->size) == 0;
+}
+
 /* ---------------------------------------------------------------------------------------------- the message */
 
 void token_policy_to_message(const struct token_policy *policy, Privyseal__V1__TokenPolicy *message)

@@ -29,6 +29,9 @@ void token_policy_print(const struct token_policy *policy, const char *key, char
 MUST_CHECK int token_policy_copy(struct token_policy *policy, const struct token_policy *from,
                                  const char *key);
 
+/* Whether two agree in one setting. @key is one of them. */
+bool token_policy_agree(const struct token_policy *a, const struct token_policy *b, const char *key);
+
 void token_policy_to_message(const struct token_policy *policy, Privyseal__V1__TokenPolicy *message);
 /* Without key_permits, which no message sets. Errors: -EBADMSG (out of range). */
 MUST_CHECK int token_policy_of_message(const Privyseal__V1__TokenPolicy *message, struct token_policy *ret);

@@ -50,6 +50,19 @@ enum reason grant_get_own(struct access *access, const struct token_row *token, 
     return REASON_NONE;
 }
 
+enum reason grant_list_checked(struct access *access, const struct token_row *token,
+                               struct grant_row **ret_rows, size_t *ret_count)
+{
+    CLEANUP(grant_rows_clear) struct grant_rows grants = { 0 };
+    enum reason reason = load_grants(access, token, &grants);
+
+    if (reason != REASON_NONE)
+        return reason;
+    *ret_rows = TAKE(grants.rows);
+    *ret_count = grants.count;
+    return REASON_NONE;
+}
+
 /* Its own user has all there is, so nobody looks for more. */
 enum reason grant_get(struct access *access, const struct token_row *token, int64_t principal_id,
                       unsigned *ret_bits)

@@ -18,6 +18,9 @@ MUST_CHECK enum reason grant_get(struct access *access, const struct token_row *
 /* On the token itself alone. */
 MUST_CHECK enum reason grant_get_own(struct access *access, const struct token_row *token,
                                      int64_t principal_id, unsigned *ret_bits);
+/* All of them. @ret_rows: malloc'd array. */
+MUST_CHECK enum reason grant_list_checked(struct access *access, const struct token_row *token,
+                                          struct grant_row **ret_rows, size_t *ret_count);
 /*
  * Replaces an earlier grant; 0 takes it back. Inside a transaction: token_save() the changed @token after it.
  * Errors: as above; REASON_STORE also when there is no such principal.

@@ -164,3 +164,18 @@ enum reason principal_change_certificate(struct access *access, struct principal
     reason = digest_certificates(access, row);
     return reason == REASON_NONE ? principal_save(access, row) : reason;
 }
+
+enum reason principal_end(struct access *access, struct principal_row *row, size_t *ret_count)
+{
+    struct principal_certificate_row *rows = NULL;
+    enum reason reason = principal_certificates(access, row, &rows, ret_count);
+
+    free(rows);
+    if (reason == REASON_NONE)
+        reason = access_store_reason(store_principal_forget_certificates(access->store, row->id));
+    if (reason != REASON_NONE)
+        return reason;
+    memset(row->certificates, 0, sizeof(row->certificates));
+    row->enabled = false;
+    return principal_save(access, row);
+}

@@ -42,6 +42,11 @@ MUST_CHECK enum reason principal_find(struct access *access, const char *name, b
 /* sequence + 1, MAC, compare-and-set. On failure @row is as it was. Errors: REASON_BUSY, REASON_STORE, REASON_HSM. */
 MUST_CHECK enum reason principal_save(struct access *access, struct principal_row *row);
 /*
+ * Ends a principal: its certificates are forgotten and it is disabled. The row stays, since its sequence has to go on:
+ * whoever is given that name next starts with nothing, and no older row comes back. @ret_count: of certificates.
+ */
+MUST_CHECK enum reason principal_end(struct access *access, struct principal_row *row, size_t *ret_count);
+/*
  * Registers @certificate, whose principal_id is set here, and saves @row.
  * Errors: REASON_ALREADY_EXISTS (registered, to whomever), those of the functions above.
  */

@@ -85,6 +85,42 @@ static unsigned of_policy(struct service *service, const ProtobufCMessage *reque
     return DUAL_BIT(DUAL_POLICY);
 }
 
+/* New users, with what is decided about their policies and about who sees their tokens. */
+static unsigned of_add_users(struct service *service, const ProtobufCMessage *request)
+{
+    const Privyseal__V1__AddUsersRequest *ask = (const Privyseal__V1__AddUsersRequest *)request;
+    unsigned classes = DUAL_BIT(DUAL_ENROL);
+
+    (void)service;
+    for (size_t i = 0; i < ask->n_user; i++) {
+        if (ask->user[i]->n_set)
+            classes |= DUAL_BIT(DUAL_POLICY) | DUAL_BIT(DUAL_KEY);
+        if (ask->user[i]->n_group)
+            classes |= DUAL_BIT(DUAL_POLICY);
+    }
+    return classes;
+}
+
+static unsigned of_delete(struct service *service, const ProtobufCMessage *request)
+{
+    const Privyseal__V1__DeleteUserRequest *ask = (const Privyseal__V1__DeleteUserRequest *)request;
+
+    return DUAL_BIT(DUAL_DELETE) | (holds_office(&service->access, ask->user) ? OFFICES : 0);
+}
+
+/* To take something back needs nobody else. */
+static unsigned of_members(struct service *service, const ProtobufCMessage *request)
+{
+    (void)service;
+    return ((const Privyseal__V1__ChangeMembersRequest *)request)->remove ? 0 : DUAL_BIT(DUAL_POLICY);
+}
+
+static unsigned of_grant(struct service *service, const ProtobufCMessage *request)
+{
+    (void)service;
+    return ((const Privyseal__V1__SetGrantRequest *)request)->bits ? DUAL_BIT(DUAL_POLICY) : 0;
+}
+
 /* Whoever sees something wrong disables at once; that is undone by two. */
 static unsigned of_user_enabled(struct service *service, const ProtobufCMessage *request)
 {
@@ -122,6 +158,15 @@ struct row {
 
 static const struct row rows[METHODS] = {
     [METHOD_AddUser] = CLASSES(DUAL_BIT(DUAL_ENROL)),
+    [METHOD_AddUsers] = DEPENDS(of_add_users),
+    [METHOD_DeleteUser] = DEPENDS(of_delete),
+    [METHOD_AddGroup] = ONE_PERSON, /* without members and grants it gives nobody anything */
+    [METHOD_RemoveGroup] = ONE_PERSON,
+    [METHOD_ListGroups] = ONE_PERSON,
+    [METHOD_ShowGroup] = ONE_PERSON,
+    [METHOD_ChangeMembers] = DEPENDS(of_members),
+    [METHOD_SetGrant] = DEPENDS(of_grant),
+    [METHOD_ListGrants] = ONE_PERSON,
     [METHOD_ListUsers] = ONE_PERSON,
     [METHOD_ShowUser] = ONE_PERSON,
     [METHOD_SetUserEnabled] = DEPENDS(of_user_enabled),
@@ -172,7 +217,7 @@ bool dual_is_needed(struct service *service, const struct method *method, const 
 
 const char *dual_subject(const ProtobufCMessage *request)
 {
-    static const char *const names[] = { "user", "principal", "owner", "name", "token" };
+    static const char *const names[] = { "user", "principal", "owner", "name", "token", "group" };
     const char *const *name;
 
     for (EACH_ROW(name, names)) {

@@ -7,22 +7,16 @@
 #include <string.h>
 
 #include "proto/name.h"
-#include "proxy/service/activation.h"
 #include "proxy/service/change.h"
 #include "proxy/service/device_info.h"
 #include "proxy/service/handlers.h"
 #include "proxy/service/message.h"
 #include "proxy/service/notice.h"
 #include "proxy/service/policies.h"
-#include "proxy/service/random.h"
 #include "proxy/service/refusal.h"
 #include "proxy/service/revocation.h"
 #include "proxy/service/roles.h"
 #include "proxy/service/snapshot.h"
-
-#define ACTIVATION_HOURS_DEFAULT 168  /* a week */
-#define ACTIVATION_HOURS_MAX     2160 /* ninety days: a code that nobody used is a door left ajar */
-#define HOUR_MS                  3600000
 
 /* The user an operator's call is about stands in the record where a token's name does: they are one. */
 static enum reason record_user(struct call *call, const char *user)
@@ -42,105 +36,6 @@ static enum reason load_user(struct service *service, struct call *call, const c
     if (reason == REASON_NONE)
         reason = token_load(&service->access, user, ret);
     return reason == REASON_NOT_PERMITTED ? REASON_NOT_FOUND : reason;
-}
-
-/* ------------------------------------------------------------------------------------------------ AddUser */
-
-static enum reason check_custody(const struct service *service, struct call *call, int custody)
-{
-    switch (custody) {
-    case TOKEN_WRAPPED:
-        return REASON_NONE;
-    case TOKEN_PARTITION:
-        if (service->config->partition_home >= 0)
-            return REASON_NONE;
-        call->sentence = "this deployment has no signer for partitions: set partitions = yes under [server]";
-        return REASON_NOT_FOUND;
-    default:
-        return REASON_MALFORMED;
-    }
-}
-
-static enum reason fill_token(struct service *service, const struct call *call,
-                              const Privyseal__V1__AddUserRequest *ask, const uint8_t *code,
-                              struct token_row *row)
-{
-    uint32_t hours = ask->activation_hours ? ask->activation_hours : ACTIVATION_HOURS_DEFAULT;
-    bool is_partition = ask->custody == (Privyseal__V1__Custody)TOKEN_PARTITION;
-    uint8_t serial[SERIAL_LEN / 2];
-    enum reason reason;
-
-    if (hours > ACTIVATION_HOURS_MAX)
-        return REASON_MALFORMED;
-    if (random_fill(serial, sizeof(serial)) < 0)
-        return REASON_INTERNAL;
-    *row = (struct token_row){
-        .custody = (enum token_custody)ask->custody,
-        .home = is_partition ? service->config->partition_home : -1,
-        .enabled = true,
-        .version = 1,
-        .sequence = 1,
-        .created_ms = call->now_ms,
-        .activation_until_ms = call->now_ms + (int64_t)hours * HOUR_MS,
-        .policy = service->config->policy,
-    };
-    strcpy(row->name, ask->user); /* name_is_valid: at most NAME_MAX_LEN */
-    hex_encode(BYTES_OF_ARRAY(serial), row->serial);
-    reason = activation_hmac(service, row->name, BYTES(code, ACTIVATION_CODE_LEN), row->activation);
-    return reason == REASON_NONE ? row_mac_token(&service->access, row) : reason;
-}
-
-/* The grant's row names the token's, whose digest of it comes last. */
-static enum reason insert_user(struct access *access, int64_t now_ms, struct token_row *token)
-{
-    struct principal_row principal;
-    enum reason reason = principal_find(access, token->name, true, now_ms, &principal);
-
-    if (reason == REASON_NONE)
-        reason = refusal_of_store(store_token_insert(access->store, token));
-    if (reason == REASON_NONE)
-        reason = grant_put(access, token, principal.id, GRANT_SEE | GRANT_SIGN | GRANT_MAKE_KEYS);
-    return reason == REASON_NONE ? token_save(access, token) : reason;
-}
-
-static enum reason store_user(struct service *service, int64_t now_ms, struct token_row *token)
-{
-    struct store *store = service->access.store;
-    enum reason reason = refusal_of_store(store_begin(store));
-
-    if (reason != REASON_NONE)
-        return reason;
-    reason = insert_user(&service->access, now_ms, token);
-    if (reason == REASON_NONE)
-        reason = refusal_of_store(store_commit(store));
-    if (reason != REASON_NONE)
-        store_rollback(store);
-    return reason;
-}
-
-enum reason handle_AddUser(struct service *service, struct call *call, const ProtobufCMessage *request,
-                           ProtobufCMessage *reply)
-{
-    const Privyseal__V1__AddUserRequest *ask = (const Privyseal__V1__AddUserRequest *)request;
-    Privyseal__V1__AddUserResponse *answer = (Privyseal__V1__AddUserResponse *)reply;
-    CLEANUP(secret_free) struct secret *code = NULL;
-    struct token_row token;
-    enum reason reason = record_user(call, ask->user);
-
-    if (reason == REASON_NONE)
-        reason = check_custody(service, call, (int)ask->custody);
-    if (reason != REASON_NONE)
-        return reason;
-    if (secret_random(ACTIVATION_CODE_LEN, &code) < 0)
-        return REASON_INTERNAL;
-    reason = fill_token(service, call, ask, code->data, &token);
-    if (reason == REASON_NONE)
-        reason = store_user(service, call->now_ms, &token);
-    if (reason != REASON_NONE)
-        return reason;
-    answer->expires_unix = (uint64_t)token.activation_until_ms / 1000;
-    return message_set_bytes(&answer->activation_code, secret_bytes(code)) < 0 ? REASON_INTERNAL
-                                                                               : REASON_NONE;
 }
 
 /* -------------------------------------------------------------------------------------- ListUsers, ShowUser */
@@ -196,6 +91,21 @@ static enum reason list_user(struct service *service, struct call *call, const s
     return reason;
 }
 
+static enum reason make_filter(struct service *service, const Privyseal__V1__ListUsersRequest *ask,
+                               struct token_filter *ret)
+{
+    struct group_row group = { 0 };
+    enum reason reason = *ask->group ? group_load(&service->access, ask->group, &group) : REASON_NONE;
+
+    *ret = (struct token_filter){
+        .is_locked = ask->locked,
+        .is_disabled = ask->disabled,
+        .has_no_pin = ask->no_pin,
+        .group_id = group.id,
+    };
+    return reason;
+}
+
 enum reason handle_ListUsers(struct service *service, struct call *call, const ProtobufCMessage *request,
                              ProtobufCMessage *reply)
 {
@@ -204,16 +114,19 @@ enum reason handle_ListUsers(struct service *service, struct call *call, const P
     CLEANUP(free) void *memory = NULL;
     struct token_row *rows = NULL;
     unsigned limit = ask->limit ? ask->limit : 100;
-    enum reason reason = REASON_NONE;
+    struct token_filter filter;
+    enum reason reason;
     size_t count = 0;
-    int r;
 
     if (limit > 1000)
         return REASON_MALFORMED;
-    r = store_token_list(service->access.store, ask->after, limit + 1, &rows, &count);
+    reason = make_filter(service, ask, &filter);
+    if (reason == REASON_NONE)
+        reason = refusal_of_store(
+            store_token_search(service->access.store, ask->after, limit + 1, &filter, &rows, &count));
     memory = rows;
-    if (r < 0)
-        return refusal_of_store(r);
+    if (reason != REASON_NONE)
+        return reason;
     answer->more = count > limit;
     count = count > limit ? limit : count;
     answer->user = message_alloc(count * sizeof(*answer->user));
@@ -293,6 +206,9 @@ static enum reason store_enabled(struct service *service, const char *user, bool
 
     if (reason == REASON_NONE)
         reason = enable_principal(&service->access, user, is_enabled);
+    if (reason == REASON_NONE) /* on hold, as long as the user is */
+        reason =
+            revoke_token_certificates(service, &change.token, is_enabled ? CRL_REMOVE_FROM_CRL : CRL_HOLD);
     if (reason != REASON_NONE)
         return reason;
     *ret_token_id = change.token.id;

@@ -320,6 +320,9 @@ MUST_CHECK int store_principal_add_certificate(struct store *store,
 /* Writes revoked and replaces of the row with @row->hash. Errors: -ENOENT. */
 MUST_CHECK int store_principal_update_certificate(struct store *store,
                                                   const struct principal_certificate_row *row);
+/* All of a principal's. */
+MUST_CHECK int store_principal_forget_certificates(struct store *store, int64_t principal_id);
+MUST_CHECK int store_principal_by_id(struct store *store, int64_t id, struct principal_row *ret);
 /* Errors: -ENOENT (default deny starts here). */
 MUST_CHECK int store_principal_by_certificate(struct store *store, const uint8_t hash[HASH_LEN],
                                               struct principal_row *ret);

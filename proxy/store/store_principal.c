@@ -104,6 +104,18 @@ int store_principal_update_certificate(struct store *store, const struct princip
                       -ENOENT);
 }
 
+int store_principal_forget_certificates(struct store *store, int64_t principal_id)
+{
+    return row_change(store, "DELETE FROM principal_certificates WHERE principal_id = $1",
+                      VALUES(value_integer(principal_id)), 0);
+}
+
+int store_principal_by_id(struct store *store, int64_t id, struct principal_row *ret)
+{
+    return row_get(store, &principal_type, "SELECT " PRINCIPAL_COLUMNS " FROM principals WHERE id = $1",
+                   VALUES(value_integer(id)), ret);
+}
+
 int store_principal_by_certificate(struct store *store, const uint8_t hash[HASH_LEN],
                                    struct principal_row *ret)
 {

@@ -92,6 +92,15 @@ static const char *const may_call[METHODS] = {
     [METHOD_GetEnrolment] = "",
     [METHOD_FetchSecret] = "",
     [METHOD_EnrolDevice] = "",
+    [METHOD_AddUsers] = "o",
+    [METHOD_DeleteUser] = "o",
+    [METHOD_AddGroup] = "o",
+    [METHOD_RemoveGroup] = "o",
+    [METHOD_ListGroups] = "o",
+    [METHOD_ShowGroup] = "o",
+    [METHOD_ChangeMembers] = "o",
+    [METHOD_SetGrant] = "o",
+    [METHOD_ListGrants] = "o",
 };
 /* clang-format on */
 

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * enrol.c - new users, one or many at a time. What is made is a name, a token without keys, and a code by which the
+ * user, and nobody who has seen only the database, sets the first PIN.
+ *
+ * Of many, each is added, found there already, or refused, by itself; only what befalls store or HSM fails them all.
+ * They share one transaction, so ten thousand users are a few hundred commits.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/name.h"
+#include "proto/token_policy.h"
+#include "proxy/service/activation.h"
+#include "proxy/service/handlers.h"
+#include "proxy/service/message.h"
+#include "proxy/service/random.h"
+#include "proxy/service/refusal.h"
+
+#define ACTIVATION_HOURS_DEFAULT 168  /* a week */
+#define ACTIVATION_HOURS_MAX     2160 /* ninety days: a code that nobody used is a door left ajar */
+#define HOUR_MS                  3600000
+
+/* One who is to be enrolled. */
+struct newcomer {
+    const Privyseal__V1__NewUser *ask;
+    struct token_row token;
+    struct group_row groups[GROUPS_PER_TOKEN_MAX];
+    struct secret *code;
+    Privyseal__V1__NewUserResult result;
+    const char *why;     /* static; of one who is not added */
+    enum reason refusal; /* of one who is refused: whose fault it is */
+};
+
+static void newcomer_clear(struct newcomer *newcomer)
+{
+    secret_free(newcomer->code);
+}
+DEFINE_CLEAR(newcomer_clear, struct newcomer);
+
+/* ------------------------------------------------------------------------------------------ what can be refused */
+
+static enum reason refuse(struct newcomer *newcomer, enum reason reason, const char *why)
+{
+    newcomer->why = why;
+    newcomer->refusal = reason;
+    return reason;
+}
+
+static enum reason check_custody(const struct service *service, struct newcomer *newcomer)
+{
+    switch ((int)newcomer->ask->custody) {
+    case TOKEN_WRAPPED:
+        return REASON_NONE;
+    case TOKEN_PARTITION:
+        if (service->config->partition_home >= 0)
+            return REASON_NONE;
+        return refuse(newcomer, REASON_NOT_FOUND,
+                      "this deployment has no signer for partitions: set partitions = yes under [server]");
+    default:
+        return refuse(newcomer, REASON_MALFORMED, "no such custody");
+    }
+}
+
+/* The deployment's policy for new tokens, with what is asked for besides. */
+static enum reason make_policy(const struct service *service, struct newcomer *newcomer,
+                               struct token_policy *ret)
+{
+    const Privyseal__V1__NewUser *ask = newcomer->ask;
+    struct token_policy wanted = { 0 };
+
+    *ret = service->config->policy;
+    if (ask->policy && token_policy_of_message(ask->policy, &wanted) < 0)
+        return refuse(newcomer, REASON_MALFORMED, "a setting of the policy is out of range");
+    for (size_t i = 0; i < ask->n_set; i++)
+        if (token_policy_copy(ret, &wanted, ask->set[i]) < 0)
+            return refuse(newcomer, REASON_MALFORMED, "no such setting of a policy");
+    return REASON_NONE;
+}
+
+static enum reason load_groups(struct access *access, struct newcomer *newcomer)
+{
+    const Privyseal__V1__NewUser *ask = newcomer->ask;
+
+    if (ask->n_group > GROUPS_PER_TOKEN_MAX)
+        return refuse(newcomer, REASON_LIMIT, "in too many groups");
+    for (size_t i = 0; i < ask->n_group; i++) {
+        enum reason reason = group_load(access, ask->group[i], &newcomer->groups[i]);
+
+        if (reason == REASON_NOT_FOUND)
+            return refuse(newcomer, reason, "there is no group of that name: add it first");
+        if (reason != REASON_NONE)
+            return reason;
+    }
+    return REASON_NONE;
+}
+
+static enum reason check(struct service *service, struct newcomer *newcomer)
+{
+    enum reason reason;
+
+    if (!name_is_valid(bytes_of_text(newcomer->ask->user)))
+        return refuse(newcomer, REASON_MALFORMED, "that cannot be a user's name");
+    if (newcomer->ask->activation_hours > ACTIVATION_HOURS_MAX)
+        return refuse(newcomer, REASON_MALFORMED, "an activation code is good for at most 2160 hours");
+    reason = check_custody(service, newcomer);
+    if (reason == REASON_NONE)
+        reason = make_policy(service, newcomer, &newcomer->token.policy);
+    return reason == REASON_NONE ? load_groups(&service->access, newcomer) : reason;
+}
+
+/* ------------------------------------------------------------------------------------------------ the new one */
+
+/* A fresh activation code, of which the row holds what only the HSM can compare. */
+static enum reason give_code(struct service *service, int64_t now_ms, struct newcomer *newcomer)
+{
+    struct token_row *token = &newcomer->token;
+    uint32_t hours =
+        newcomer->ask->activation_hours ? newcomer->ask->activation_hours : ACTIVATION_HOURS_DEFAULT;
+
+    if (secret_random(ACTIVATION_CODE_LEN, &newcomer->code) < 0)
+        return REASON_INTERNAL;
+    token->activation_until_ms = now_ms + (int64_t)hours * HOUR_MS;
+    return activation_hmac(service, token->name, secret_bytes(newcomer->code), token->activation);
+}
+
+static enum reason fill_token(struct service *service, int64_t now_ms, struct newcomer *newcomer)
+{
+    const Privyseal__V1__NewUser *ask = newcomer->ask;
+    bool is_partition = ask->custody == (Privyseal__V1__Custody)TOKEN_PARTITION;
+    struct token_row *token = &newcomer->token;
+    uint8_t serial[SERIAL_LEN / 2];
+    enum reason reason;
+
+    if (random_fill(serial, sizeof(serial)) < 0)
+        return REASON_INTERNAL;
+    token->custody = (enum token_custody)ask->custody;
+    token->home = is_partition ? service->config->partition_home : -1;
+    token->enabled = true;
+    token->version = token->sequence = 1;
+    token->created_ms = now_ms;
+    strcpy(token->name, ask->user); /* name_is_valid: at most NAME_MAX_LEN */
+    hex_encode(BYTES_OF_ARRAY(serial), token->serial);
+    reason = give_code(service, now_ms, newcomer);
+    return reason == REASON_NONE ? row_mac_token(&service->access, token) : reason;
+}
+
+/* One whose name was somebody's before is that principal again, with nothing left of it. */
+static enum reason find_principal(struct access *access, const char *name, int64_t now_ms,
+                                  struct principal_row *ret)
+{
+    enum reason reason = principal_find(access, name, true, now_ms, ret);
+
+    if (reason != REASON_NONE || ret->enabled)
+        return reason;
+    ret->enabled = true;
+    return principal_save(access, ret);
+}
+
+/* The rows of grant and memberships name the token's, whose digests of them come last. */
+static enum reason insert(struct access *access, int64_t now_ms, struct newcomer *newcomer)
+{
+    struct token_row *token = &newcomer->token;
+    struct principal_row principal;
+    enum reason reason = find_principal(access, token->name, now_ms, &principal);
+    bool is_changed;
+
+    if (reason == REASON_NONE)
+        reason = refusal_of_store(store_token_insert(access->store, token));
+    if (reason == REASON_NONE)
+        reason = grant_put(access, token, principal.id, GRANT_ALL);
+    for (size_t i = 0; reason == REASON_NONE && i < newcomer->ask->n_group; i++)
+        reason = group_member_put(access, &newcomer->groups[i], token, true, &is_changed);
+    return reason == REASON_NONE ? token_save(access, token) : reason;
+}
+
+static enum reason add(struct service *service, int64_t now_ms, struct newcomer *newcomer)
+{
+    enum reason reason = fill_token(service, now_ms, newcomer);
+
+    newcomer->result = PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_ADDED;
+    return reason == REASON_NONE ? insert(&service->access, now_ms, newcomer) : reason;
+}
+
+/* ---------------------------------------------------------------------------------- one who is there already */
+
+static enum reason compare_groups(struct access *access, const struct token_row *token,
+                                  const struct newcomer *newcomer, bool *ret_is_same)
+{
+    CLEANUP(free) void *memory = NULL;
+    struct member_row *rows = NULL;
+    size_t count = 0;
+    enum reason reason = group_memberships(access, token, &rows, &count);
+
+    memory = rows;
+    for (size_t i = 0; i < newcomer->ask->n_group; i++) {
+        bool is_in = false;
+
+        for (size_t j = 0; j < count; j++)
+            is_in |= rows[j].group_id == newcomer->groups[i].id;
+        *ret_is_same &= is_in;
+    }
+    return reason;
+}
+
+/* Whether @token has all that is asked for; what nobody asked about does not matter. */
+static enum reason compare(struct access *access, const struct token_row *token,
+                           const struct newcomer *newcomer, bool *ret_is_same)
+{
+    const Privyseal__V1__NewUser *ask = newcomer->ask;
+
+    *ret_is_same = (int)token->custody == (int)ask->custody;
+    for (size_t i = 0; i < ask->n_set; i++)
+        *ret_is_same &= token_policy_agree(&token->policy, &newcomer->token.policy, ask->set[i]);
+    return compare_groups(access, token, newcomer, ret_is_same);
+}
+
+/* Another code for one who lost the first, or whose operator lost the list of them. */
+static enum reason renew_code(struct service *service, int64_t now_ms, const struct token_row *token,
+                              struct newcomer *newcomer)
+{
+    enum reason reason;
+
+    newcomer->token = *token;
+    reason = give_code(service, now_ms, newcomer);
+    return reason == REASON_NONE ? token_save(&service->access, &newcomer->token) : reason;
+}
+
+static enum reason meet(struct service *service, int64_t now_ms, const struct token_row *token,
+                        bool gives_codes, struct newcomer *newcomer)
+{
+    bool is_same = false;
+    enum reason reason = compare(&service->access, token, newcomer, &is_same);
+
+    newcomer->result = is_same ? PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_EXISTS
+                               : PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_DIFFERS;
+    newcomer->why = is_same ? "is there already" : "is there already, with another custody, policy or groups";
+    if (reason != REASON_NONE || !is_same || !gives_codes || token->pin_version != 0)
+        return reason;
+    return renew_code(service, now_ms, token, newcomer);
+}
+
+/* ------------------------------------------------------------------------------------------------ one of them */
+
+/* In a transaction. Errors: what is not the newcomer's fault. */
+static enum reason enrol(struct service *service, int64_t now_ms, bool gives_codes, struct newcomer *newcomer)
+{
+    struct token_row token;
+    enum reason reason = check(service, newcomer);
+
+    if (reason != REASON_NONE) {
+        newcomer->result = PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_REFUSED;
+        return newcomer->why ? REASON_NONE : reason;
+    }
+    reason = token_load(&service->access, newcomer->ask->user, &token);
+    if (reason == REASON_NONE)
+        return meet(service, now_ms, &token, gives_codes, newcomer);
+    return reason == REASON_NOT_PERMITTED ? add(service, now_ms, newcomer) : reason; /* there is none */
+}
+
+static enum reason enrol_all(struct service *service, int64_t now_ms, bool gives_codes,
+                             struct newcomer *newcomers, size_t count)
+{
+    struct store *store = service->access.store;
+    enum reason reason = refusal_of_store(store_begin(store));
+
+    if (reason != REASON_NONE)
+        return reason;
+    for (size_t i = 0; reason == REASON_NONE && i < count; i++)
+        reason = enrol(service, now_ms, gives_codes, &newcomers[i]);
+    if (reason == REASON_NONE)
+        reason = refusal_of_store(store_commit(store));
+    if (reason != REASON_NONE)
+        store_rollback(store);
+    return reason;
+}
+
+/* ------------------------------------------------------------------------------------------------ AddUser */
+
+/* What AddUser says of one who was not added: as before, by a reason. */
+static enum reason reason_of_result(struct call *call, const struct newcomer *newcomer)
+{
+    switch ((int)newcomer->result) {
+    case PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_ADDED:
+        return REASON_NONE;
+    case PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_REFUSED:
+        call->sentence = newcomer->why;
+        return newcomer->refusal;
+    default:
+        return REASON_ALREADY_EXISTS;
+    }
+}
+
+enum reason handle_AddUser(struct service *service, struct call *call, const ProtobufCMessage *request,
+                           ProtobufCMessage *reply)
+{
+    const Privyseal__V1__AddUserRequest *ask = (const Privyseal__V1__AddUserRequest *)request;
+    Privyseal__V1__AddUserResponse *answer = (Privyseal__V1__AddUserResponse *)reply;
+    Privyseal__V1__NewUser user = PRIVYSEAL__V1__NEW_USER__INIT;
+    CLEANUP(newcomer_clear) struct newcomer newcomer = { .ask = &user };
+    enum reason reason;
+
+    if (!name_is_valid(bytes_of_text(ask->user)))
+        return REASON_MALFORMED;
+    call->record.token = user.user = ask->user;
+    user.custody = ask->custody;
+    user.activation_hours = ask->activation_hours;
+    reason = enrol_all(service, call->now_ms, false, &newcomer, 1);
+    if (reason == REASON_NONE)
+        reason = reason_of_result(call, &newcomer);
+    if (reason != REASON_NONE)
+        return reason;
+    answer->expires_unix = (uint64_t)newcomer.token.activation_until_ms / 1000;
+    return message_set_bytes(&answer->activation_code, secret_bytes(newcomer.code)) < 0 ? REASON_INTERNAL
+                                                                                        : REASON_NONE;
+}
+
+/* ------------------------------------------------------------------------------------------------ AddUsers */
+
+struct newcomers {
+    struct newcomer *items;
+    size_t count;
+};
+
+static void newcomers_clear(struct newcomers *newcomers)
+{
+    for (size_t i = 0; i < newcomers->count; i++)
+        newcomer_clear(&newcomers->items[i]);
+    free(newcomers->items);
+}
+DEFINE_CLEAR(newcomers_clear, struct newcomers);
+
+static enum reason make_answer(const struct newcomer *newcomer, Privyseal__V1__NewUserAnswer **ret)
+{
+    CLEANUP(message_free) ProtobufCMessage *message = NULL;
+    Privyseal__V1__NewUserAnswer *answer;
+
+    if (message_new(&privyseal__v1__new_user_answer__descriptor, &message) < 0)
+        return REASON_INTERNAL;
+    answer = (Privyseal__V1__NewUserAnswer *)message;
+    answer->result = newcomer->result;
+    if (newcomer->why && message_set_text(&answer->why, newcomer->why) < 0)
+        return REASON_INTERNAL;
+    if (newcomer->code) {
+        answer->expires_unix = (uint64_t)newcomer->token.activation_until_ms / 1000;
+        if (message_set_bytes(&answer->activation_code, secret_bytes(newcomer->code)) < 0)
+            return REASON_INTERNAL;
+    }
+    *ret = (Privyseal__V1__NewUserAnswer *)TAKE(message);
+    return REASON_NONE;
+}
+
+static enum reason fill_answers(const struct newcomers *newcomers, Privyseal__V1__AddUsersResponse *answer)
+{
+    enum reason reason = REASON_NONE;
+
+    answer->user = message_alloc(newcomers->count * sizeof(*answer->user));
+    if (!answer->user)
+        return REASON_INTERNAL;
+    for (size_t i = 0; reason == REASON_NONE && i < newcomers->count; i++) {
+        reason = make_answer(&newcomers->items[i], &answer->user[i]);
+        answer->n_user += reason == REASON_NONE;
+    }
+    return reason;
+}
+
+/* A record for each who was added or got a code, as AddUser leaves one; the call's own, with the sums, comes after. */
+static enum reason record_each(struct service *service, struct call *call, const struct newcomers *newcomers)
+{
+    hex_encode(BYTES_OF_ARRAY(call->caller.certificate_hash), call->text.certificate);
+    for (size_t i = 0; i < newcomers->count; i++) {
+        bool is_added = newcomers->items[i].result == PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_ADDED;
+        struct audit_record record = {
+            .event = is_added ? "user.add" : "user.code",
+            .result = reason_row(REASON_NONE)->word,
+            .request_id = call->request_id,
+            .client_request_id = "",
+            .principal = call->caller.principal.name,
+            .certificate = call->text.certificate,
+            .peer = call->peer,
+            .token = newcomers->items[i].ask->user,
+            .key = "",
+            .mechanism = "",
+            .digest = "",
+            .note = "",
+        };
+
+        if (newcomers->items[i].code && audit_append(service->audit, &record) < 0)
+            return REASON_AUDIT;
+    }
+    return REASON_NONE;
+}
+
+static void record_sums(struct call *call, const struct newcomers *newcomers)
+{
+    unsigned sums[4] = { 0 };
+
+    for (size_t i = 0; i < newcomers->count; i++)
+        sums[newcomers->items[i].result]++;
+    snprintf(call->text.note, sizeof(call->text.note), "added=%u exist=%u differ=%u refused=%u", sums[0],
+             sums[1], sums[2], sums[3]);
+    call->record.note = call->text.note;
+}
+
+enum reason handle_AddUsers(struct service *service, struct call *call, const ProtobufCMessage *request,
+                            ProtobufCMessage *reply)
+{
+    const Privyseal__V1__AddUsersRequest *ask = (const Privyseal__V1__AddUsersRequest *)request;
+    CLEANUP(newcomers_clear) struct newcomers newcomers = { 0 };
+    enum reason reason;
+
+    if (ask->n_user == 0 || ask->n_user > NEW_USERS_MAX)
+        return REASON_MALFORMED;
+    newcomers.items = calloc(ask->n_user, sizeof(*newcomers.items));
+    if (!newcomers.items)
+        return REASON_INTERNAL;
+    newcomers.count = ask->n_user;
+    for (size_t i = 0; i < ask->n_user; i++)
+        newcomers.items[i].ask = ask->user[i];
+    reason = enrol_all(service, call->now_ms, ask->new_codes, newcomers.items, newcomers.count);
+    if (reason == REASON_NONE)
+        reason = record_each(service, call, &newcomers);
+    if (reason != REASON_NONE)
+        return reason;
+    record_sums(call, &newcomers);
+    return fill_answers(&newcomers, (Privyseal__V1__AddUsersResponse *)reply);
+}
