@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/clock.h"
 #include "include/table.h"
 #include "module/core/attribute.h"
 #include "module/core/lock.h"
@@ -211,7 +212,12 @@ bool slot_is_present(struct slot *slot, struct remote_error *error)
 {
     CLEANUP(object_set_unref) struct object_set *set = NULL;
 
-    return slot_objects(slot, PRESENCE_AGE_MS, &set, error) == CKR_OK;
+    return clock_now_ms() < slot->listed_until || slot_objects(slot, PRESENCE_AGE_MS, &set, error) == CKR_OK;
+}
+
+void slot_was_listed(struct slot *slot)
+{
+    slot->listed_until = clock_now_ms() + PRESENCE_AGE_MS;
 }
 
 void slot_info(struct slot *slot, CK_SLOT_INFO *ret, struct remote_error *error)

@@ -30,11 +30,12 @@ struct slot {
     char *filter;      /* fixed: which keys to show; NULL: all */
     struct link *link; /* fixed; NULL: the configuration names an identity that does not exist */
     pthread_mutex_t lock;
-    struct remote_token *token;             /* guarded by lock until made, then fixed */
-    struct object_set *objects;             /* guarded by lock; the set itself is immutable */
-    struct handle_map handles;              /* guarded by lock */
-    struct secret_list secrets;             /* guarded by lock */
-    atomic_bool is_stale;                   /* the PIN's state changed: the next C_GetTokenInfo asks again */
+    struct remote_token *token;   /* guarded by lock until made, then fixed */
+    struct object_set *objects;   /* guarded by lock; the set itself is immutable */
+    struct handle_map handles;    /* guarded by lock */
+    struct secret_list secrets;   /* guarded by lock */
+    _Atomic int64_t listed_until; /* clock_now_ms(); before it, the server's list of tokens had it */
+    atomic_bool is_stale;         /* the PIN's state changed: the next C_GetTokenInfo asks again */
     size_t session_count, rw_session_count; /* guarded by the session table's lock */
 };
 
@@ -55,7 +56,10 @@ MUST_CHECK CK_RV slot_objects(struct slot *slot, unsigned max_age_ms, struct obj
 struct object_set *slot_known_objects(struct slot *slot);
 /* What a call of ours changed at the server shows at once; without the server, when it is next asked. */
 void slot_adopt_changes(struct slot *slot);
+/* Asks about the token, unless the server has just listed it: of a thousand, none is asked about. */
 bool slot_is_present(struct slot *slot, struct remote_error *error);
+/* The server has just listed the token. */
+void slot_was_listed(struct slot *slot);
 
 void slot_info(struct slot *slot, CK_SLOT_INFO *ret, struct remote_error *error);
 /* Session counts are the caller's to fill in. Errors: as slot_objects(). */

@@ -114,6 +114,24 @@ static void free_names(char **names, size_t count)
     free(names);
 }
 
+static bool is_among(char *const *names, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(names[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* With the lock held: one answer tells of all of them that they are there. */
+static void note_listed(struct slot_table *table, const struct link *link, char *const *names, size_t count)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->slots[i]->link == link && is_among(names, count, table->slots[i]->name))
+            slot_was_listed(table->slots[i]);
+    }
+}
+
 /* What the server lists of one identity's tokens joins the list, behind what is there. */
 static void refresh_link(struct slot_table *table, size_t link_index, struct remote_error *error)
 {
@@ -133,26 +151,27 @@ static void refresh_link(struct slot_table *table, size_t link_index, struct rem
     LOCKED(&table->lock);
     for (size_t i = 0; i < count; i++)
         has_grown |= token_list_add(&table->granted[link_index], names[i]);
-    free_names(names, count);
     if (has_grown && add_granted(table, link_index) == CKR_OK)
         token_list_write(&table->granted[link_index], link->identity->name);
+    note_listed(table, link, names, count);
+    free_names(names, count);
 }
 
 /* Whether it is this thread's turn to ask. */
-static bool claim_refresh(struct slot_table *table)
+static bool claim_refresh(struct slot_table *table, unsigned max_age_ms)
 {
     LOCKED(&table->lock);
     int64_t now = clock_now_ms();
 
-    if (now < table->granted_until)
+    if (table->granted_ms && now < table->granted_ms + max_age_ms)
         return false;
-    table->granted_until = now + GRANTED_AGE_MS;
+    table->granted_ms = now;
     return true;
 }
 
-void slot_table_refresh(struct slot_table *table, struct remote_error *error)
+void slot_table_refresh(struct slot_table *table, bool asks_presence, struct remote_error *error)
 {
-    if (!table->config->tokens_all || !claim_refresh(table))
+    if (!table->config->tokens_all || !claim_refresh(table, asks_presence ? PRESENCE_AGE_MS : GRANTED_AGE_MS))
         return;
     for (size_t i = 0; i < table->link_count; i++)
         refresh_link(table, i, error);

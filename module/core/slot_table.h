@@ -25,7 +25,7 @@ struct slot_table {
     struct slot *slots[SLOTS_MAX]; /* guarded by lock; a slot's id is its index; slots are only added */
     size_t count;
     struct token_list *granted; /* guarded by lock: what "tokens = all" has seen, one for each link */
-    int64_t granted_until;      /* guarded by lock: clock_now_ms() up to which the lists are fresh */
+    int64_t granted_ms;         /* guarded by lock: clock_now_ms() when the lists were fetched; 0: never */
 };
 
 /* Reads files at most: no network. After an error too the table is to be cleared. Errors: CKR_HOST_MEMORY. */
@@ -36,8 +36,11 @@ void slot_table_clear(struct slot_table *table);
 /* In a forked child. Takes no lock, frees nothing. */
 void slot_table_abandon(struct slot_table *table);
 
-/* With "tokens = all": asks the servers what is granted, unless that was done a moment ago. */
-void slot_table_refresh(struct slot_table *table, struct remote_error *error);
+/*
+ * With "tokens = all": asks the servers what is granted, unless that was done a moment ago. @asks_presence: the answer
+ * is about to tell which tokens are there, so that moment is a short one.
+ */
+void slot_table_refresh(struct slot_table *table, bool asks_presence, struct remote_error *error);
 size_t slot_table_count(struct slot_table *table);
 /* Lent for as long as the table. Errors: CKR_SLOT_ID_INVALID. */
 MUST_CHECK CK_RV slot_table_get(struct slot_table *table, CK_SLOT_ID id, struct slot **ret);

@@ -29,7 +29,7 @@ static CK_RV get_slot_list(struct call *call, bool is_present_only, struct outpu
     CLEANUP(free) void *ids = NULL;
     size_t count;
 
-    slot_table_refresh(&call->module->slots, &call->error);
+    slot_table_refresh(&call->module->slots, is_present_only, &call->error);
     count = slot_table_count(&call->module->slots);
     ids = calloc(count + 1, sizeof(CK_SLOT_ID));
     if (!ids)
