@@ -23,7 +23,8 @@ enum cli_exit {
     CLI_UNREACHABLE = 3,
     CLI_PIN = 4, /* PIN wrong or locked */
     CLI_NOT_PERMITTED = 5,
-    CLI_WAITS = 6, /* asked for: done when a second person approves it */
+    CLI_WAITS = 6,   /* asked for: done when a second person approves it */
+    CLI_PARTIAL = 7, /* of many things some were done, and some not */
 };
 
 #define CLI_OPTIONS_MAX 24

@@ -55,7 +55,8 @@ static json_t *user_object(const Privyseal__V1__UserInfo *user)
 }
 
 /* One page appended to @rows. @after becomes the last name seen. */
-static enum cli_exit list_page(struct cli *cli, json_t *rows, char after[NAME_MAX_LEN + 1], bool *ret_more)
+static enum cli_exit list_page(struct cli *cli, json_t *rows, char after[NAME_MAX_LEN + 1], unsigned limit,
+                               bool *ret_more)
 {
     Privyseal__V1__ListUsersRequest request = PRIVYSEAL__V1__LIST_USERS_REQUEST__INIT;
     CLEANUP(free_message) ProtobufCMessage *message = NULL;
@@ -63,7 +64,11 @@ static enum cli_exit list_page(struct cli *cli, json_t *rows, char after[NAME_MA
     enum cli_exit status;
 
     request.after = after;
-    request.limit = PAGE;
+    request.limit = limit;
+    request.group = cli_option(cli, "group") ? (char *)cli_option(cli, "group") : request.group;
+    request.locked = cli_option(cli, "locked") != NULL;
+    request.disabled = cli_option(cli, "disabled") != NULL;
+    request.no_pin = cli_option(cli, "no-pin") != NULL;
     status = connect_operate(cli, "listing users", METHOD_ListUsers, &request.base, &message);
     if (status != CLI_DONE)
         return status;
@@ -85,16 +90,20 @@ enum cli_exit cmd_user_list(struct cli *cli)
         { "certificates", "CERTS" }, { "created", "CREATED" },
     };
     CLEANUP(json_decref) json_t *rows = json_array();
+    const char *first = cli_option(cli, "after");
     char after[NAME_MAX_LEN + 1] = "";
     bool more = true;
+    long limit;
+    enum cli_exit status = cli_option_number(cli, "limit", 0, 1, 1000000000, &limit);
 
-    while (more) {
-        enum cli_exit status = list_page(cli, rows, after, &more);
+    snprintf(after, sizeof(after), "%s", first ? first : "");
+    while (status == CLI_DONE && more) {
+        size_t left = limit ? (size_t)limit - json_array_size(rows) : PAGE;
 
-        if (status != CLI_DONE)
-            return status;
+        status = list_page(cli, rows, after, left < PAGE ? (unsigned)left : PAGE, &more);
+        more = more && (!limit || json_array_size(rows) < (size_t)limit);
     }
-    return output_table(cli, rows, columns, ARRAY_SIZE(columns));
+    return status == CLI_DONE ? output_table(cli, rows, columns, ARRAY_SIZE(columns)) : status;
 }
 
 enum cli_exit cmd_user_show(struct cli *cli)
@@ -117,6 +126,50 @@ enum cli_exit cmd_user_show(struct cli *cli)
     json_object_set_new(object, "certificates", names_certificates(reply->certificate, reply->n_certificate));
     json_object_set_new(object, "devices", names_devices(reply->device, reply->n_device));
     return output_object(cli, object);
+}
+
+/* ---------------------------------------------------------------------------------------------------- delete */
+
+/* What goes, said before it does. */
+static enum cli_exit confirm_delete(struct cli *cli)
+{
+    Privyseal__V1__ShowUserRequest request = PRIVYSEAL__V1__SHOW_USER_REQUEST__INIT;
+    CLEANUP(free_message) ProtobufCMessage *message = NULL;
+    const Privyseal__V1__ShowUserResponse *reply;
+    enum cli_exit status;
+    char question[256];
+
+    request.user = cli->args[0];
+    status = connect_operate(cli, "asking for the user", METHOD_ShowUser, &request.base, &message);
+    if (status != CLI_DONE)
+        return status;
+    reply = (const Privyseal__V1__ShowUserResponse *)message;
+    snprintf(question, sizeof(question),
+             "Delete the user \"%s\" for good, with %zu keys that nothing brings back, %zu certificates, %zu"
+             " devices, and all grants? yes/no: ",
+             cli->args[0], reply->n_key, reply->n_certificate, reply->n_device);
+    return connect_confirm(cli, question, "nothing was deleted");
+}
+
+enum cli_exit cmd_user_delete(struct cli *cli)
+{
+    Privyseal__V1__DeleteUserRequest request = PRIVYSEAL__V1__DELETE_USER_REQUEST__INIT;
+    CLEANUP(free_message) ProtobufCMessage *message = NULL;
+    const Privyseal__V1__DeleteUserResponse *reply;
+    enum cli_exit status = confirm_delete(cli);
+
+    request.user = cli->args[0];
+    if (status == CLI_DONE)
+        status = connect_operate(cli, "deleting the user", METHOD_DeleteUser, &request.base, &message);
+    if (status != CLI_DONE)
+        return status;
+    reply = (const Privyseal__V1__DeleteUserResponse *)message;
+    return output_done(cli,
+                       json_pack("{s:s, s:i, s:i, s:i, s:i}", "deleted", cli->args[0], "keys",
+                                 (int)reply->keys, "certificates", (int)reply->certificates, "devices",
+                                 (int)reply->devices, "grants", (int)reply->grants),
+                       "Deleted \"%s\": %u keys, %u certificates, %u devices, %u grants.", cli->args[0],
+                       reply->keys, reply->certificates, reply->devices, reply->grants);
 }
 
 static enum cli_exit set_enabled(struct cli *cli, bool is_enabled)

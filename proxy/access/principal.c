@@ -176,6 +176,8 @@ enum reason principal_end(struct access *access, struct principal_row *row, size
     if (reason != REASON_NONE)
         return reason;
     memset(row->certificates, 0, sizeof(row->certificates));
+    memset(row->device_code, 0, sizeof(row->device_code));
+    row->device_code_until_ms = 0;
     row->enabled = false;
     return principal_save(access, row);
 }

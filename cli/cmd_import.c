@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_import.c - user import: many users from a file.
+ *
+ * The file is checked as a whole before the first user is added. What is there already is found equal or reported as
+ * different, so an import that broke off is run again as it is. The report gets each batch before the next is asked for.
+ */
+#include "cli/commands.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/connect.h"
+#include "cli/csv.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/user_file.h"
+#include "include/table.h"
+#include "proto/name.h"
+#include "proto/pack.h"
+#include "proto/token_policy.h"
+
+static const char *const result_words[] = {
+    [PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_ADDED] = "added",
+    [PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_EXISTS] = "exists",
+    [PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_DIFFERS] = "differs",
+    [PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_REFUSED] = "refused",
+};
+
+/* An import under way. */
+struct import {
+    struct cli *cli;
+    struct user_file file;
+    FILE *report; /* NULL: none wanted, and codes go to standard output */
+    json_t *rows; /* what standard output gets */
+    size_t counts[ARRAY_SIZE(result_words)];
+};
+
+static void import_clear(struct import *import)
+{
+    user_file_clear(&import->file);
+    json_decref(import->rows);
+    if (import->report)
+        fclose(import->report);
+}
+DEFINE_CLEAR(import_clear, struct import);
+
+/* ---------------------------------------------------------------------------------------------- the report */
+
+/* Activation codes are in it: it is made for its owner alone, and one that others may read is not written to. */
+static enum cli_exit open_report(struct import *import, const char *path)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return cli_fail(import->cli, CLI_REFUSED, NULL, "%s: %s", path, strerror(errno));
+    if (status.st_mode & 077) {
+        close(fd);
+        return cli_fail(import->cli, CLI_REFUSED,
+                        "Make it its owner's alone (chmod 600), or name another file.",
+                        "%s can be read by others", path);
+    }
+    import->report = fdopen(fd, "a");
+    if (!import->report)
+        return cli_fail(import->cli, CLI_REFUSED, NULL, "%s: %s", path, strerror(errno));
+    if (status.st_size == 0)
+        fputs("user,result,activation_code,good_until,why\n", import->report);
+    return CLI_DONE;
+}
+
+static void report(struct import *import, const char *user, const char *result, const char *code,
+                   json_t *good_until, const char *why)
+{
+    const char *const fields[] = { user, result, code, *code ? json_string_value(good_until) : "", why };
+
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+        if (i)
+            putc(',', import->report);
+        csv_write_field(import->report, fields[i]);
+    }
+    putc('\n', import->report);
+}
+
+/* On the disk before the next batch: a code that nobody wrote down is a user who cannot begin. */
+static enum cli_exit settle_report(struct import *import)
+{
+    if (!import->report || (fflush(import->report) == 0 && fsync(fileno(import->report)) == 0))
+        return CLI_DONE;
+    return cli_fail(import->cli, CLI_REFUSED,
+                    "Make room and run it again with --new-codes for those who have no code.",
+                    "the report cannot be written: %s", strerror(errno));
+}
+
+/* ----------------------------------------------------------------------------------------------- one batch */
+
+static enum cli_exit take_answer(struct import *import, const struct new_user *user,
+                                 const Privyseal__V1__NewUserAnswer *answer)
+{
+    CLEANUP(json_decref) json_t *good_until = output_time(answer->expires_unix);
+    char code[ACTIVATION_TEXT_MAX] = "";
+    const char *result;
+
+    if ((unsigned)answer->result >= ARRAY_SIZE(result_words))
+        return cli_fail(import->cli, CLI_REFUSED, NULL, "the server's answer cannot be understood");
+    result = result_words[answer->result];
+    import->counts[answer->result]++;
+    if (answer->activation_code.len == ACTIVATION_CODE_LEN)
+        activation_code_text(answer->activation_code.data, code);
+    if (import->report)
+        report(import, user->user, result, code, good_until, answer->why);
+    else
+        json_array_append_new(import->rows, json_pack("{s:s, s:s, s:s, s:s}", "user", user->user, "result",
+                                                      result, "activation_code", code, "why", answer->why));
+    secret_wipe(code, sizeof(code));
+    return CLI_DONE;
+}
+
+/* A request borrows from its row. */
+struct wire_user {
+    Privyseal__V1__NewUser message;
+    Privyseal__V1__TokenPolicy policy;
+    char *groups[GROUPS_PER_TOKEN_MAX];
+};
+
+static void fill_user(struct new_user *user, struct wire_user *wire)
+{
+    privyseal__v1__new_user__init(&wire->message);
+    privyseal__v1__token_policy__init(&wire->policy);
+    token_policy_to_message(&user->policy, &wire->policy);
+    for (size_t i = 0; i < user->group_count; i++)
+        wire->groups[i] = user->groups[i];
+    wire->message.user = user->user;
+    wire->message.custody = user->custody;
+    wire->message.activation_hours = user->hours;
+    wire->message.policy = &wire->policy;
+    wire->message.set = (char **)user->set;
+    wire->message.n_set = user->set_count;
+    wire->message.group = wire->groups;
+    wire->message.n_group = user->group_count;
+}
+
+static enum cli_exit import_batch(struct import *import, size_t from, size_t count)
+{
+    Privyseal__V1__AddUsersRequest request = PRIVYSEAL__V1__ADD_USERS_REQUEST__INIT;
+    Privyseal__V1__NewUser *users[NEW_USERS_MAX];
+    struct wire_user wires[NEW_USERS_MAX];
+    CLEANUP(free_message) ProtobufCMessage *message = NULL;
+    const Privyseal__V1__AddUsersResponse *reply;
+    enum cli_exit status;
+
+    for (size_t i = 0; i < count; i++) {
+        fill_user(&import->file.users[from + i], &wires[i]);
+        users[i] = &wires[i].message;
+    }
+    request.user = users;
+    request.n_user = count;
+    request.new_codes = cli_option(import->cli, "new-codes") != NULL;
+    status = connect_operate(import->cli, "adding users", METHOD_AddUsers, &request.base, &message);
+    if (status != CLI_DONE)
+        return status;
+    reply = (const Privyseal__V1__AddUsersResponse *)message;
+    if (reply->n_user != count)
+        return cli_fail(import->cli, CLI_REFUSED, NULL, "the server answered about %zu users of %zu",
+                        reply->n_user, count);
+    for (size_t i = 0; status == CLI_DONE && i < count; i++)
+        status = take_answer(import, &import->file.users[from + i], reply->user[i]);
+    return status == CLI_DONE ? settle_report(import) : status;
+}
+
+/* ------------------------------------------------------------------------------------------------ the whole */
+
+static enum cli_exit import_all(struct import *import)
+{
+    size_t total = import->file.count;
+    struct progress progress = progress_start("users", total);
+    enum cli_exit status = CLI_DONE;
+
+    for (size_t done = 0; status == CLI_DONE && done < total; done += NEW_USERS_MAX) {
+        size_t count = total - done < NEW_USERS_MAX ? total - done : NEW_USERS_MAX;
+
+        status = import_batch(import, done, count);
+        for (size_t i = 0; i < count; i++)
+            progress_step(&progress);
+    }
+    progress_end(&progress);
+    return status;
+}
+
+static enum cli_exit print_sums(struct import *import)
+{
+    const size_t *counts = import->counts;
+    size_t bad = counts[PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_DIFFERS] +
+                 counts[PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_REFUSED];
+    size_t good = counts[PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_ADDED] +
+                  counts[PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_EXISTS];
+    CLEANUP(json_decref) json_t *object = json_object();
+
+    for (size_t i = 0; i < ARRAY_SIZE(result_words); i++)
+        json_object_set_new(object, result_words[i], json_integer((json_int_t)counts[i]));
+    if (!import->report)
+        json_object_set(object, "users", import->rows);
+    (void)output_object(import->cli, object);
+    if (bad == 0)
+        return CLI_DONE;
+    return good ? CLI_PARTIAL : CLI_REFUSED;
+}
+
+enum cli_exit cmd_user_import(struct cli *cli)
+{
+    CLEANUP(import_clear) struct import import = { .cli = cli, .rows = json_array() };
+    const char *report_path = cli_option(cli, "report");
+    enum cli_exit status = user_file_read(cli, cli->args[0], &import.file);
+
+    if (status == CLI_DONE && cli_option(cli, "check"))
+        return output_done(cli, json_pack("{s:I}", "users", (json_int_t)import.file.count),
+                           "%s: %zu users, no faults. Nothing was done.", cli->args[0], import.file.count);
+    if (status == CLI_DONE && report_path)
+        status = open_report(&import, report_path);
+    if (status == CLI_DONE)
+        status = import_all(&import);
+    if (status == CLI_DONE)
+        return print_sums(&import);
+    if (import.counts[PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_ADDED])
+        (void)print_sums(&import); /* what was done is done, and its codes are nowhere else */
+    return status;
+}
