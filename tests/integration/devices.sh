@@ -196,4 +196,20 @@ check "where the deployment says so, name and PIN are enough" new_device plain a
     --server "localhost:$enrolment_port" --ca-fingerprint "$fingerprint"
 refuse 4 "but not a wrong PIN" "$privyseal" device enroll ann --server "localhost:$enrolment_port" \
     --ca-fingerprint "$fingerprint" --directory "$work/trap" --pin-file "$work/wrong-pin"
+# ----------------------------------------------------------------------------------------------------- device secret
+
+pin=517293
+echo "$pin" >"$work/new-pin"
+check "a user makes the PIN worthless without a device" as ann pin change --device-secret --pin-file "$work/ann/pin" \
+    --new-pin-file "$work/new-pin"
+cp "$work/new-pin" "$work/ann/pin"
+check "the device that has the secret signs" signs ann
+refuse 1 "one that has it not does not, with the right PIN" signs phone
+check "a code takes the secret to the next device" new_device heir "$(code_uri)"
+check "as it is, for its user only" bash -c "cmp '$work/ann/device.secret' '$work/heir/ann@test.secret' &&
+    [[ \$(stat -c %a '$work/heir/ann@test.secret') == 600 ]]"
+check "which signs with it" signs heir
+refuse 4 "name and PIN alone enrol nobody any more" new_device bare ann --server "localhost:$enrolment_port" \
+    --ca-fingerprint "$fingerprint"
+
 check "audit verify finds the logs in order" as operator audit verify
