@@ -227,8 +227,8 @@ enum cli_exit cmd_device_revoke(struct cli *cli)
     if (enrol_fingerprint_parse(cli->args[0], fingerprint) < 0)
         return cli_fail(cli, CLI_USAGE, "`privyseal device list` shows them; `user show` to an operator.",
                         "\"%s\" is no fingerprint: 64 hexadecimal digits", cli->args[0]);
-    status = connect_confirm(cli, "Shall the device of this fingerprint never be let in again? yes/no: ",
-                             "nothing was revoked");
+    status = connect_confirm(
+        cli, "Shall the device of this fingerprint never be let in again? yes/no: ", "nothing was revoked");
     if (status == CLI_DONE)
         status = cli->arg_count > 1 ? revoke_for(cli, cli->args[1], BYTES_OF_ARRAY(fingerprint))
                                     : revoke_own(cli, BYTES_OF_ARRAY(fingerprint));

@@ -11,7 +11,6 @@
 
 enum cli_exit cmd_device_renew(struct cli *cli)
 {
-    CLEANUP(certificate_free_stack) STACK_OF(X509) *chain = NULL;
     CLEANUP(free_string) char *why = NULL;
     bool has_new_key = cli_option(cli, "new-key") != NULL;
     struct remote_error error = { 0 };

@@ -18,7 +18,6 @@
 #include "proto/certificate.h"
 #include "proto/pack.h"
 
-DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);
 DEFINE_CLEANUP(X509_REQ_free, X509_REQ *);
 DEFINE_CLEANUP(BIO_free_all, BIO *);
 
