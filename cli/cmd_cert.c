@@ -102,32 +102,59 @@ static void default_label(X509 *certificate, char ret[LABEL_MAX_LEN + 1])
         snprintf(ret, LABEL_MAX_LEN + 1, "certificate");
 }
 
+/* The certificates of a file in DER; freed by the caller. */
+static size_t encode(STACK_OF(X509) *chain, struct bytes ret[CERTIFICATES_MAX])
+{
+    size_t count = 0;
+
+    for (int i = 0; i < sk_X509_num(chain) && i < CERTIFICATES_MAX; i++) {
+        uint8_t *der = NULL;
+        int len = i2d_X509(sk_X509_value(chain, i), &der);
+
+        if (len <= 0)
+            break;
+        ret[count++] = BYTES(der, (size_t)len);
+    }
+    return count;
+}
+
+static enum cli_exit put_chain(struct cli *cli, STACK_OF(X509) *chain, const char *label)
+{
+    struct remote_error error = { 0 };
+    struct bytes ders[CERTIFICATES_MAX];
+    size_t count = encode(chain, ders);
+    CK_RV rv = remote_token_put_chain(cli->token, ders, count, label, &error);
+
+    for (size_t i = 0; i < count; i++)
+        OPENSSL_free((void *)ders[i].data);
+    return rv == CKR_OK ? CLI_DONE : cli_fail_remote(cli, "storing the certificate", rv, &error);
+}
+
 enum cli_exit cmd_cert_import(struct cli *cli)
 {
     CLEANUP(certificate_free_stack) STACK_OF(X509) *chain = NULL;
     const char *label = cli_option(cli, "label");
-    struct remote_error error = { 0 };
     char fallback[LABEL_MAX_LEN + 1];
     enum cli_exit status;
-    uint8_t *der = NULL;
-    int len, r;
-    CK_RV rv;
+    int r = certificate_load_file(NULL, cli->args[0], &chain);
 
-    r = certificate_load_file(NULL, cli->args[0], &chain);
     if (r < 0)
         return cli_fail(cli, CLI_REFUSED, NULL, "%s: %s", cli->args[0],
                         r == -EBADMSG ? "no certificate in PEM form" : strerror(-r));
+    if (sk_X509_num(chain) > CERTIFICATES_MAX)
+        return cli_fail(cli, CLI_REFUSED, "The key's own comes first, then its issuer's, and so on.",
+                        "%s has more than %d certificates", cli->args[0], CERTIFICATES_MAX);
+    for (int i = 1; i < sk_X509_num(chain); i++)
+        if (X509_check_issued(sk_X509_value(chain, i), sk_X509_value(chain, i - 1)) != X509_V_OK)
+            return cli_fail(cli, CLI_REFUSED, "The key's own comes first, then its issuer's, and so on.",
+                            "%s: certificate %d did not issue the one before it", cli->args[0], i + 1);
     status = connect_login(cli);
     if (status != CLI_DONE)
         return status;
     default_label(sk_X509_value(chain, 0), fallback);
-    len = i2d_X509(sk_X509_value(chain, 0), &der);
-    if (len < 0)
-        return cli_fail(cli, CLI_REFUSED, NULL, "out of memory");
-    rv = remote_token_put_certificate(cli->token, BYTES(der, (size_t)len), label ? label : fallback, &error);
-    OPENSSL_free(der);
-    if (rv != CKR_OK)
-        return cli_fail_remote(cli, "storing the certificate", rv, &error);
-    return output_done(cli, json_pack("{s:s}", "label", label ? label : fallback), "Stored as \"%s\".",
-                       label ? label : fallback);
+    label = label ? label : fallback;
+    status = put_chain(cli, chain, label);
+    return status == CLI_DONE
+               ? output_done(cli, json_pack("{s:s}", "label", label), "Stored as \"%s\".", label)
+               : status;
 }

@@ -35,6 +35,7 @@ enum cli_exit cmd_cert_issue(struct cli *cli);
 enum cli_exit cmd_epoch_new(struct cli *cli);
 enum cli_exit cmd_epoch_list(struct cli *cli);
 enum cli_exit cmd_epoch_destroy(struct cli *cli);
+enum cli_exit cmd_cert_renew(struct cli *cli);
 enum cli_exit cmd_cert_list(struct cli *cli);
 enum cli_exit cmd_cert_revoke(struct cli *cli);
 enum cli_exit cmd_cert_import(struct cli *cli);

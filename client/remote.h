@@ -201,6 +201,13 @@ MUST_CHECK CK_RV remote_token_update(struct remote_token *token, struct bytes ke
                                      struct remote_error *error);
 MUST_CHECK CK_RV remote_token_delete(struct remote_token *token, struct bytes key_name,
                                      Privyseal__V1__ObjectKind kind, struct remote_error *error);
+/* With those who issued it: its issuer's certificate, that one's issuer's, and so on (DER). */
+MUST_CHECK CK_RV remote_token_put_chain(struct remote_token *token, const struct bytes *ders, size_t count,
+                                        const char *label, struct remote_error *error);
+/* The names of @of_key's certificate again, for @key. Where the deployment lets users do so. */
+MUST_CHECK CK_RV remote_token_renew_certificate(struct remote_token *token, struct bytes key,
+                                                struct bytes of_key, uint64_t *ret_not_after_unix,
+                                                struct remote_error *error);
 MUST_CHECK CK_RV remote_token_put_certificate(struct remote_token *token, struct bytes der, const char *label,
                                               struct remote_error *error);
 /*

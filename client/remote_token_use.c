@@ -258,20 +258,51 @@ CK_RV remote_token_generate(struct remote_token *token, const struct remote_new_
     return CKR_OK;
 }
 
-CK_RV remote_token_put_certificate(struct remote_token *token, struct bytes der, const char *label,
-                                   struct remote_error *error)
+CK_RV remote_token_put_chain(struct remote_token *token, const struct bytes *ders, size_t count,
+                             const char *label, struct remote_error *error)
 {
     int64_t deadline_ms = clock_now_ms() + method_by_id(METHOD_PutCertificate)->deadline_ms;
     Privyseal__V1__PutCertificateRequest message = PRIVYSEAL__V1__PUT_CERTIFICATE_REQUEST__INIT;
     CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
+    ProtobufCBinaryData chain[CERTIFICATES_MAX];
     CK_RV rv;
 
-    message.der = pack_borrow(der);
+    if (count < 1 || count > CERTIFICATES_MAX)
+        return CKR_ARGUMENTS_BAD;
+    for (size_t i = 1; i < count; i++)
+        chain[i - 1] = pack_borrow(ders[i]);
+    message.der = pack_borrow(ders[0]);
+    message.n_chain = count - 1;
+    message.chain = chain;
     message.label = label ? (char *)label : message.label;
     rv = remote_token_call_in_login(token, METHOD_PutCertificate, &message.base, deadline_ms, &reply, error);
     if (rv == CKR_OK)
         renew_snapshot(token, deadline_ms);
     return rv;
+}
+
+CK_RV remote_token_put_certificate(struct remote_token *token, struct bytes der, const char *label,
+                                   struct remote_error *error)
+{
+    return remote_token_put_chain(token, &der, 1, label, error);
+}
+
+CK_RV remote_token_renew_certificate(struct remote_token *token, struct bytes key, struct bytes of_key,
+                                     uint64_t *ret_not_after_unix, struct remote_error *error)
+{
+    int64_t deadline_ms = clock_now_ms() + method_by_id(METHOD_RenewCertificate)->deadline_ms;
+    Privyseal__V1__RenewCertificateRequest message = PRIVYSEAL__V1__RENEW_CERTIFICATE_REQUEST__INIT;
+    CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
+    CK_RV rv;
+
+    message.key = pack_borrow(key);
+    message.of_key = pack_borrow(of_key);
+    rv = remote_token_call_in_login(token, METHOD_RenewCertificate, &message.base, deadline_ms, &reply, error);
+    if (rv != CKR_OK)
+        return rv;
+    *ret_not_after_unix = ((const Privyseal__V1__RenewCertificateResponse *)reply)->not_after_unix;
+    renew_snapshot(token, deadline_ms);
+    return CKR_OK;
 }
 
 CK_RV remote_token_update(struct remote_token *token, struct bytes key_name, Privyseal__V1__ObjectKind kind,

@@ -24,6 +24,7 @@
 #define SNAKE_AskAuthority      ask_authority
 #define SNAKE_ListIssued        list_issued
 #define SNAKE_RevokeCertificate revoke_certificate
+#define SNAKE_RenewCertificate  renew_certificate
 #define SNAKE_IssueCertificate  issue_certificate
 #define SNAKE_UpdateObject      update_object
 #define SNAKE_DeleteObject      delete_object

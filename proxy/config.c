@@ -130,6 +130,7 @@ static const struct key keys[] = {
     { "ca", "crl_hours", &form_number, AT(ca_crl_hours), DEFAULT(24), 1, 744 },
     { "ca", "ocsp_minutes", &form_number, AT(ca_ocsp_minutes), DEFAULT(60), 1, 10080 },
     { "ca", "rate", &form_number, AT(ca_rate), DEFAULT(200), 1, 1000000 },
+    { "ca", "self_service", &form_yes_no, AT(ca_self_service), DEFAULT(no) },
     { "ca", "subject", &form_text, AT(ca_subject), "/CN=%u", false },
     { "ca", "server_days", &form_number, AT(ca_server_days), DEFAULT(398), 1, 3650 },
     { "ca", "device_days", &form_number, AT(ca_device_days), DEFAULT(398), 1, 3650 },

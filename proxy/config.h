@@ -83,6 +83,7 @@ struct proxy_config {
     unsigned ca_crl_hours;         /* 24 */
     unsigned ca_ocsp_minutes;      /* 60 */
     unsigned ca_rate;              /* requests a second that are answered: 200 */
+    bool ca_self_service;          /* no */
     char *ca_subject;              /* of users' certificates: "/CN=%u" */
     unsigned ca_server_days, ca_device_days, ca_document_days; /* 398, 398, 730 */
     /* [pin] */

@@ -276,7 +276,9 @@ static void add_certificate(struct object_set *set, const Privyseal__V1__Certifi
     object->id = bytes_of_proto(&info->id);
     object->label = bytes_of_text(info->label);
     object->certificate_type = CKC_X_509;
-    object->certificate_category = CK_CERTIFICATE_CATEGORY_TOKEN_USER;
+    object->certificate_category = find_id(set, CKO_PRIVATE_KEY, object->id)
+                                       ? CK_CERTIFICATE_CATEGORY_TOKEN_USER
+                                       : CK_CERTIFICATE_CATEGORY_AUTHORITY; /* that came with a user's */
     object->value = bytes_of_proto(&info->der);
     object->subject = name_der(X509_get_subject_name(parts->x509));
     object->issuer = name_der(X509_get_issuer_name(parts->x509));

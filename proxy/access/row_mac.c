@@ -205,6 +205,7 @@ static struct context certificate_context(const struct access *access, const str
     context_bytes(&context, BYTES_OF_ARRAY(row->key_name));
     context_text(&context, row->label);
     context_bytes(&context, buffer_bytes(&row->der));
+    context_bytes(&context, buffer_bytes(&row->chain));
     context_number(&context, (uint64_t)row->created_ms);
     return context;
 }

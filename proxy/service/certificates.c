@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <openssl/x509v3.h>
 
 #include "proto/certificate.h"
 #include "proto/digest.h"
@@ -34,8 +35,35 @@ enum reason key_of_public_key(struct service *service, int64_t token_id, EVP_PKE
     return r < 0 ? refusal_of_store(r) : row_check_key(&service->access, ret);
 }
 
-static enum reason fill_row(const struct key_row *key, struct bytes der, const char *label, int64_t now_ms,
-                            struct certificate_row *row)
+/* Whether @issuer signed @certificate and may. RFC 5280 6.1.3 */
+static bool has_issued(X509 *issuer, X509 *certificate)
+{
+    EVP_PKEY *key = X509_get0_pubkey(issuer);
+
+    return X509_check_issued(issuer, certificate) == X509_V_OK && X509_check_ca(issuer) > 0 && key &&
+           X509_verify(certificate, key) == 1;
+}
+
+static enum reason fill_chain(const struct certificate_chain *chain, struct buffer *ret)
+{
+    CLEANUP(certificate_free_stack) STACK_OF(X509) *stack = NULL;
+    int r = certificate_parse_chain(NULL, chain->ders, chain->count, &stack);
+
+    if (r < 0)
+        return refusal_of_errno(r);
+    for (int i = 1; i < sk_X509_num(stack); i++) {
+        X509 *issuer = sk_X509_value(stack, i);
+
+        if (!has_issued(issuer, sk_X509_value(stack, i - 1)))
+            return REASON_MALFORMED;
+        if (X509_self_signed(issuer, 0) != 1)
+            buffer_append(ret, chain->ders[i]);
+    }
+    return ret->failed ? REASON_INTERNAL : REASON_NONE;
+}
+
+static enum reason fill_row(const struct key_row *key, const struct certificate_chain *chain,
+                            const char *label, int64_t now_ms, struct certificate_row *row)
 {
     if (!*label)
         label = key->label;
@@ -45,15 +73,16 @@ static enum reason fill_row(const struct key_row *key, struct bytes der, const c
     row->created_ms = now_ms;
     strcpy(row->label, label); /* label_is_valid: at most LABEL_MAX_LEN */
     memcpy(row->key_name, key->name, KEY_NAME_LEN);
-    buffer_append(&row->der, der);
-    return row->der.failed ? REASON_INTERNAL : REASON_NONE;
+    buffer_append(&row->der, chain->ders[0]);
+    return row->der.failed ? REASON_INTERNAL : fill_chain(chain, &row->chain);
 }
 
-enum reason put_certificate(struct service *service, const struct key_row *key, struct bytes der,
-                            const char *label, int64_t now_ms, struct certificate_row *ret)
+enum reason put_certificate(struct service *service, const struct key_row *key,
+                            const struct certificate_chain *chain, const char *label, int64_t now_ms,
+                            struct certificate_row *ret)
 {
     CLEANUP(certificate_row_clear) struct certificate_row row = { 0 };
-    enum reason reason = fill_row(key, der, label, now_ms, &row);
+    enum reason reason = fill_row(key, chain, label, now_ms, &row);
 
     if (reason == REASON_NONE)
         reason = row_mac_certificate(&service->access, &row);
@@ -75,7 +104,15 @@ static enum reason put(struct service *service, struct call *call, X509 *certifi
     CLEANUP(change_clear) struct change change = { 0 };
     CLEANUP(key_row_clear) struct key_row key = { 0 };
     CLEANUP(certificate_row_clear) struct certificate_row row = { 0 };
-    enum reason reason = change_begin(service, call->token.name, &change);
+    struct bytes ders[CERTIFICATES_MAX] = { pack_lend(&ask->der) };
+    const struct certificate_chain chain = { ders, 1 + ask->n_chain };
+    enum reason reason;
+
+    if (chain.count > CERTIFICATES_MAX)
+        return REASON_MALFORMED;
+    for (size_t i = 1; i < chain.count; i++)
+        ders[i] = pack_lend(&ask->chain[i - 1]);
+    reason = change_begin(service, call->token.name, &change);
 
     if (reason == REASON_NONE)
         reason = key_of_public_key(service, change.token.id, X509_get0_pubkey(certificate), &key);
@@ -83,7 +120,7 @@ static enum reason put(struct service *service, struct call *call, X509 *certifi
         return reason;
     hex_encode(BYTES_OF_ARRAY(key.name), call->text.key);
     call->record.key = call->text.key;
-    reason = put_certificate(service, &key, pack_lend(&ask->der), ask->label, call->now_ms, &row);
+    reason = put_certificate(service, &key, &chain, ask->label, call->now_ms, &row);
     if (reason == REASON_NONE)
         reason = change_commit(service, &change);
     return reason == REASON_NONE ? certificate_info(&row, &key, &answer->certificate) : reason;

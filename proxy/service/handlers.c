@@ -65,6 +65,7 @@ static const struct event events[METHODS] = {
     [METHOD_AskAuthority] = { "authority.ask", RECORD_NEVER },
     [METHOD_ListIssued] = { "certificate.list", RECORD_REFUSED },
     [METHOD_RevokeCertificate] = { "certificate.revoke", RECORD_ALWAYS },
+    [METHOD_RenewCertificate] = { "certificate.renew", RECORD_ALWAYS },
     [METHOD_IssueCertificate] = { "certificate.issue", RECORD_ALWAYS },
     [METHOD_ResetFactor] = { "factor.reset", RECORD_ALWAYS },
     [METHOD_GetStatus] = { "status.get", RECORD_REFUSED },

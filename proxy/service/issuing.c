@@ -192,6 +192,7 @@ static enum reason issue_document(struct issuing *issuing)
     struct service *service = issuing->service;
     CLEANUP(change_clear) struct change change = { 0 };
     CLEANUP(key_row_clear) struct key_row key = { 0 };
+    struct bytes ders[ISSUE_CHAIN_LEN];
     enum reason reason = change_begin(service, issuing->ask->owner, &change);
 
     if (reason != REASON_NONE)
@@ -203,9 +204,11 @@ static enum reason issue_document(struct issuing *issuing)
         reason = REASON_KEY_USAGE;
     if (reason == REASON_NONE)
         reason = issue(issuing, ISSUE_DOCUMENT, change.token.id, key.expires_ms);
+    for (size_t i = 0; i < ISSUE_CHAIN_LEN; i++)
+        ders[i] = buffer_bytes(&issuing->chain[i]);
     if (reason == REASON_NONE)
-        reason = put_certificate(service, &key, buffer_bytes(&issuing->chain[0]), issuing->ask->label,
-                                 issuing->call->now_ms, NULL);
+        reason = put_certificate(service, &key, &(struct certificate_chain){ ders, ISSUE_CHAIN_LEN },
+                                 issuing->ask->label, issuing->call->now_ms, NULL);
     return reason == REASON_NONE ? change_commit(service, &change) : reason;
 }
 

@@ -29,6 +29,12 @@ struct enrolment_config {
     size_t endpoint_count;
 };
 
+/* Where expiry.c is in what it looks through. */
+struct expiry {
+    int64_t next_ms; /* not before */
+    int64_t after_ms, after_id;
+};
+
 /* Fixed after start; the strings outlive the service. */
 struct service_config {
     const char *realm;
@@ -39,15 +45,16 @@ struct service_config {
     uint32_t argon2_memory_kib, argon2_passes, argon2_lanes;
     uint32_t pin_min_len, pin_max_len, pin_classes; /* of new PINs; 0: what the program insists on */
     bool refuse_trivial_pins;
-    uint32_t recovery_needed;      /* officers' shares that open a token; 0: officers cannot help */
-    uint32_t recovery_delay_hours; /* between the user's request to them and its effect */
-    const char *officers_file;     /* PEM: their certificates; NULL: there are none */
+    uint32_t recovery_needed;         /* officers' shares that open a token; 0: officers cannot help */
+    uint32_t recovery_delay_hours;    /* between the user's request to them and its effect */
+    const char *officers_file;        /* PEM: their certificates; NULL: there are none */
     const char *seal_chain_file;      /* PEM: the sealing certificates of all live epochs, newest first */
     const char *client_ca_file;       /* PEM: roots that issue client certificates */
     const char *ca_file[AUTHORITIES]; /* PEM: its certificate by the root; NULL: no such authority */
     const char *ca_subject;           /* of users' certificates: "/O=Example/CN=%u" */
     unsigned ca_days[ISSUE_PROFILES]; /* how long they live, unless an operator says */
     unsigned ca_crl_hours, ca_ocsp_minutes; /* how long lists and answers may be kept */
+    bool ca_self_service;                   /* users renew their own certificates */
     const char *ca_url; /* where its certificates say to ask, "http://ca.example.org"; NULL: nowhere */
     const char *audit_directory;
     const char
@@ -81,6 +88,7 @@ struct service {
     size_t seal_chain_count;
     X509_STORE *client_trust;
     struct ca ca[AUTHORITIES];
+    struct expiry expiry;
     struct officers officers;
     STACK_OF(X509) *roots; /* those in it, for devices that have none yet */
 };

@@ -4,9 +4,13 @@
  */
 #include "proxy/service/snapshot.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include "proto/certificate.h"
+#include "proto/digest.h"
 #include "proto/mechanism.h"
+#include "proto/name.h"
 #include "proto/token_policy.h"
 #include "proxy/service/key_kind.h"
 #include "proxy/service/message.h"
@@ -128,23 +132,87 @@ static const struct certificate_row *certificate_of(const struct contents *conte
     return NULL;
 }
 
+/* ------------------------------------------------------------------------------------- who issued them */
+
+/* An authority's CKA_ID is made of its own key, as that of a key here would be: no two objects share one by chance. */
+static enum reason authority_info(X509 *certificate, struct bytes der, Privyseal__V1__CertificateInfo **ret)
+{
+    CLEANUP(message_free) ProtobufCMessage *message = NULL;
+    Privyseal__V1__CertificateInfo *info;
+    char label[LABEL_MAX_LEN + 1];
+    uint8_t name[KEY_NAME_LEN];
+    unsigned char *spki = NULL;
+    int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &spki), r;
+
+    if (X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, label, sizeof(label)) <=
+            0 ||
+        !label_is_valid(bytes_of_text(label)))
+        strcpy(label, "certificate authority");
+    r = len > 0 ? digest_sha256(NULL, BYTES(spki, (size_t)len), name) : -EINVAL;
+    OPENSSL_free(spki);
+    if (r < 0 || message_new(&privyseal__v1__certificate_info__descriptor, &message) < 0)
+        return REASON_INTERNAL;
+    info = (Privyseal__V1__CertificateInfo *)message;
+    if (message_set_bytes(&info->id, BYTES(name, KEY_ID_LEN)) < 0 ||
+        message_set_text(&info->label, label) < 0 || message_set_bytes(&info->der, der) < 0)
+        return REASON_INTERNAL;
+    *ret = (Privyseal__V1__CertificateInfo *)TAKE(message);
+    return REASON_NONE;
+}
+
+static bool is_listed(Privyseal__V1__CertificateInfo **infos, size_t count, struct bytes der)
+{
+    for (size_t i = 0; i < count; i++)
+        if (bytes_equal(pack_lend(&infos[i]->der), der))
+            return true;
+    return false;
+}
+
+/* The authorities that one row's chain names and nobody has named before, as far as there is room. */
+static enum reason add_chain(const struct certificate_row *row, size_t *count,
+                             Privyseal__V1__CertificateInfo **infos)
+{
+    const unsigned char *at = row->chain.data, *end = at + row->chain.len;
+
+    while (at < end && *count < CERTS_PER_TOKEN_MAX) {
+        const unsigned char *start = at;
+        CLEANUP(X509_free) X509 *certificate = d2i_X509(NULL, &at, end - at);
+        struct bytes der = BYTES(start, (size_t)(at - start));
+        enum reason reason;
+
+        if (!certificate)
+            return REASON_INTEGRITY;
+        if (is_listed(infos, *count, der))
+            continue;
+        reason = authority_info(certificate, der, &infos[*count]);
+        if (reason != REASON_NONE)
+            return reason;
+        (*count)++;
+    }
+    return REASON_NONE;
+}
+
 enum reason contents_certificates(const struct contents *contents, size_t *ret_count,
                                   Privyseal__V1__CertificateInfo ***ret)
 {
-    *ret = message_alloc(contents->key_count * sizeof(**ret)); /* at most one certificate a key */
+    enum reason reason = REASON_NONE;
+
+    *ret = message_alloc(CERTS_PER_TOKEN_MAX * sizeof(**ret)); /* at most one a key, then authorities */
     if (!*ret)
         return REASON_INTERNAL;
-    for (size_t i = 0; i < contents->key_count; i++) {
+    for (size_t i = 0; i < contents->key_count && *ret_count < CERTS_PER_TOKEN_MAX; i++) {
         const struct certificate_row *row = certificate_of(contents, contents->keys[i].name);
-        enum reason reason =
-            row ? certificate_info(row, &contents->keys[i], &(*ret)[*ret_count]) : REASON_NONE;
 
+        if (!row)
+            continue;
+        reason = certificate_info(row, &contents->keys[i], &(*ret)[*ret_count]);
         if (reason != REASON_NONE)
             return reason;
-        if (row)
-            (*ret_count)++;
+        (*ret_count)++;
     }
-    return REASON_NONE;
+    for (size_t i = 0; reason == REASON_NONE && i < contents->certificate_count; i++)
+        reason = add_chain(&contents->certificates[i], ret_count, *ret);
+    return reason;
 }
 
 /* Of those that sign, or decrypt as well, the use alone does not tell: the raw mechanism does. */

@@ -18,6 +18,7 @@
 #include "include/descriptor.h"
 #include "include/log.h"
 #include "proxy/audit/forward.h"
+#include "proxy/service/expiry.h"
 #include "proxy/service/server_certificate.h"
 #include "proxy/service/service.h"
 #include "proxy/signer/dispatch.h"
@@ -271,6 +272,7 @@ static void fill_service_config(struct signer *signer)
         .ca_url = config->ca_url,
         .ca_crl_hours = config->ca_crl_hours,
         .ca_ocsp_minutes = config->ca_ocsp_minutes,
+        .ca_self_service = config->ca_self_service,
         .ca_subject = config->ca_subject,
         .ca_days = { [ISSUE_SERVER] = config->ca_server_days,
                      [ISSUE_CLIENT] = config->ca_device_days,
@@ -414,6 +416,8 @@ static void tick(struct signer *signer)
     signer->ticked_ms = now_ms;
     leases_sweep(signer->service.leases, now_ms, 0);
     audit_tick(signer->audit, now_ms);
+    if (signer->index == 0)
+        expiry_tick(&signer->service, now_ms);
     if (signer->forward)
         forward_tick(signer->forward, now_ms);
 }

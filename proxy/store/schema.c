@@ -46,8 +46,8 @@ static const char version_1[] =
     " UNIQUE (token_id, name), UNIQUE (token_id, cka_id)){strict};"
 
     "CREATE TABLE certificates (id {id}, token_id {number} NOT NULL, key_name {blob} NOT NULL,"
-    " label {text} NOT NULL, der {blob} NOT NULL, created_ms {number} NOT NULL, mac {blob} NOT NULL,"
-    " UNIQUE (token_id, key_name),"
+    " label {text} NOT NULL, der {blob} NOT NULL, chain {blob} NOT NULL, created_ms {number} NOT NULL,"
+    " mac {blob} NOT NULL, UNIQUE (token_id, key_name),"
     " FOREIGN KEY (token_id, key_name) REFERENCES keys (token_id, name)){strict};"
 
     "CREATE TABLE principals (id {id}, name {text} NOT NULL UNIQUE, enabled {number} NOT NULL,"

@@ -256,6 +256,7 @@ struct certificate_row {
     uint8_t key_name[KEY_NAME_LEN];
     char label[LABEL_MAX_LEN + 1];
     struct buffer der;
+    struct buffer chain; /* its issuer's, then that one's ...: DER, one behind the other; may be empty */
     int64_t created_ms;
     uint8_t mac[HASH_LEN]; /* under Krow */
 };

@@ -9,7 +9,7 @@
 #define KEY_COLUMNS                                                                                          \
     "id, token_id, name, label, cka_id, usage, always_authenticate, key_type, bits, spki, kd_epoch, "        \
     "kw_epoch, nonce, sealed, created_ms, expires_ms, mac"
-#define CERTIFICATE_COLUMNS "id, token_id, key_name, label, der, created_ms, mac"
+#define CERTIFICATE_COLUMNS "id, token_id, key_name, label, der, chain, created_ms, mac"
 
 static const struct field key_fields[] = {
     FIELD(struct key_row, id),
@@ -33,10 +33,10 @@ static const struct field key_fields[] = {
 static const struct row_type key_type = ROW_TYPE("key", struct key_row, key_fields);
 
 static const struct field certificate_fields[] = {
-    FIELD(struct certificate_row, id),       FIELD(struct certificate_row, token_id),
-    FIELD(struct certificate_row, key_name), FIELD(struct certificate_row, label),
-    FIELD(struct certificate_row, der),      FIELD(struct certificate_row, created_ms),
-    FIELD(struct certificate_row, mac),
+    FIELD(struct certificate_row, id),         FIELD(struct certificate_row, token_id),
+    FIELD(struct certificate_row, key_name),   FIELD(struct certificate_row, label),
+    FIELD(struct certificate_row, der),        FIELD(struct certificate_row, chain),
+    FIELD(struct certificate_row, created_ms), FIELD(struct certificate_row, mac),
 };
 static const struct row_type certificate_type =
     ROW_TYPE("certificate", struct certificate_row, certificate_fields);
@@ -116,9 +116,10 @@ int store_certificate_put(struct store *store, const struct certificate_row *row
     struct value room[ROW_FIELDS_MAX];
 
     return row_change(store,
-                      "INSERT INTO certificates (token_id, key_name, label, der, created_ms, mac)"
-                      " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (token_id, key_name) DO UPDATE"
-                      " SET label = excluded.label, der = excluded.der, created_ms = excluded.created_ms,"
+                      "INSERT INTO certificates (token_id, key_name, label, der, chain, created_ms, mac)"
+                      " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (token_id, key_name) DO UPDATE"
+                      " SET label = excluded.label, der = excluded.der, chain = excluded.chain, created_ms = "
+                      "excluded.created_ms,"
                       " mac = excluded.mac",
                       row_values(&certificate_type, row, 1, room), -EIO);
 }

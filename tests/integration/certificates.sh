@@ -95,3 +95,21 @@ check "a request in the path is answered" bash -c "openssl ocsp -issuer '$docume
     curl -sf \"http://127.0.0.1:$http/ocsp/\$(base64 -w0 '$work/req.der' | sed 's/+/%2B/g;s#/#%2F#g;s/=/%3D/g')\" -o '$work/resp.der' &&
     openssl ocsp -respin '$work/resp.der' -issuer '$document_ca' -cert '$work/ann/signs.pem' -CAfile '$root' -verify_other '$document_ca' 2>&1 | tee /dev/stderr | grep -q revoked"
 check "the server serves still" as ann token show
+
+# Renewal is the operators' unless the deployment says otherwise; then it is for the last third of a certificate's life.
+as bob cert request "$work/bob/mine.csr" --key mine --pin-file "$work/bob/pin"
+as operator cert issue bob "$work/bob/mine.csr" "$work/bob/mine.pem" --days 1 >/dev/null
+refuse 5 "users renew nothing where that is not said" as bob cert renew mine --pin-file "$work/bob/pin"
+set_config ca.self_service=yes
+stop
+start
+refuse 5 "with it they do, but not on the first day" as bob cert renew mine --pin-file "$work/bob/pin"
+export PRIVYSEAL_CONF=$work/bob/pkcs11.conf
+check "the authority came along as an object of the token" bash -c "pkcs11-tool --module '$module' --token-label bob -O --type cert |
+    grep -c 'Certificate Object' | grep -qx 2" 
+check "the certificate with its issuer is imported as a chain" as bob cert import "$work/bob/mine.pem" --pin-file "$work/bob/pin"
+cat "$work/bob/mine.pem" >"$work/wrong.pem"
+cat "$server/tls/ca-device.pem" >>"$work/wrong.pem"
+refuse 1 "one that did not issue the other is refused" as bob cert import "$work/wrong.pem" --pin-file "$work/bob/pin"
+sleep 1.5
+check "who has a certificate near its end is told, once" bash -c "[[ \$(grep -c 'event=certificate.expiring user=\"bob\"' '$server/log') == 1 ]]"

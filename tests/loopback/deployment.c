@@ -346,6 +346,7 @@ static void make_signer(unsigned index)
         .ca_days = { [ISSUE_SERVER] = 90, [ISSUE_CLIENT] = 90, [ISSUE_DOCUMENT] = 180 },
         .ca_crl_hours = 24,
         .ca_ocsp_minutes = 60,
+        .ca_self_service = true,
         .ca_url = "http://ca.example.org",
         .audit_directory = deployment.audit_directory,
         .partition_dir = index == SIGNER_HOME ? tokens : NULL,

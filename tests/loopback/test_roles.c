@@ -71,6 +71,7 @@ static const char *const may_call[METHODS] = {
     [METHOD_ResetFactor] = "o",
     [METHOD_ListAuditLogs] = "ow",
     [METHOD_ReadOwnRecords] = "da",
+    [METHOD_RenewCertificate] = "da",
     [METHOD_IssueCertificate] = "o",
     [METHOD_ListIssued] = "ow",
     [METHOD_RevokeCertificate] = "o",
