@@ -73,7 +73,7 @@ check "a module without a server lists a token that is not present" timeout 20 p
 unset PRIVYSEAL_CONF
 # A server that accepts and never answers: a listener nobody reads from.
 timeout 60 python3 -c 'import socket,time; s=socket.create_server(("127.0.0.1",0)); print(s.getsockname()[1],flush=True); time.sleep(50)' >"$work/mute" &
-sleep 1
+for _ in {1..100}; do [[ -s $work/mute ]] && break; sleep 0.1; done
 sed -i "s#localhost:1#localhost:$(cat "$work/mute")\nconnect_timeout_ms = 2000#" "$work/nowhere/pkcs11.conf"
 refuse 3 "a server that never answers costs the deadline, not a hang" timeout 20 "$privyseal" --config "$work/nowhere/pkcs11.conf" token show
 
