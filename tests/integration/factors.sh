@@ -14,12 +14,11 @@ EOF
 chmod 755 "$work/command"
 tool() { PRIVYSEAL_CONF=$work/$1/pkcs11.conf pkcs11-tool --module "$module" "${@:2}"; }
 sign() { tool "$1" --login --pin "$2" --sign --mechanism ECDSA-SHA256 --label one --input-file /etc/hostname --output-file "$work/signature"; }
-# A code that no login has used: the next one, when this one is.
-last_code=
+# A code that no login has used: the next one, when this one is. The last is in a file: $(code) is a process of its own.
 code() {
     local now
-    while now=$(oathtool --totp --base32 "$seed"); [[ $now == "$last_code" ]]; do sleep 1; done
-    last_code=$now
+    while now=$(oathtool --totp --base32 "$seed"); [[ $now == "$(cat "$work/last_code" 2>/dev/null)" ]]; do sleep 1; done
+    printf '%s' "$now" >"$work/last_code"
     echo "$now"
 }
 
@@ -53,7 +52,7 @@ refuse 1 "the seed is nowhere in the database in the clear" grep -qac "$seed" "$
 # Any PIN dialog.
 refuse 1 "pkcs11-tool with the PIN alone does not sign" sign ann "$pin"
 check "pkcs11-tool with PIN,CODE does" sign ann "$pin,$(code)"
-refuse 1 "the same code again does not" sign ann "$pin,$last_code"
+refuse 1 "the same code again does not" sign ann "$pin,$(cat "$work/last_code")"
 refuse 1 "nor a code with a wrong PIN" sign ann "000000,$(code)"
 check "the command line takes a code from a file" bash -c "$(declare -f as); privyseal=$privyseal work=$work; as ann key generate --type p-256 --label two --pin-file $work/ann/pin --code-file <(echo $(code))"
 refuse 4 "and says what is missing without one" as ann key generate --type p-256 --label three --pin-file "$work/ann/pin" --code-file /dev/null
