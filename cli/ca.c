@@ -21,7 +21,7 @@
 #define ISSUER_DAYS 3652
 #define DAY_S       86400
 
-enum issuer { ROOT, TLS, SEAL, ISSUERS };
+enum issuer { ROOT, TLS, SEAL, OFFICER, ISSUERS };
 
 static const struct issuer_row {
     const char *file; /* FILE.pem, FILE.key */
@@ -31,6 +31,7 @@ static const struct issuer_row {
     [ROOT] = { "root", "root CA", &certificate_usage_root },
     [TLS] = { "tls", "TLS CA", &certificate_usage_tls_ca },
     [SEAL] = { "seal", "sealing CA", &certificate_usage_seal_ca },
+    [OFFICER] = { "officer", "officers CA", &certificate_usage_officer_ca },
 };
 
 static const struct issuer_row hsm_issuers[] = {
@@ -45,6 +46,7 @@ static const struct {
     [CA_PROFILE_SERVER] = { TLS, &certificate_usage_server },
     [CA_PROFILE_CLIENT] = { TLS, &certificate_usage_client },
     [CA_PROFILE_SEAL] = { SEAL, &certificate_usage_seal },
+    [CA_PROFILE_OFFICER] = { OFFICER, &certificate_usage_officer },
 };
 
 DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);

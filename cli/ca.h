@@ -18,7 +18,7 @@
 #include "include/bytes.h"
 #include "include/cleanup.h"
 
-enum ca_profile { CA_PROFILE_SERVER, CA_PROFILE_CLIENT, CA_PROFILE_SEAL, CA_PROFILES };
+enum ca_profile { CA_PROFILE_SERVER, CA_PROFILE_CLIENT, CA_PROFILE_SEAL, CA_PROFILE_OFFICER, CA_PROFILES };
 enum ca_hsm_issuer { CA_HSM_DEVICE, CA_HSM_DOCUMENT };
 
 /* Errors of all: -errno with a sentence in @why (caller frees). */

@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/ca.h"
 #include "cli/connect.h"
 #include "cli/master_files.h"
 #include "cli/output.h"
 #include "cli/share_request.h"
+#include "proto/certificate_make.h"
 #include "proto/officer.h"
 
 /* FILE.key goes with FILE.pub; any other name with NAME.pub behind it. */
@@ -104,4 +106,57 @@ enum cli_exit cmd_officer_share(struct cli *cli)
         return status;
     return output_done(cli, json_pack("{s:s}", "share", cli->args[1]),
                        "%s opens only for whoever made the request: send it there.", cli->args[1]);
+}
+
+DEFINE_CLEANUP(X509_NAME_free, X509_NAME *);
+DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);
+
+/* The subject is the officer's name: users see it when they let officers help. */
+static int subject_of(const struct officer *officer, X509_NAME **ret)
+{
+    CLEANUP(X509_NAME_free) X509_NAME *name = X509_NAME_new();
+
+    if (!name || !X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8,
+                                             (const unsigned char *)officer->name, -1, -1, 0))
+        return -ENOMEM;
+    *ret = TAKE(name);
+    return 0;
+}
+
+static int certify(const char *directory, const struct officer *officer, unsigned days, struct buffer *ret,
+                   char **why)
+{
+    CLEANUP(EVP_PKEY_free)
+    EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, officer->public_key, HPKE_KEY_LEN);
+    CLEANUP(X509_NAME_free) X509_NAME *subject = NULL;
+    struct ca_request request = { .profile = CA_PROFILE_OFFICER, .public_key = key, .days = days };
+    int r = key ? subject_of(officer, &subject) : -EIO;
+
+    request.subject = subject;
+    return r < 0 ? r : ca_issue(directory, &request, ret, NULL, why);
+}
+
+enum cli_exit cmd_officer_certify(struct cli *cli)
+{
+    const char *directory = cli_option(cli, "ca") ? cli_option(cli, "ca") : getenv("PRIVYSEAL_CA");
+    CLEANUP(buffer_clear) struct buffer pem = { 0 };
+    CLEANUP(free_string) char *why = NULL;
+    struct officer officer;
+    enum cli_exit status;
+    long days;
+    int r;
+
+    status = cli_option_number(cli, "days", 1826, 1, 3652, &days);
+    if (status != CLI_DONE)
+        return status;
+    if (!directory)
+        return cli_fail(cli, CLI_USAGE, NULL, "give --ca DIR, or set PRIVYSEAL_CA: who signs?");
+    r = officer_load(cli->args[0], &officer);
+    if (r < 0)
+        return cli_fail(cli, CLI_REFUSED, "`privyseal officer key` makes it; its name is the officer's.",
+                        "%s: %s", cli->args[0], strerror(-r));
+    r = certify(directory, &officer, (unsigned)days, &pem, &why);
+    if (r < 0)
+        return cli_fail(cli, CLI_REFUSED, NULL, "%s", why ? why : strerror(-r));
+    return output_pem(cli, cli->arg_count > 1 ? cli->args[1] : NULL, buffer_bytes(&pem));
 }

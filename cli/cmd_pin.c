@@ -25,7 +25,9 @@ enum cli_exit cmd_pin_set(struct cli *cli)
         status = new_secret_plan(cli, &made);
     if (status != CLI_DONE)
         return status;
-    rv = remote_token_set_pin(cli->token, BYTES_OF_ARRAY(code), secret_bytes(pin), &error);
+    rv = cli_option(cli, "recovery")
+             ? remote_token_set_recoverable_pin(cli->token, BYTES_OF_ARRAY(code), secret_bytes(pin), &error)
+             : remote_token_set_pin(cli->token, BYTES_OF_ARRAY(code), secret_bytes(pin), &error);
     secret_wipe(code, sizeof(code));
     if (rv != CKR_OK)
         return cli_fail_remote(cli, "setting the PIN", rv, &error);

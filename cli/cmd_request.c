@@ -25,6 +25,7 @@ static const struct {
     { METHOD_AddCertificate, "let whoever has this certificate in, in this role" },
     { METHOD_IssueCertificate, "issue a certificate; with a role, let whoever has it in" },
     { METHOD_SetPolicy, "change what a user's token asks and what it may be used for" },
+    { METHOD_ResetUser, "destroy a user's keys, and show an activation code" },
     { METHOD_AllowKeys, "let a user make so many more keys" },
     { METHOD_SetOperatorEnabled, "let a disabled operator, officer or auditor in again" },
 };

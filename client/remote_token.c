@@ -73,6 +73,7 @@ static CK_RV read_terms(struct remote_token *token, const Privyseal__V1__GetToke
         .needs_device_secret = reply->policy && reply->policy->device_secret,
         .asks_code =
             reply->factor != PRIVYSEAL__V1__SECOND_FACTOR__SECOND_FACTOR_NONE && !reply->factor_missing,
+        .first_version = reply->first_pin_version ? reply->first_pin_version : 1,
         .has_challenge = true,
         .fetched_ms = clock_now_ms(),
     };

@@ -30,6 +30,8 @@ const struct certificate_usage certificate_usage_root = { "critical,CA:TRUE,path
 const struct certificate_usage certificate_usage_tls_ca = { ISSUES, "serverAuth,clientAuth" };
 const struct certificate_usage certificate_usage_document_ca = { ISSUES, DOCUMENT_EKU };
 const struct certificate_usage certificate_usage_seal_ca = { ISSUES, SEAL_EKU_OID };
+const struct certificate_usage certificate_usage_officer = { LEAF, "critical,keyAgreement", OFFICER_EKU_OID };
+const struct certificate_usage certificate_usage_officer_ca = { ISSUES, OFFICER_EKU_OID };
 
 int certificate_serial(uint8_t ret[CERTIFICATE_SERIAL_LEN])
 {

@@ -28,10 +28,10 @@ struct certificate_usage {
 
 /* The usages there are, of whoever issues them. */
 extern const struct certificate_usage certificate_usage_server, certificate_usage_client,
-    certificate_usage_document, certificate_usage_seal;
+    certificate_usage_document, certificate_usage_seal, certificate_usage_officer;
 /* Authorities below the root, each held to what it issues: nothing else is believed of it. */
 extern const struct certificate_usage certificate_usage_root, certificate_usage_tls_ca,
-    certificate_usage_document_ca, certificate_usage_seal_ca;
+    certificate_usage_document_ca, certificate_usage_seal_ca, certificate_usage_officer_ca;
 
 struct certificate_plan {
     const struct certificate_usage *usage;

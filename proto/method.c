@@ -73,6 +73,7 @@
 #define SNAKE_ChangeMembers     change_members
 #define SNAKE_SetGrant          set_grant
 #define SNAKE_ListGrants        list_grants
+#define SNAKE_ResetUser         reset_user
 
 #define SNAKE_ListRequests       list_requests
 #define SNAKE_ApproveRequest     approve_request

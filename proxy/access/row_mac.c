@@ -72,6 +72,7 @@ static struct context token_context(const struct access *access, const struct to
     context_number(&context, row->policy.key_permits);
     context_number(&context, row->recovery_bits);
     context_bytes(&context, BYTES_OF_ARRAY(row->recovery));
+    context_number(&context, row->retired_versions);
     context_number(&context, row->recovery_failures);
     context_number(&context, (uint64_t)row->recovery_failed_ms);
     context_number(&context, row->factor);

@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+#define HOURS_DEFAULT 168 /* a week */
+#define HOUR_MS       3600000
+
 enum reason activation_hmac(struct service *service, const char *token, struct bytes code,
                             uint8_t ret[HASH_LEN])
 {
@@ -31,5 +34,13 @@ enum reason activation_check(struct service *service, const struct token_row *to
         return reason;
     if (!secret_equal(BYTES_OF_ARRAY(hmac), BYTES_OF_ARRAY(token->activation)) || !is_open)
         return REASON_CODE_INCORRECT;
+    return REASON_NONE;
+}
+
+enum reason activation_until(int64_t now_ms, uint32_t hours, int64_t *ret_ms)
+{
+    if (hours > ACTIVATION_HOURS_MAX)
+        return REASON_MALFORMED;
+    *ret_ms = now_ms + (int64_t)(hours ? hours : HOURS_DEFAULT) * HOUR_MS;
     return REASON_NONE;
 }

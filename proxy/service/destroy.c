@@ -47,6 +47,8 @@ enum reason destroy_contents(struct service *service, struct call *call, struct 
     memset(token->recovery, 0, sizeof(token->recovery)); /* the digest of no ways */
     token->recovery_bits = 0;
     token->activation_until_ms = 0;
+    if (token->pin_version > 0)
+        token->retired_versions = token->pin_version; /* an old PIN row that is put back has one of these */
     token->pin_version = 0;
     return REASON_NONE;
 }

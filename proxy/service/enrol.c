@@ -18,10 +18,6 @@
 #include "proxy/service/random.h"
 #include "proxy/service/refusal.h"
 
-#define ACTIVATION_HOURS_DEFAULT 168  /* a week */
-#define ACTIVATION_HOURS_MAX     2160 /* ninety days: a code that nobody used is a door left ajar */
-#define HOUR_MS                  3600000
-
 /* One who is to be enrolled. */
 struct newcomer {
     const Privyseal__V1__NewUser *ask;
@@ -116,12 +112,13 @@ static enum reason check(struct service *service, struct newcomer *newcomer)
 static enum reason give_code(struct service *service, int64_t now_ms, struct newcomer *newcomer)
 {
     struct token_row *token = &newcomer->token;
-    uint32_t hours =
-        newcomer->ask->activation_hours ? newcomer->ask->activation_hours : ACTIVATION_HOURS_DEFAULT;
+    enum reason reason =
+        activation_until(now_ms, newcomer->ask->activation_hours, &token->activation_until_ms);
 
+    if (reason != REASON_NONE)
+        return reason;
     if (secret_random(ACTIVATION_CODE_LEN, &newcomer->code) < 0)
         return REASON_INTERNAL;
-    token->activation_until_ms = now_ms + (int64_t)hours * HOUR_MS;
     return activation_hmac(service, token->name, secret_bytes(newcomer->code), token->activation);
 }
 

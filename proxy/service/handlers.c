@@ -79,6 +79,7 @@ static const struct event events[METHODS] = {
     [METHOD_ListOperators] = { "operator.list", RECORD_REFUSED },
     [METHOD_SetOperatorEnabled] = { "operator.enable", RECORD_ALWAYS },
     [METHOD_ListRecoveries] = { "recovery.list", RECORD_REFUSED },
+    [METHOD_ResetUser] = { "user.reset", RECORD_ALWAYS },
     [METHOD_ContributeShare] = { "recovery.share", RECORD_ALWAYS },
     [METHOD_MakeDeviceCode] = { "device.code", RECORD_ALWAYS },
     [METHOD_ListDevices] = { "device.list", RECORD_REFUSED },

@@ -38,7 +38,7 @@ DEFINE_CLEAR(creation_undo, struct creation);
 static enum reason create_secret(struct service *service, struct call *call, struct bytes s,
                                  bool keeps_recovery, struct creation *creation, struct access_row *row)
 {
-    enum reason reason = pin_row_name(service, &call->token, 1, row);
+    enum reason reason = pin_row_name(service, &call->token, call->token.retired_versions + 1, row);
     const struct custody_ops *ops = custody_kinds[call->token.custody];
     CK_RV rv;
 

@@ -70,6 +70,7 @@ static enum reason fill_login(struct service *service, const struct call *call,
     answer->argon2_passes = config->argon2_passes;
     answer->argon2_lanes = config->argon2_lanes;
     answer->pin_version = call->token.pin_version;
+    answer->first_pin_version = call->token.retired_versions + 1;
     if (deployment_pin_policy(config, &answer->pin_policy) != REASON_NONE)
         return REASON_INTERNAL;
     answer->policy = policy_message(&call->token.policy);

@@ -27,6 +27,7 @@ static const char version_1[] =
     " always_authenticate {number} NOT NULL, idle_ms {number} NOT NULL, max_signatures {number} NOT NULL,"
     " mechanisms {number} NOT NULL, no_decrypt {number} NOT NULL, keys_need_permit {number} NOT NULL,"
     " key_permits {number} NOT NULL, recovery_bits {number} NOT NULL, recovery {blob} NOT NULL,"
+    " retired_versions {number} NOT NULL,"
     " recovery_failures {number} NOT NULL, recovery_failed_ms {number} NOT NULL,"
     " factor {number} NOT NULL, factor_version {number} NOT NULL, factors {blob} NOT NULL,"
     " mac {blob} NOT NULL){strict};"

@@ -11,7 +11,8 @@
     "created_ms, activation, activation_until_ms, failures_total, failures_version, failed_ms, attempts, "   \
     "grants, memberships, second_factor, device_secret, always_authenticate, idle_ms, max_signatures, "      \
     "mechanisms, "                                                                                           \
-    "no_decrypt, keys_need_permit, key_permits, recovery_bits, recovery, recovery_failures, "                \
+    "no_decrypt, keys_need_permit, key_permits, recovery_bits, recovery, retired_versions, "                 \
+    "recovery_failures, "                                                                                    \
     "recovery_failed_ms, factor, factor_version, factors, mac"
 
 static const struct field token_fields[] = {
@@ -46,6 +47,7 @@ static const struct field token_fields[] = {
     FIELD(struct token_row, policy.key_permits),
     FIELD(struct token_row, recovery_bits),
     FIELD(struct token_row, recovery),
+    FIELD(struct token_row, retired_versions),
     FIELD(struct token_row, recovery_failures),
     FIELD(struct token_row, recovery_failed_ms),
     FIELD(struct token_row, factor),
@@ -63,11 +65,11 @@ int store_token_insert(struct store *store, struct token_row *row)
         " pin_version, version, sequence, created_ms, activation, activation_until_ms,"
         " failures_total, failures_version, failed_ms, attempts, grants, memberships, second_factor,"
         " device_secret, always_authenticate, idle_ms, max_signatures, mechanisms, no_decrypt,"
-        " keys_need_permit, key_permits, recovery_bits, recovery, recovery_failures,"
+        " keys_need_permit, key_permits, recovery_bits, recovery, retired_versions, recovery_failures,"
         " recovery_failed_ms, factor, factor_version, factors, mac)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,"
         " $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31,"
-        " $32, $33, $34, $35, $36) RETURNING id",
+        " $32, $33, $34, $35, $36, $37) RETURNING id",
         row);
 }
 
@@ -90,18 +92,19 @@ int store_token_update(struct store *store, const struct token_row *row, uint64_
     struct values values = row_values(&token_type, row, 0, room);
 
     room[values.count++] = value_integer((int64_t)old_sequence);
-    return row_change(store,
-                      "UPDATE tokens SET custody = $4, home = $5, partition = $6, enabled = $7, locked = $8,"
-                      " pin_version = $9, version = $10, sequence = $11, activation = $13,"
-                      " activation_until_ms = $14, failures_total = $15, failures_version = $16,"
-                      " failed_ms = $17, attempts = $18, grants = $19, memberships = $20,"
-                      " second_factor = $21, device_secret = $22, always_authenticate = $23, idle_ms = $24,"
-                      " max_signatures = $25, mechanisms = $26, no_decrypt = $27, keys_need_permit = $28,"
-                      " key_permits = $29, recovery_bits = $30, recovery = $31,"
-                      " recovery_failures = $32, recovery_failed_ms = $33, factor = $34,"
-                      " factor_version = $35, factors = $36, mac = $37"
-                      " WHERE id = $1 AND name = $2 AND serial = $3 AND created_ms = $12 AND sequence = $38",
-                      values, -ESTALE);
+    return row_change(
+        store,
+        "UPDATE tokens SET custody = $4, home = $5, partition = $6, enabled = $7, locked = $8,"
+        " pin_version = $9, version = $10, sequence = $11, activation = $13,"
+        " activation_until_ms = $14, failures_total = $15, failures_version = $16,"
+        " failed_ms = $17, attempts = $18, grants = $19, memberships = $20,"
+        " second_factor = $21, device_secret = $22, always_authenticate = $23, idle_ms = $24,"
+        " max_signatures = $25, mechanisms = $26, no_decrypt = $27, keys_need_permit = $28,"
+        " key_permits = $29, recovery_bits = $30, recovery = $31,"
+        " retired_versions = $32, recovery_failures = $33, recovery_failed_ms = $34, factor = $35,"
+        " factor_version = $36, factors = $37, mac = $38"
+        " WHERE id = $1 AND name = $2 AND serial = $3 AND created_ms = $12 AND sequence = $39",
+        values, -ESTALE);
 }
 
 int store_token_list(struct store *store, const char *after, unsigned limit, struct token_row **ret_rows,

@@ -69,6 +69,7 @@ static const char *const may_call[METHODS] = {
     [METHOD_ConfirmFactor] = "da",
     [METHOD_RemoveFactor] = "da",
     [METHOD_ResetFactor] = "o",
+    [METHOD_ResetUser] = "o",
     [METHOD_ListAuditLogs] = "ow",
     [METHOD_ReadOwnRecords] = "da",
     [METHOD_RenewCertificate] = "da",
