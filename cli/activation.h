@@ -7,3 +7,6 @@
 
 enum cli_exit activation_print(struct cli *cli, const char *user,
                                const Privyseal__V1__AddUserResponse *reply);
+/* And what was destroyed for it. */
+enum cli_exit activation_print_reset(struct cli *cli, const char *user,
+                                     const Privyseal__V1__ResetUserResponse *reply);

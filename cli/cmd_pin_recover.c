@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "cli/activation.h"
 #include "cli/connect.h"
 #include "cli/output.h"
 #include "cli/recovery_code.h"
@@ -136,25 +137,6 @@ static enum cli_exit confirm_reset(struct cli *cli)
     return connect_confirm(cli, question, "nothing was destroyed");
 }
 
-static enum cli_exit print_reset(struct cli *cli, const Privyseal__V1__ResetUserResponse *reply)
-{
-    CLEANUP(json_decref) json_t *object = NULL;
-    char code[ACTIVATION_TEXT_MAX];
-    enum cli_exit status;
-
-    if (reply->activation_code.len != ACTIVATION_CODE_LEN)
-        return cli_fail(cli, CLI_REFUSED, NULL, "the server sent no usable activation code");
-    activation_code_text(reply->activation_code.data, code);
-    object = json_pack("{s:s, s:i, s:i, s:s, s:o}", "user", cli->args[0], "keys_destroyed", (int)reply->keys,
-                       "certificates_destroyed", (int)reply->certificates, "activation_code", code,
-                       "good_until", output_time(reply->expires_unix));
-    secret_wipe(code, sizeof(code));
-    status = output_object(cli, object);
-    output_say(cli, "\nGive the code to the user and to nobody else; it is not shown again. The user runs:\n"
-                    "  privyseal pin set");
-    return status;
-}
-
 enum cli_exit cmd_pin_reset(struct cli *cli)
 {
     Privyseal__V1__ResetUserRequest request = PRIVYSEAL__V1__RESET_USER_REQUEST__INIT;
@@ -170,5 +152,7 @@ enum cli_exit cmd_pin_reset(struct cli *cli)
     request.user = cli->args[0];
     request.activation_hours = (uint32_t)hours;
     status = connect_operate(cli, "resetting the user", METHOD_ResetUser, &request.base, &message);
-    return status == CLI_DONE ? print_reset(cli, (const Privyseal__V1__ResetUserResponse *)message) : status;
+    return status == CLI_DONE
+               ? activation_print_reset(cli, cli->args[0], (const Privyseal__V1__ResetUserResponse *)message)
+               : status;
 }

@@ -174,6 +174,8 @@ static enum cli_exit print_answer(struct cli *cli, const Privyseal__V1__RequestI
     if (!answer)
         return cli_fail(cli, CLI_REFUSED, "`privyseal audit show` tells what was done.",
                         "it was done, but this program cannot read the answer");
+    if (method->id == METHOD_ResetUser)
+        return activation_print_reset(cli, info->subject, (const Privyseal__V1__ResetUserResponse *)answer);
     if (method->id == METHOD_AddUser)
         return activation_print(cli, info->subject, (const Privyseal__V1__AddUserResponse *)answer);
     if (method->id == METHOD_IssueCertificate)

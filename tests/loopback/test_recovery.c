@@ -320,6 +320,61 @@ START_TEST(quorum_that_was_turned_off_and_put_back_is_noticed)
 }
 END_TEST
 
+/* ----------------------------------------------------------------------------------------------- partitions */
+
+/* bob's token in a partition, logged in, with a key; kept or not. */
+static struct remote_token *make_bob(struct remote *of_bob, bool is_kept)
+{
+    struct remote_token *bob = NULL;
+    uint8_t activation[ACTIVATION_CODE_LEN], name[KEY_NAME_LEN];
+    CK_RV rv;
+
+    deployment_add_user("bob", &deployment.mallory, PRIVYSEAL__V1__CUSTODY__CUSTODY_PARTITION, activation);
+    ck_assert_int_eq(remote_token_new(of_bob, "bob", &bob), 0);
+    rv = is_kept ? remote_token_set_recoverable_pin(bob, BYTES_OF_ARRAY(activation), PIN, &error)
+                 : remote_token_set_pin(bob, BYTES_OF_ARRAY(activation), PIN, &error);
+    ck_assert_msg(rv == CKR_OK, "%s", error.detail);
+    ck_assert_uint_eq(remote_token_login(bob, PIN, &error), CKR_OK);
+    rv = remote_token_generate(bob, &(struct remote_new_key){ .type = CKK_EC, .bits = 256, .label = "" },
+                               name, &error);
+    ck_assert_uint_eq(rv, CKR_OK);
+    memcpy(key, name, sizeof(key));
+    return bob;
+}
+
+START_TEST(partition_with_a_kept_so_pin_is_recovered_by_code)
+{
+    struct remote *of_bob = deployment_remote(&deployment.mallory);
+    struct remote_token *alice = token, *bob = make_bob(of_bob, true);
+
+    token = bob;
+    ck_assert_msg(put_code(code) == CKR_OK, "%s", error.detail);
+    ck_assert_msg(recover(code) == CKR_OK, "%s", error.detail);
+    remote_token_free(token);
+    ck_assert_int_eq(remote_token_new(of_bob, "bob", &token), 0);
+    ck_assert_uint_eq(remote_token_login(token, PIN, &error), CKR_PIN_INCORRECT);
+    ck_assert_msg(remote_token_login(token, OTHER_PIN, &error) == CKR_OK, "%s", error.detail);
+    ck_assert_uint_eq(try_to_sign(), CKR_OK);
+    remote_token_free(token);
+    token = alice;
+    remote_free(of_bob);
+}
+END_TEST
+
+START_TEST(partition_without_its_so_pin_takes_no_recovery_code)
+{
+    struct remote *of_bob = deployment_remote(&deployment.mallory);
+    struct remote_token *alice = token, *bob = make_bob(of_bob, false);
+
+    token = bob;
+    ck_assert_uint_ne(put_code(code), CKR_OK);
+    ck_assert_int_eq(error.failure.reason, REASON_RECOVERY_IMPOSSIBLE);
+    remote_token_free(bob);
+    token = alice;
+    remote_free(of_bob);
+}
+END_TEST
+
 /* ---------------------------------------------------------------------------------------------------- reset */
 
 START_TEST(reset_token_has_no_keys_and_an_old_pin_row_opens_nothing)
@@ -346,14 +401,13 @@ START_TEST(reset_token_has_no_keys_and_an_old_pin_row_opens_nothing)
 }
 END_TEST
 
-SUITE_WITH_FIXTURE("loopback recovery", setup, teardown, recovery_code_sets_a_new_pin_and_the_keys_are_there,
-                   used_code_is_void_and_the_fresh_one_works, locked_token_is_recovered_and_unlocked,
-                   wrong_codes_are_slowed_down_and_lock_nothing,
-                   old_recovery_row_put_back_after_use_is_noticed,
-                   row_put_back_beside_none_opens_nothing_and_is_not_adopted,
-                   two_of_three_officers_give_a_user_a_new_pin,
-                   officers_set_no_other_pin_than_the_one_that_was_asked_for,
-                   one_officer_gives_one_share_and_only_his_own,
-                   request_takes_effect_only_after_its_waiting_time_and_can_be_cancelled_in_it,
-                   quorum_that_was_turned_off_and_put_back_is_noticed,
-                   reset_token_has_no_keys_and_an_old_pin_row_opens_nothing);
+SUITE_WITH_FIXTURE(
+    "loopback recovery", setup, teardown, recovery_code_sets_a_new_pin_and_the_keys_are_there,
+    used_code_is_void_and_the_fresh_one_works, locked_token_is_recovered_and_unlocked,
+    wrong_codes_are_slowed_down_and_lock_nothing, old_recovery_row_put_back_after_use_is_noticed,
+    row_put_back_beside_none_opens_nothing_and_is_not_adopted, two_of_three_officers_give_a_user_a_new_pin,
+    officers_set_no_other_pin_than_the_one_that_was_asked_for, one_officer_gives_one_share_and_only_his_own,
+    request_takes_effect_only_after_its_waiting_time_and_can_be_cancelled_in_it,
+    quorum_that_was_turned_off_and_put_back_is_noticed, partition_with_a_kept_so_pin_is_recovered_by_code,
+    partition_without_its_so_pin_takes_no_recovery_code,
+    reset_token_has_no_keys_and_an_old_pin_row_opens_nothing);

@@ -369,6 +369,79 @@ START_TEST(token_has_one_access_row_of_a_kind)
 }
 END_TEST
 
+/* A quorum of two shares for @token_id. */
+static struct quorum_row insert_quorum(struct store *store, int64_t token_id)
+{
+    struct quorum_row quorum = { .token_id = token_id, .needed = 2 };
+    struct share_row share = { .token_id = token_id, .name = "olga" };
+    uint8_t sealed[] = { 1, 2, 3 };
+
+    memset(quorum.name, 7, sizeof(quorum.name));
+    ck_assert_int_eq(store_quorum_insert(store, &quorum), 0);
+    buffer_append(&share.sealed, BYTES_OF_ARRAY(sealed));
+    for (share.number = 2; share.number > 0; share.number--)
+        ck_assert_int_eq(store_share_insert(store, &share), 0);
+    buffer_clear(&share.sealed);
+    return quorum;
+}
+
+START_TEST(quorum_and_its_shares_come_back_as_written_and_go_together)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    int64_t token_id = add_token(store, "a");
+    struct quorum_row quorum = insert_quorum(store, token_id), found;
+    struct share_row *shares = NULL;
+    size_t count = 0;
+
+    ck_assert_int_eq(store_quorum_insert(store, &quorum), -EEXIST);
+    quorum.until_ms = INT64_MAX;
+    memset(quorum.request, 9, sizeof(quorum.request));
+    ck_assert_int_eq(store_quorum_update(store, &quorum), 0);
+    ck_assert_int_eq(store_quorum_get(store, token_id, &found), 0);
+    ck_assert_mem_eq(found.name, quorum.name, sizeof(found.name));
+    ck_assert_mem_eq(found.request, quorum.request, sizeof(found.request));
+    ck_assert_uint_eq(found.needed, 2);
+    ck_assert_int_eq(found.until_ms, INT64_MAX);
+    ck_assert_int_eq(store_share_list(store, token_id, &shares, &count), 0);
+    ck_assert_uint_eq(count, 2);
+    ck_assert_uint_eq(shares[0].number, 1); /* by number, not by age */
+    shares[0].given_by = 5;
+    buffer_append(&shares[0].given, bytes_of_text("given"));
+    ck_assert_int_eq(store_share_update(store, &shares[0]), 0);
+    share_rows_free(shares, count);
+    ck_assert_int_eq(store_share_list(store, token_id, &shares, &count), 0);
+    ck_assert_int_eq(shares[0].given_by, 5);
+    ck_assert_uint_eq(shares[0].given.len, 5);
+    share_rows_free(shares, count);
+    ck_assert_int_eq(store_quorum_delete(store, token_id), 0);
+    ck_assert_int_eq(store_quorum_get(store, token_id, &found), -ENOENT);
+    ck_assert_int_eq(store_share_list(store, token_id, &shares, &count), 0);
+    ck_assert_uint_eq(count, 0);
+}
+END_TEST
+
+START_TEST(quorums_with_a_request_are_listed_page_by_page)
+{
+    static const char *const names[] = { "a", "b", "c" };
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct quorum_row *rows = NULL, quorum;
+    size_t count = 0;
+
+    for (int i = 0; i < 3; i++) {
+        quorum = insert_quorum(store, add_token(store, names[i]));
+        quorum.until_ms = i == 1 ? 0 : 1000;
+        ck_assert_int_eq(store_quorum_update(store, &quorum), 0);
+    }
+    ck_assert_int_eq(store_quorum_list(store, 0, 1, &rows, &count), 0);
+    ck_assert_uint_eq(count, 1);
+    quorum = rows[0];
+    free(rows);
+    ck_assert_int_eq(store_quorum_list(store, quorum.id, 5, &rows, &count), 0);
+    ck_assert_uint_eq(count, 1); /* the second has no request */
+    free(rows);
+}
+END_TEST
+
 START_TEST(rows_of_a_token_that_is_not_there_are_refused)
 {
     CLEANUP(store_close) struct store *store = open_new(_i);
@@ -1260,6 +1333,8 @@ int main(void)
         tokens_are_listed_by_the_bytes_of_their_names_page_by_page,
         access_row_comes_back_unchanged_with_and_without_a_sealed_secret,
         token_has_one_access_row_of_a_kind,
+        quorum_and_its_shares_come_back_as_written_and_go_together,
+        quorums_with_a_request_are_listed_page_by_page,
         rows_of_a_token_that_is_not_there_are_refused,
         key_comes_back_unchanged,
         keys_are_listed_oldest_first_and_only_to_their_token,
