@@ -110,6 +110,9 @@ enum cli_exit cmd_token_show(struct cli *cli)
                        "keys", names_keys(content->key, content->n_key), "certificates",
                        names_certificates(content->certificate, content->n_certificate), "mechanisms",
                        mechanism_names(content));
+    json_object_set_new(object, "recovery_code", json_boolean(content->has_recovery_code));
+    json_object_set_new(object, "officers_can_help", json_boolean(content->has_recovery_quorum));
+    json_object_set_new(object, "officers_were_asked", json_boolean(content->is_recovery_pending));
     return output_object(cli, object);
 }
 
