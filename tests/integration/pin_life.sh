@@ -40,7 +40,7 @@ refuse 4 "the old one opens nothing" sign ann "$work/ann/pin"
 check "the new one does" sign ann "$work/new"
 
 # --- wrong ones
-for i in 2 3 4 5; do refuse 4 "wrong PIN number $i is wrong" sign ann "$work/wrong"; done
+for i in 1 2 3 4 5; do refuse 4 "wrong PIN number $i is wrong" sign ann "$work/wrong"; done
 refuse 4 "after five even the right one waits" sign ann "$work/new"
 check "an operator clears it; the PIN stays" as operator pin unlock ann
 check "and it opens" sign ann "$work/new"
