@@ -801,7 +801,8 @@ END_TEST
 START_TEST(principals_of_a_role_are_listed_once)
 {
     CLEANUP(store_close) struct store *store = open_new(_i);
-    struct principal_certificate_row row = { .principal_id = add_principal(store, "op"), .role = ROLE_OPERATOR };
+    struct principal_certificate_row row = { .principal_id = add_principal(store, "op"),
+                                             .role = ROLE_OPERATOR };
     char(*names)[NAME_MAX_LEN + 1];
     size_t count;
 
@@ -927,6 +928,59 @@ START_TEST(attempts_are_cleared_of_one_principal_or_of_all)
     ck_assert_int_eq(store_attempt_clear(store, token, 0), 0);
     ck_assert_attempts(store, token, 0);
     ck_assert_attempts(store, other_token, 1);
+}
+END_TEST
+
+/* --------------------------------------------------------------------------------------------- second factors */
+
+START_TEST(factor_comes_back_as_it_was_and_as_it_was_changed)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    CLEANUP(factor_row_clear)
+    struct factor_row row = { .token_id = add_token(store, "alice"), .kind = FACTOR_TOTP };
+    struct factor_row *rows = NULL;
+    size_t count = 0;
+
+    fill(row.row_name, sizeof(row.row_name), 1);
+    fill(row.nonce, sizeof(row.nonce), 2);
+    buffer_append_text(&row.sealed, "sealed");
+    row.created_ms = 5;
+    ck_assert_int_eq(store_factor_insert(store, &row), 0);
+    ck_assert_int_eq(store_factor_insert(store, &row), -EEXIST);
+    row.kd_epoch = 3;
+    row.confirmed = true;
+    row.last_step = UINT64_MAX;
+    fill(row.code, sizeof(row.code), 4);
+    row.code_until_ms = 6;
+    row.sent_ms = 7;
+    ck_assert_int_eq(store_factor_update(store, &row), 0);
+    ck_assert_int_eq(store_factor_list(store, row.token_id, &rows, &count), 0);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_uint_eq(rows->kd_epoch, 3);
+    ck_assert(rows->confirmed && rows->last_step == UINT64_MAX);
+    ck_assert(rows->code_until_ms == 6 && rows->sent_ms == 7 && rows->created_ms == 5);
+    ck_assert_mem_eq(rows->code, row.code, sizeof(row.code));
+    ck_assert_mem_eq(rows->row_name, row.row_name, sizeof(row.row_name));
+    ck_assert(bytes_equal(buffer_bytes(&rows->sealed), buffer_bytes(&row.sealed)));
+    factor_rows_free(rows, count);
+}
+END_TEST
+
+START_TEST(factor_that_is_gone_is_not_changed)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    struct factor_row row = { .token_id = add_token(store, "alice"), .kind = FACTOR_SENT };
+    struct factor_row *rows = NULL;
+    size_t count = 1;
+
+    ck_assert_int_eq(store_factor_insert(store, &row), 0);
+    ck_assert_int_eq(store_factor_delete(store, row.token_id, FACTOR_TOTP), 0); /* another kind */
+    ck_assert_int_eq(store_factor_update(store, &row), 0);
+    ck_assert_int_eq(store_factor_delete(store, row.token_id, FACTOR_SENT), 0);
+    ck_assert_int_eq(store_factor_delete(store, row.token_id, FACTOR_SENT), 0);
+    ck_assert_int_eq(store_factor_update(store, &row), -ENOENT);
+    ck_assert_int_eq(store_factor_list(store, row.token_id, &rows, &count), 0);
+    ck_assert_uint_eq(count, 0);
 }
 END_TEST
 
@@ -1356,6 +1410,8 @@ int main(void)
         attempt_becomes_a_failure,
         id_of_a_deleted_attempt_is_never_given_again,
         attempts_are_cleared_of_one_principal_or_of_all,
+        factor_comes_back_as_it_was_and_as_it_was_changed,
+        factor_that_is_gone_is_not_changed,
         attempts_at_enrolment_change_by_compare_and_set,
         certificate_of_a_principal_is_revoked_and_keeps_the_rest,
         audit_head_never_goes_back,
