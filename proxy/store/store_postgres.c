@@ -159,11 +159,20 @@ static PGconn *start_connection(const struct postgres_store *store)
     return PQconnectStartParams(keywords, values, 0);
 }
 
+/* A migration's "already exists, skipping" is no news to anybody. */
+static void skip_notice(void *arg, const PGresult *notice)
+{
+    (void)arg, (void)notice;
+}
+
 static int set_up(struct postgres_store *store)
 {
-    PGresult *result = PQexec(store->connection, settings);
-    int r = PQresultStatus(result) == PGRES_COMMAND_OK ? 0 : -EAGAIN;
+    PGresult *result;
+    int r;
 
+    PQsetNoticeReceiver(store->connection, skip_notice, NULL);
+    result = PQexec(store->connection, settings);
+    r = PQresultStatus(result) == PGRES_COMMAND_OK ? 0 : -EAGAIN;
     PQclear(result);
     store->is_ready = r == 0;
     return r;

@@ -173,7 +173,7 @@ START_TEST(the_reason_is_in_words)
     ck_assert_int_eq(certificate_check(NULL, chain, trust, CERTIFICATE_CLIENT, later, &why), -EACCES);
     ck_assert_str_eq(why, "certificate has expired");
     ck_assert_int_eq(certificate_check(NULL, chain, trust, CERTIFICATE_SEAL, 0, &why), -EACCES);
-    ck_assert_str_eq(why, "the certificate is not for sealing");
+    ck_assert_str_eq(why, "the certificate is not for this use");
 }
 END_TEST
 

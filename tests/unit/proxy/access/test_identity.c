@@ -123,7 +123,7 @@ static const char *const forgeries[] = {
     "UPDATE principal_certificates SET not_after_ms = not_after_ms + 1",
     "UPDATE principal_certificates SET hash = zeroblob(32) WHERE revoked = 1",
     "DELETE FROM principal_certificates WHERE revoked = 1",
-    "INSERT INTO principal_certificates VALUES (zeroblob(32), 1, 3, 0, 0)",
+    "INSERT INTO principal_certificates VALUES (zeroblob(32), 1, 3, 0, 0, '', 0, zeroblob(32))",
     "UPDATE principals SET name = 'operator' WHERE id = 1",
     "UPDATE principals SET enabled = 1 - enabled",
     "UPDATE principals SET created_ms = 1",

@@ -17,6 +17,7 @@ static const struct {
     { PERM_KNOWN, "daowf", 0 },          { PERM_SEE_TOKENS, "daowf", 0 },    { PERM_SEE_TOKEN, "da", SEE },
     { PERM_USE_TOKEN, "da", SEE },       { PERM_USE_KEY, "da", SEE | SIGN }, { PERM_WATCH, "ow", 0 },
     { PERM_MAKE_KEY, "da", SEE | MAKE }, { PERM_OPERATE, "o", 0 },           { PERM_APPROVE, "of", 0 },
+    { PERM_CONTRIBUTE, "f", 0 },
 };
 
 static const char role_letters[ROLES] = {
@@ -36,7 +37,7 @@ static bool is_allowed(enum permission permission, enum role role, unsigned bits
 
 START_TEST(every_permission_role_and_grant_is_as_written)
 {
-    for (int permission = PERM_NOBODY; permission <= PERM_APPROVE + 1; permission++)
+    for (int permission = PERM_NOBODY; permission <= PERM_CONTRIBUTE + 1; permission++)
         for (int role = ROLE_NONE; role <= ROLES; role++)
             for (unsigned bits = 0; bits < 8; bits++)
                 ck_assert_msg(policy_allows(permission, role, bits) ==
@@ -106,8 +107,9 @@ START_TEST(unknown_caller_is_refused_whatever_the_row_says)
     struct caller caller = fixture_caller("alice", ROLE_DEVICE, 1);
 
     caller.is_known = false;
-    for (int permission = PERM_NOBODY; permission <= PERM_OPERATE; permission++)
-        ck_assert_int_eq(policy_check(&fixture.access, &caller, permission, NULL), REASON_NOT_PERMITTED);
+    for (int permission = PERM_NOBODY; permission <= PERM_CONTRIBUTE; permission++)
+        ck_assert_int_eq(policy_check(&fixture.access, &caller, permission, NULL),
+                         permission == PERM_ANYBODY ? REASON_NONE : REASON_NOT_PERMITTED);
 }
 END_TEST
 
