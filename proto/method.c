@@ -50,6 +50,7 @@
 #define SNAKE_SetPolicy         set_policy
 #define SNAKE_GetStatus         get_status
 #define SNAKE_ReadAudit         read_audit
+#define SNAKE_GetMetrics        get_metrics
 #define SNAKE_ListAuditLogs     list_audit_logs
 #define SNAKE_ReadOwnRecords    read_own_records
 #define SNAKE_ListRecoveries    list_recoveries

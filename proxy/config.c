@@ -125,6 +125,7 @@ static const struct key keys[] = {
     { "hsm", "recycle_after", &form_number, AT(recycle_after), DEFAULT(500000), 1, 100000000 },
     { "ca", "device", &form_text, AT(ca_device), OPTIONAL },
     { "ca", "document", &form_text, AT(ca_document), OPTIONAL },
+    { "metrics", "listen", &form_address, AT(metrics_listen), OPTIONAL },
     { "ca", "listen", &form_address, AT(ca_listen), OPTIONAL },
     { "ca", "url", &form_text, AT(ca_url), OPTIONAL },
     { "ca", "crl_hours", &form_number, AT(ca_crl_hours), DEFAULT(24), 1, 744 },

@@ -65,6 +65,7 @@ struct proxy_config {
     char *audit_directory;                        /* "audit" */
     bool audit_write;                             /* sync = write; default batch */
     unsigned audit_rotate_mib, audit_rotate_days; /* a log's file is closed then: 256, 0 (never) */
+    char *metrics_listen; /* [metrics] listen: "127.0.0.1:9743"; NULL: nowhere */
     char *audit_forward; /* "journald", "syslog:ADDRESS:PORT", "syslog-tcp:ADDRESS:PORT"; NULL */
     /* [hsm] */
     char *hsm_module, *hsm_token, *hsm_pin_file; /* required */

@@ -3,6 +3,7 @@
 #include "proxy/crew.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include "include/descriptor.h"
 #include "include/log.h"
 #include "proxy/herald/herald.h"
+#include "proxy/metrics/exporter.h"
 #include "proxy/signer/signer.h"
 
 #define BACK_OFF_MIN_MS 100
@@ -43,10 +45,14 @@ static void name_children(struct crew *crew)
     }
     crew->front->kind = CHILD_FRONT;
     snprintf(crew->front->name, sizeof(crew->front->name), "front");
-    if (!crew->herald)
-        return;
-    crew->herald->kind = CHILD_HERALD;
-    snprintf(crew->herald->name, sizeof(crew->herald->name), "herald");
+    if (crew->herald) {
+        crew->herald->kind = CHILD_HERALD;
+        snprintf(crew->herald->name, sizeof(crew->herald->name), "herald");
+    }
+    if (crew->exporter) {
+        crew->exporter->kind = CHILD_EXPORTER;
+        snprintf(crew->exporter->name, sizeof(crew->exporter->name), "exporter");
+    }
 }
 
 int crew_init(struct crew *crew, const struct proxy_config *config, enum log_level level)
@@ -57,16 +63,18 @@ int crew_init(struct crew *crew, const struct proxy_config *config, enum log_lev
         .config = config, .log_level = level, .material = MATERIAL_NONE, .notices = { -1, -1 }
     };
     crew->signer_count = config->signers + (config->partitions ? 1 : 0);
-    crew->signers = calloc(crew->signer_count + 2, sizeof(*crew->signers));
+    crew->signers = calloc(crew->signer_count + 3, sizeof(*crew->signers));
     if (!crew->signers)
         return -ENOMEM;
     crew->front = crew->last = &crew->signers[crew->signer_count];
     if (has_herald)
         crew->herald = crew->last = crew->front + 1;
+    if (config->metrics_listen)
+        crew->exporter = crew->last = crew->last + 1;
     name_children(crew);
     if (has_herald && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, crew->notices))
         return -errno;
-    return 0;
+    return metrics_new(crew->signer_count, &crew->metrics);
 }
 
 static void close_if_open(int *descriptor)
@@ -89,6 +97,7 @@ void crew_clear(struct crew *crew)
     sockets_close(&crew->sockets);
     material_clear(&crew->material);
     free(crew->signers);
+    metrics_free(crew->metrics);
 }
 
 struct child *crew_find(struct crew *crew, pid_t pid)
@@ -211,10 +220,13 @@ static int run(void *argument)
     const struct crew *crew = child->crew;
 
     if (child->kind == CHILD_FRONT)
-        return front_main(crew->config, start->control);
+        return front_main(crew->config, start->control, &crew->metrics->front);
+    if (child->kind == CHILD_EXPORTER)
+        return exporter_main(crew->metrics, crew->config->proxy, start->control, crew->sockets.metrics);
     if (child->kind == CHILD_HERALD)
         return herald_main(crew->config, start->control, crew->notices[0]);
-    return signer_main(crew->config, child->index, start->control, start->ready, crew->notices[1]);
+    return signer_main(crew->config, child->index, start->control, start->ready, crew->notices[1],
+                       crew->metrics);
 }
 
 /* Who it runs as, when we are root. */
@@ -222,15 +234,32 @@ static const struct identity *identity_of(const struct child *child)
 {
     const struct crew *crew = child->crew;
 
-    return child->kind == CHILD_FRONT    ? &crew->front_user
-           : child->kind == CHILD_HERALD ? &crew->herald_user
-                                         : &crew->signer_user;
+    static const size_t users[] = {
+        [CHILD_SIGNER] = offsetof(struct crew, signer_user),
+        [CHILD_FRONT] = offsetof(struct crew, front_user),
+        [CHILD_HERALD] = offsetof(struct crew, herald_user),
+        [CHILD_EXPORTER] = offsetof(struct crew, front_user),
+    };
+
+    return (const struct identity *)((const char *)crew + users[child->kind]);
 }
 
-/* Its end of the socket to the herald; -1: none. */
-static int notices_of(const struct child *child)
+/* What it gets besides its own sockets: its end of the one to the herald, or where to listen; -1: nothing. */
+static int further_of(const struct child *child)
 {
-    return child->kind == CHILD_FRONT ? -1 : child->crew->notices[child->kind == CHILD_SIGNER];
+    const struct crew *crew = child->crew;
+
+    switch (child->kind) {
+    case CHILD_SIGNER:
+        return crew->notices[1];
+    case CHILD_HERALD:
+        return crew->notices[0];
+    case CHILD_EXPORTER:
+        return crew->sockets.metrics;
+    case CHILD_FRONT:
+        break;
+    }
+    return -1;
 }
 
 static int fork_child(struct child *child, struct start *start)
@@ -240,9 +269,9 @@ static int fork_child(struct child *child, struct start *start)
         .speaker = child->name,
         .log_level = crew->log_level,
         .identity = crew->has_users ? identity_of(child) : NULL,
-        .is_jailed = crew->has_users && child->kind == CHILD_FRONT,
+        .is_jailed = crew->has_users && (child->kind == CHILD_FRONT || child->kind == CHILD_EXPORTER),
         .descriptors = child->kind == CHILD_FRONT ? front_descriptors(crew->config) : 0,
-        .keep = { start->control, start->ready, notices_of(child), -1 },
+        .keep = { start->control, start->ready, further_of(child), -1 },
         .run = run,
         .argument = start,
     };
@@ -291,8 +320,8 @@ int crew_start(struct child *child)
     log_event(LOG_LEVEL_INFO, "supervisor.start", "child=\"%s\" pid=%d", child->name, pid);
     if (child->kind == CHILD_FRONT)
         brief_front(child->crew);
-    if (child->kind == CHILD_HERALD)
-        child->state = CHILD_UP; /* messages wait for it; nobody waits for it */
+    if (child->kind == CHILD_HERALD || child->kind == CHILD_EXPORTER)
+        child->state = CHILD_UP; /* nobody waits for it */
     return 0;
 }
 

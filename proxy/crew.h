@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * crew.h - the supervisor's children: signers, the front and the herald, how each is started and what connects them.
+ * crew.h - the supervisor's children: signers, the front, the herald and the exporter, how each is started and what connects them.
  *
  *     supervisor (root: binds sockets, reads the TLS key) --- front    (front_user, jailed, sandboxed)
  *                                                         |-- signers  (signer_user, one by one)
- *                                                         \-- herald   (the user of [notice], if there is one)
+ *                                                         |-- herald   (the user of [notice], if there is one)
+ *                                                         \-- exporter (front_user, jailed, if metrics are asked for)
  *
  * Between the front and each signer runs a stream. The supervisor makes it and hands an end to both, over their control
  * sockets; so either may die and come back without the other. All signers share one socket to the herald; the supervisor
@@ -20,9 +21,10 @@
 #include "proxy/config.h"
 #include "proxy/front/front.h"
 #include "proxy/material.h"
+#include "proxy/metrics/metrics.h"
 #include "proxy/sockets.h"
 
-enum child_kind { CHILD_SIGNER, CHILD_FRONT, CHILD_HERALD };
+enum child_kind { CHILD_SIGNER, CHILD_FRONT, CHILD_HERALD, CHILD_EXPORTER };
 enum child_state { CHILD_DOWN, CHILD_STARTING, CHILD_UP };
 
 struct child {
@@ -47,9 +49,11 @@ struct crew {
     struct identity front_user, signer_user, herald_user;
     int notices[2]; /* the herald reads the first, signers write the second; -1: no herald */
     unsigned signer_count;
-    struct child *signers; /* signer_count of them, behind them the front, and the herald */
+    struct child *signers; /* signer_count of them, behind them the front, the herald, the exporter */
     struct child *front;
     struct child *herald; /* NULL: none is wanted */
+    struct child *exporter; /* of the metrics; NULL: nobody asks for them */
+    struct metrics *metrics; /* shared by all children */
     struct child *last;
 };
 

@@ -174,20 +174,19 @@ static void free_names(char **names, int count)
     free(names);
 }
 
-/* Always our own: what systemd gives are sockets of [server] listen. */
-static int open_http(const struct proxy_config *config, struct sockets *sockets, char **why)
+/* Always our own: what systemd gives are sockets of [server] listen. @where NULL: nowhere. */
+static int open_http(const char *where, const char *section, int *ret, char **why)
 {
     CLEANUP(freeaddrinfo) struct addrinfo *address = NULL;
-    int error = config->ca_listen ? parse(config->ca_listen, &address) : 0;
+    int error = where ? parse(where, &address) : 0;
 
-    if (!config->ca_listen)
+    if (!where)
         return 0;
     if (!error)
-        error = open_one(address, &sockets->http);
+        error = open_one(address, ret);
     if (error)
-        return say(why, error, "cannot listen on %s: %s; see [ca] listen", config->ca_listen,
-                   strerror(-error));
-    log_address(sockets->http);
+        return say(why, error, "cannot listen on %s: %s; see [%s] listen", where, strerror(-error), section);
+    log_address(*ret);
     return 0;
 }
 
@@ -216,10 +215,12 @@ int sockets_open(const struct proxy_config *config, struct sockets *ret, char **
 {
     int error;
 
-    *ret = (struct sockets){ .http = -1 };
+    *ret = (struct sockets){ .http = -1, .metrics = -1 };
     error = open_main(config, ret, why);
     if (!error)
-        error = open_http(config, ret, why);
+        error = open_http(config->ca_listen, "ca", &ret->http, why);
+    if (!error)
+        error = open_http(config->metrics_listen, "metrics", &ret->metrics, why);
     if (error)
         sockets_close(ret);
     return error;
@@ -231,5 +232,7 @@ void sockets_close(struct sockets *sockets)
         close(sockets->fd[--sockets->count]);
     if (sockets->http > 0)
         close(sockets->http);
-    sockets->http = -1;
+    if (sockets->metrics > 0)
+        close(sockets->metrics);
+    sockets->http = sockets->metrics = -1;
 }

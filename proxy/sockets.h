@@ -20,7 +20,8 @@ struct sockets {
     int fd[SOCKETS_MAX];
     enum socket_purpose purpose[SOCKETS_MAX];
     size_t count;
-    int http; /* [ca] listen; -1: none */
+    int http;    /* [ca] listen; -1: none */
+    int metrics; /* [metrics] listen; -1: none */
 };
 
 /*

@@ -218,6 +218,8 @@ static void pursue_stop_signers(struct proxy *proxy)
             return;
     if (crew->herald)
         crew_dismiss(crew->herald);
+    if (crew->exporter)
+        crew_dismiss(crew->exporter);
     proxy->kill_at_ms = crew_now_ms() + HERALD_STOP_MS;
     proxy->goal = GOAL_STOP_HERALD;
 }
@@ -300,6 +302,8 @@ static void pursue_serve(struct proxy *proxy)
 
     if (crew->herald && is_due(crew->herald))
         start_child(proxy, crew->herald);
+    if (crew->exporter && is_due(crew->exporter))
+        start_child(proxy, crew->exporter);
     start_signers(proxy);
     replace_signers(proxy);
     if (is_due(crew->front) && (proxy->is_serving || are_signers_up(crew)))

@@ -236,6 +236,11 @@ void audit_set_checkpoint(struct audit *audit, audit_checkpoint_fn *fn, void *ar
     audit->checkpoint_arg = arg;
 }
 
+void audit_tell(const struct audit *audit, struct audit_state *ret)
+{
+    *ret = (struct audit_state){ audit->sequence, audit->stored_sequence, audit->error != 0 };
+}
+
 /* Whether @interval_ms have passed; a clock that was set back counts as that. */
 static bool is_due(int64_t *last_ms, int64_t now_ms, int64_t interval_ms)
 {

@@ -50,6 +50,12 @@ MUST_CHECK int audit_next_count(struct audit *audit, const uint8_t name[KEY_NAME
 MUST_CHECK int audit_flush(struct audit *audit);
 /* Head and counts to the store now: for a signer that leaves, so that nothing can be cut off what it wrote. */
 void audit_settle(struct audit *audit);
+/* How the log stands, for whoever watches. */
+struct audit_state {
+    uint64_t sequence, stored_sequence; /* of the last record, and of the head that the store knows */
+    bool has_failed;                    /* nothing can be written any more */
+};
+void audit_tell(const struct audit *audit, struct audit_state *ret);
 /* At most once a second: head and counts to the store, checkpoints, a file that is full closed. Never fails a request. */
 void audit_tick(struct audit *audit, int64_t now_ms);
 

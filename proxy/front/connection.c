@@ -336,6 +336,7 @@ static int admit(struct front *front, const struct sockaddr *peer, bool is_anony
     LIST_INIT(&connection->streams);
     LIST_INSERT_HEAD(&front->connections, connection, entry);
     front->connection_count++;
+    front_tell(front);
     evtimer_assign(&connection->timer, front->base, on_timer, connection);
     set_timer(connection, front->config->handshake_ms);
     *ret = connection;
@@ -378,6 +379,7 @@ void connection_free(struct connection *connection)
         bufferevent_free(connection->bev);
     LIST_REMOVE(connection, entry);
     front->connection_count--;
+    front_tell(front);
     leave(front, connection);
     free(connection);
     front_connection_gone(front);

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "proxy/config.h"
+#include "proxy/metrics/metrics.h"
 #include "proxy/front/tls.h"
 
 struct connection;
@@ -24,6 +25,7 @@ struct front {
     struct event_base *base;
     int control; /* to the supervisor */
     struct event *control_event;
+    struct metrics_front *metrics; /* NULL: nobody asks */
     SSL_CTX *tls[TLS_CLIENT_KINDS]; /* for connections to come; FRONT_CONTROL_TLS replaces them */
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *options;
@@ -43,6 +45,8 @@ struct front {
     int status;       /* of the process, from sysexits.h */
 };
 
+/* Into the numbers that everybody may read. */
+void front_tell(const struct front *front);
 /* Leaves the event loop with @status as soon as the current callbacks are done. */
 void front_leave(struct front *front, int status);
 /* A connection is gone: the last one of a draining front ends it. */

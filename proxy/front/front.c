@@ -68,6 +68,21 @@ static void front_clear(struct front *front)
 }
 DEFINE_CLEAR(front_clear, struct front);
 
+void front_tell(const struct front *front)
+{
+    struct tm until = { 0 };
+    X509 *certificate = front->tls[TLS_CLIENTS_CERTIFIED]
+                            ? SSL_CTX_get0_certificate(front->tls[TLS_CLIENTS_CERTIFIED])
+                            : NULL;
+
+    if (!front->metrics)
+        return;
+    metrics_set(&front->metrics->values[FRONT_CONNECTIONS], front->connection_count);
+    metrics_set(&front->metrics->values[FRONT_SEEN], (uint64_t)time(NULL));
+    if (certificate && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &until))
+        metrics_set(&front->metrics->values[FRONT_TLS_EXPIRY], (uint64_t)timegm(&until));
+}
+
 /* Errors: -ENOMEM. */
 static int front_init(struct front *front)
 {
@@ -100,6 +115,7 @@ static int close_the_door(void)
 {
     unsigned char byte;
 
+    tzset(); /* reads the zone's file once; every gmtime_r() would otherwise */
     if (!OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) ||
         RAND_bytes(&byte, 1) != 1)
         return -EIO;
@@ -110,9 +126,9 @@ static int close_the_door(void)
     return sandbox_enter();
 }
 
-int front_main(const struct proxy_config *config, int control)
+int front_main(const struct proxy_config *config, int control, struct metrics_front *metrics)
 {
-    CLEANUP(front_clear) struct front front = { .config = config, .control = control, .status = EX_OK };
+    CLEANUP(front_clear) struct front front = { .config = config, .control = control, .metrics = metrics, .status = EX_OK };
     int error;
 
     signal(SIGPIPE, SIG_IGN);

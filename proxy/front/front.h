@@ -9,6 +9,7 @@
 
 #include "proxy/config.h"
 #include "proxy/front/tls.h"
+#include "proxy/metrics/metrics.h"
 
 /*
  * Messages on @control (SOCK_SEQPACKET, descriptors by SCM_RIGHTS; include/descriptor.h). From the supervisor:
@@ -39,8 +40,8 @@ struct front_control {
 
 #define FRONT_DRAIN_MS 10000
 
-/* Runs until it has drained or @control is closed. Returns an exit status (sysexits.h). */
-int front_main(const struct proxy_config *config, int control);
+/* @metrics: where it says how it is; NULL: nobody asks. Runs until it has drained or @control is closed. Returns an exit status (sysexits.h). */
+int front_main(const struct proxy_config *config, int control, struct metrics_front *metrics);
 
 /* Descriptors the front needs for max_connections of them. */
 uint64_t front_descriptors(const struct proxy_config *config);

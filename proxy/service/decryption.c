@@ -11,6 +11,7 @@
 #include "proxy/service/message.h"
 #include "proxy/service/policies.h"
 #include "proxy/service/refusal.h"
+#include "proxy/service/stage.h"
 
 static const char *mechanism_name(CK_MECHANISM_TYPE type)
 {
@@ -28,14 +29,17 @@ static enum reason give_out(struct service *service, struct call *call, const st
     return message_set_bytes(ret, secret_bytes(secret)) < 0 ? REASON_INTERNAL : REASON_NONE;
 }
 
-static enum reason decrypt(const struct lease *lease, const struct key_row *key,
+static enum reason decrypt(struct call *call, const struct key_row *key,
                            const Privyseal__V1__DecryptRequest *ask, struct secret **ret)
 {
+    const struct lease *lease = call->lease;
     struct bytes data = pack_lend(&ask->data);
+    uint64_t begun_us = stage_now_us();
     CK_RV rv = mechanism_check_decrypt(ask->mechanism, key->key_type, key->bits, ask->oaep, data);
 
     if (rv == CKR_OK)
         rv = lease->custody->decrypt(lease->custody_token, key, ask->mechanism, ask->oaep, data, ret);
+    call->hsm_us += stage_now_us() - begun_us;
     return refusal_of_rv(rv);
 }
 
@@ -59,7 +63,7 @@ enum reason handle_Decrypt(struct service *service, struct call *call, const Pro
     if (reason == REASON_NONE)
         reason = policy_count_use(call->lease);
     if (reason == REASON_NONE)
-        reason = decrypt(call->lease, key, ask, &plaintext);
+        reason = decrypt(call, key, ask, &plaintext);
     return reason == REASON_NONE ? give_out(service, call, key, plaintext, &answer->plaintext) : reason;
 }
 
@@ -73,6 +77,7 @@ enum reason handle_Derive(struct service *service, struct call *call, const Prot
     const struct key_row *key = NULL;
     CLEANUP(secret_free) struct secret *shared = NULL;
     enum reason reason = key_record(call, &ask->key, ask->request_id);
+    uint64_t begun_us;
 
     call->record.mechanism = mechanism_name(ask->mechanism);
     if (reason == REASON_NONE)
@@ -85,8 +90,10 @@ enum reason handle_Derive(struct service *service, struct call *call, const Prot
         reason = policy_of_use(&call->token, KEY_DERIVES, ask->mechanism);
     if (reason == REASON_NONE)
         reason = policy_count_use(call->lease);
+    begun_us = stage_now_us();
     if (reason == REASON_NONE)
         reason =
             refusal_of_rv(lease->custody->derive(lease->custody_token, key, pack_lend(&ask->peer), &shared));
+    call->hsm_us += stage_now_us() - begun_us;
     return reason == REASON_NONE ? give_out(service, call, key, shared, &answer->secret) : reason;
 }

@@ -102,3 +102,21 @@ enum reason handle_GetStatus(struct service *service, struct call *call, const P
     reason = fill_hsm(service, answer);
     return reason == REASON_NONE ? fill_epochs(service, answer) : reason;
 }
+
+/* --------------------------------------------------------------------------------------------- GetMetrics */
+
+enum reason handle_GetMetrics(struct service *service, struct call *call, const ProtobufCMessage *request,
+                              ProtobufCMessage *reply)
+{
+    Privyseal__V1__GetMetricsResponse *answer = (Privyseal__V1__GetMetricsResponse *)reply;
+    CLEANUP(buffer_clear) struct buffer text = { 0 };
+
+    (void)call;
+    (void)request;
+    if (service->config->metrics)
+        metrics_text(service->config->metrics, service->config->proxy, &text);
+    return text.failed || message_set_text(&answer->proxy, service->config->proxy) < 0 ||
+                   message_set_bytes(&answer->text, buffer_bytes(&text)) < 0
+               ? REASON_INTERNAL
+               : REASON_NONE;
+}

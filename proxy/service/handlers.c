@@ -71,6 +71,7 @@ static const struct event events[METHODS] = {
     [METHOD_GetStatus] = { "status.get", RECORD_REFUSED },
     [METHOD_ReadAudit] = { "audit.read", RECORD_ALWAYS },
     [METHOD_ReadOwnRecords] = { "audit.own", RECORD_REFUSED },
+    [METHOD_GetMetrics] = { "metrics.get", RECORD_REFUSED },
     [METHOD_ListAuditLogs] = { "audit.list", RECORD_REFUSED },
     [METHOD_AllowKeys] = { "key.allow", RECORD_ALWAYS },
     [METHOD_ListRequests] = { "request.list", RECORD_REFUSED },

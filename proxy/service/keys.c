@@ -21,6 +21,7 @@
 #include "proxy/service/policies.h"
 #include "proxy/service/refusal.h"
 #include "proxy/service/snapshot.h"
+#include "proxy/service/stage.h"
 
 /* --------------------------------------------------------------------------------------------------- Sign */
 
@@ -63,9 +64,11 @@ static enum reason sign(struct service *service, struct call *call, const struct
                         ProtobufCBinaryData *ret)
 {
     CLEANUP(buffer_clear) struct buffer signature = { 0 };
+    uint64_t begun_us = stage_now_us();
     CK_RV rv = opened->custody->sign(opened->token, key, ask->mechanism, ask->pss, pack_lend(&ask->data),
                                      &signature);
 
+    call->hsm_us += stage_now_us() - begun_us;
     if (rv != CKR_OK)
         return refusal_of_rv(rv);
     if (audit_next_count(service->audit, key->name, &call->record.key_count) < 0)
@@ -251,10 +254,12 @@ enum reason handle_GenerateKey(struct service *service, struct call *call, const
     CLEANUP(key_row_clear) struct key_row key = { 0 };
     char label[LABEL_MAX_LEN + 1];
     enum reason reason = check_request(service, call, ask, label);
+    uint64_t begun_us = stage_now_us();
 
     if (reason == REASON_NONE)
         reason = refusal_of_rv(opened.custody->generate(opened.token, ask->key_type, ask->bits,
                                                         (enum key_usage)ask->usage, &key));
+    call->hsm_us += stage_now_us() - begun_us;
     if (reason != REASON_NONE)
         return reason;
     hex_encode(BYTES_OF_ARRAY(key.name), call->text.key);

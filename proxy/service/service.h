@@ -16,6 +16,7 @@
 #include "proxy/access/access.h"
 #include "proxy/audit/audit.h"
 #include "proxy/hsm/custody.h"
+#include "proxy/metrics/metrics.h"
 #include "proxy/service/ca.h"
 #include "proxy/service/officers.h"
 #include "proxy/service/seal_keys.h"
@@ -71,6 +72,7 @@ struct service_config {
     unsigned factor_window;     /* steps that an authenticator's clock may be off, each way */
     unsigned ticket_hours;      /* how long a code that was given stands */
     uint64_t started_unix;
+    struct metrics *metrics; /* of the proxy; NULL: nobody counts */
 };
 
 struct service {
@@ -121,6 +123,7 @@ struct call {
     struct audit_record record; /* what the handler adds: token, key, mechanism, digest, note ... */
     struct call_text text;
     ProtobufCMessage *approved; /* ApproveRequest: what was executed; the record may borrow from it */
+    uint64_t hsm_us; /* that the HSM took for what the method is for */
     bool ends_lease;            /* the lease is removed once the answer is protected under its keys */
 };
 

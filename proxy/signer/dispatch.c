@@ -252,6 +252,30 @@ static void keep_or_forget(struct exchange *exchange, enum reason reason, struct
         lease_window_keep(lease, exchange->sequence, reply);
 }
 
+/* Into the numbers that everybody may read: how it ended, and where its time went. */
+static void count(const struct exchange *exchange, enum reason reason)
+{
+    const struct service *service = exchange->service;
+    struct metrics *metrics = service->config->metrics;
+    uint64_t all_us = (uint64_t)(record_clock_us() - exchange->started_us);
+    uint64_t received_us = exchange->envelope->received_ns / 1000;
+    struct metrics_signer *mine;
+
+    if (!metrics || service->config->signer >= metrics->signers)
+        return;
+    mine = &metrics->signer[service->config->signer];
+    metrics_add(&mine->requests[exchange->call.method->id][reason], 1);
+    metrics_add(&mine->busy_us, all_us);
+    metrics_time(&mine->stages[STAGE_ALL], all_us);
+    metrics_time(&mine->stages[STAGE_STORE], store_spent_us(service->access.store) - exchange->store_us);
+    if (received_us && received_us < (uint64_t)exchange->started_us)
+        metrics_time(&mine->stages[STAGE_QUEUE], (uint64_t)exchange->started_us - received_us);
+    if (exchange->call.hsm_us)
+        metrics_time(&mine->stages[STAGE_HSM], exchange->call.hsm_us);
+    if (exchange->audit_us)
+        metrics_time(&mine->stages[STAGE_AUDIT], exchange->audit_us);
+}
+
 static void serve(struct service *service, const struct method *method,
                   const Privyseal__V1__Envelope *envelope, struct buffer *ret)
 {
@@ -260,6 +284,7 @@ static void serve(struct service *service, const struct method *method,
         .service = service,
         .call.method = method,
         .started_us = record_clock_us(),
+        .store_us = store_spent_us(service->access.store),
     };
     size_t start = ret->len;
     enum reason reason = receive(&exchange, envelope);
@@ -271,6 +296,7 @@ static void serve(struct service *service, const struct method *method,
         return;
     }
     reason = run(&exchange, reason, ret);
+    count(&exchange, reason);
     if (exchange.keeps_reply && !ret->failed)
         keep_or_forget(&exchange, reason, BYTES(ret->data + start, ret->len - start));
     if (exchange.call.ends_lease)

@@ -19,6 +19,8 @@ struct exchange {
     struct call call;
     ProtobufCMessage *request; /* the method's own, opened */
     int64_t started_us;        /* CLOCK_MONOTONIC, for the record's latency */
+    uint64_t store_us;         /* what the store had taken of all time until then */
+    uint64_t audit_us;         /* that the record took */
 
     /* Set by a proof that holds: from then on a Failure carries a MAC. */
     bool is_proved;

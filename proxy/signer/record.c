@@ -83,10 +83,13 @@ static void log_end(const struct exchange *exchange, enum reason reason)
 enum reason record_end(struct exchange *exchange, enum reason reason)
 {
     if (service_is_recorded(exchange->call.method->id, reason)) {
+        int64_t begun_us;
         int r;
 
         fill(exchange, reason);
+        begun_us = record_clock_us();
         r = audit_append(exchange->service->audit, &exchange->call.record);
+        exchange->audit_us = (uint64_t)(record_clock_us() - begun_us);
         if (r < 0) {
             log_event_limited(LOG_LEVEL_ERROR, REFUSALS_PER_MINUTE, "audit.failed", "error=\"%s\" id=%s",
                               strerror(-r), exchange->call.request_id);

@@ -39,6 +39,7 @@ struct signer {
     struct store *store;
     struct audit *audit;
     struct forward *forward;       /* NULL: nowhere */
+    struct metrics *metrics;       /* of the proxy; NULL: nobody counts */
     const char *enrolment_address; /* as clients are told, and the next: lent by the configuration */
     const char *endpoints[LISTEN_MAX];
     size_t endpoint_count;
@@ -299,6 +300,7 @@ static void fill_service_config(struct signer *signer)
         .has_herald = signer->herald >= 0,
         .herald = signer->herald,
         .started_unix = (uint64_t)unix_ms() / 1000,
+        .metrics = signer->metrics,
     };
 }
 
@@ -407,6 +409,41 @@ static bool serve_waiting(struct signer *signer)
     return true;
 }
 
+/* The sealing certificate's end, as Unix time; 0: none is known. */
+static uint64_t seal_expiry(const struct service *service)
+{
+    const unsigned char *der = service->seal_chain_count ? service->seal_chain[0].data : NULL;
+    X509 *certificate = der ? d2i_X509(NULL, &der, (long)service->seal_chain[0].len) : NULL;
+    struct tm until = { 0 };
+    bool is_known = certificate && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &until);
+
+    X509_free(certificate);
+    return is_known ? (uint64_t)timegm(&until) : 0;
+}
+
+/* What this signer says about itself, for whoever watches. */
+static void tell(const struct signer *signer, int64_t now_ms)
+{
+    const struct service *service = &signer->service;
+    struct audit_state state;
+    uint64_t *values;
+
+    if (!signer->metrics || signer->index >= signer->metrics->signers)
+        return;
+    audit_tell(signer->audit, &state);
+    values = signer->metrics->signer[signer->index].values;
+    metrics_set(&values[SIGNER_STARTED], signer->service_config.started_unix);
+    metrics_set(&values[SIGNER_SEEN], (uint64_t)now_ms / 1000);
+    metrics_set(&values[SIGNER_LEASES], leases_count(service->leases));
+    metrics_set(&values[SIGNER_LEASES_MAX], signer->service_config.leases.max);
+    metrics_set(&values[SIGNER_HSM_OBJECTS], hsm_objects_made(signer->hsm));
+    metrics_set(&values[SIGNER_AUDIT_SEQUENCE], state.sequence);
+    metrics_set(&values[SIGNER_AUDIT_LAG], state.sequence - state.stored_sequence);
+    metrics_set(&values[SIGNER_AUDIT_FAILED], state.has_failed);
+    metrics_set(&values[SIGNER_FORWARD_DROPPED], signer->forward ? forward_dropped(signer->forward) : 0);
+    metrics_set(&values[SIGNER_SEAL_EXPIRY], seal_expiry(service));
+}
+
 static void tick(struct signer *signer)
 {
     int64_t now_ms = unix_ms();
@@ -420,6 +457,7 @@ static void tick(struct signer *signer)
         expiry_tick(&signer->service, now_ms);
     if (signer->forward)
         forward_tick(signer->forward, now_ms);
+    tell(signer, now_ms);
 }
 
 /* SoftHSM leaks with every object destroyed. Best between two requests; under a load that never pauses, anyway. */
@@ -464,13 +502,15 @@ static int report_ready(int ready_fd)
     return len == 1 ? EX_OK : EX_OSERR;
 }
 
-int signer_main(const struct proxy_config *config, unsigned index, int control, int ready_fd, int herald)
+int signer_main(const struct proxy_config *config, unsigned index, int control, int ready_fd, int herald,
+                struct metrics *metrics)
 {
     CLEANUP(signer_clear)
     struct signer signer = {
         .config = config,
         .index = index,
         .herald = herald,
+        .metrics = metrics,
         .frames = FRAMES_NONE,
     };
     int status = open_all(&signer);

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "proxy/config.h"
+#include "proxy/metrics/metrics.h"
 
 enum signer_control {
     SIGNER_CONTROL_STREAM = 0, /* one descriptor: the front's stream */
@@ -23,6 +24,7 @@ enum signer_control {
  * or EnvelopeReply. Writes one byte to @ready_fd and closes it once it serves, so that the supervisor starts the next
  * and sends the first stream. SIGTERM, SIGINT and SIGHUP are ignored in a signer: EOF on @control ends it.
  * @herald: where notices go; -1: nowhere.
- * Returns an exit status (sysexits.h): 0 after EOF on @control, or when it is due for recycling.
+ * @metrics: the proxy's, or NULL. Returns an exit status (sysexits.h): 0 after EOF on @control, or when it is due for recycling.
  */
-int signer_main(const struct proxy_config *config, unsigned index, int control, int ready_fd, int herald);
+int signer_main(const struct proxy_config *config, unsigned index, int control, int ready_fd, int herald,
+                struct metrics *metrics);

@@ -97,7 +97,12 @@ struct store_ops {
 struct store {
     const struct store_ops *ops;
     bool is_in_transaction;
+    uint64_t spent_us; /* in statements, since it was opened */
 };
+
+/* ops->run(), timed. */
+int store_run(struct store *store, const char *sql, struct values parameters, store_row_fn *on_row, void *arg,
+                         size_t *ret_changed);
 
 struct store_backend {
     const char *scheme;

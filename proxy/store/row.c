@@ -214,7 +214,7 @@ int row_list(struct store *store, const struct row_type *type, const char *sql, 
              void **ret_rows, size_t *ret_count)
 {
     CLEANUP(row_sink_clear) struct row_sink sink = { .type = type };
-    int r = store->ops->run(store, sql, parameters, on_row, &sink, NULL);
+    int r = store_run(store, sql, parameters, on_row, &sink, NULL);
 
     if (r < 0)
         return r;
@@ -251,7 +251,7 @@ int row_insert(struct store *store, const struct row_type *type, const char *sql
 {
     struct value room[ROW_FIELDS_MAX];
     int64_t id = 0;
-    int r = store->ops->run(store, sql, row_values(type, row, 1, room), on_id, &id, NULL);
+    int r = store_run(store, sql, row_values(type, row, 1, room), on_id, &id, NULL);
 
     if (r < 0)
         return r;
@@ -263,7 +263,7 @@ int row_insert(struct store *store, const struct row_type *type, const char *sql
 int row_change(struct store *store, const char *sql, struct values parameters, int if_none)
 {
     size_t changed = 0;
-    int r = store->ops->run(store, sql, parameters, NULL, NULL, &changed);
+    int r = store_run(store, sql, parameters, NULL, NULL, &changed);
 
     if (r < 0)
         return r;

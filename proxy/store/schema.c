@@ -211,7 +211,7 @@ int schema_read_version(struct store *store, unsigned *ret)
 {
     unsigned version = 0;
     int r =
-        store->ops->run(store, "SELECT version FROM schema_version", VALUES_NONE, on_version, &version, NULL);
+        store_run(store, "SELECT version FROM schema_version", VALUES_NONE, on_version, &version, NULL);
 
     if (r < 0)
         return r;
@@ -221,11 +221,11 @@ int schema_read_version(struct store *store, unsigned *ret)
 
 static int write_version(struct store *store, unsigned version)
 {
-    int r = store->ops->run(store, "DELETE FROM schema_version", VALUES_NONE, NULL, NULL, NULL);
+    int r = store_run(store, "DELETE FROM schema_version", VALUES_NONE, NULL, NULL, NULL);
 
     if (r < 0)
         return r;
-    return store->ops->run(store, "INSERT INTO schema_version (version) VALUES ($1)",
+    return store_run(store, "INSERT INTO schema_version (version) VALUES ($1)",
                            VALUES(value_integer(version)), NULL, NULL, NULL);
 }
 

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "include/log.h"
 #include "proxy/store/backend.h"
@@ -93,12 +94,35 @@ int store_schema_version(struct store *store, unsigned *ret)
     return 0;
 }
 
+static uint64_t clock_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+int store_run(struct store *store, const char *sql, struct values parameters, store_row_fn *on_row, void *arg,
+              size_t *ret_changed)
+{
+    uint64_t begun_us = clock_us();
+    int r = store->ops->run(store, sql, parameters, on_row, arg, ret_changed);
+
+    store->spent_us += clock_us() - begun_us;
+    return r;
+}
+
+uint64_t store_spent_us(const struct store *store)
+{
+    return store->spent_us;
+}
+
 static int begin(struct store *store, const char *statement)
 {
     int r;
 
     assert(!store->is_in_transaction);
-    r = store->ops->run(store, statement, VALUES_NONE, NULL, NULL, NULL);
+    r = store_run(store, statement, VALUES_NONE, NULL, NULL, NULL);
     store->is_in_transaction = r == 0;
     return r;
 }
@@ -118,7 +142,7 @@ int store_commit(struct store *store)
     int r;
 
     assert(store->is_in_transaction);
-    r = store->ops->run(store, "COMMIT", VALUES_NONE, NULL, NULL, NULL);
+    r = store_run(store, "COMMIT", VALUES_NONE, NULL, NULL, NULL);
     if (r < 0) {
         store_rollback(store);
         return r;
@@ -133,5 +157,5 @@ void store_rollback(struct store *store)
         return;
     store->is_in_transaction = false;
     /* A failure here means that the backend has rolled back already, or that its connection is lost. */
-    (void)store->ops->run(store, "ROLLBACK", VALUES_NONE, NULL, NULL, NULL);
+    (void)store_run(store, "ROLLBACK", VALUES_NONE, NULL, NULL, NULL);
 }

@@ -35,6 +35,8 @@ DEFINE_CLEANUP(store_close, struct store *);
  * mode 0600 and, made by root, the owner of its directory. Errors: as above; -EPROTO (newer than this program).
  */
 MUST_CHECK int store_migrate(const char *url);
+/* How long this connection has waited for its statements, in all: for the histogram of a request's stages. */
+uint64_t store_spent_us(const struct store *store);
 /* -EPROTO when the schema's version is not this program's. store_open() checks it too. */
 MUST_CHECK int store_schema_version(struct store *store, unsigned *ret);
 

@@ -70,6 +70,7 @@ static const char *const may_call[METHODS] = {
     [METHOD_RemoveFactor] = "da",
     [METHOD_ResetFactor] = "o",
     [METHOD_ResetUser] = "o",
+    [METHOD_GetMetrics] = "ow",
     [METHOD_ListAuditLogs] = "ow",
     [METHOD_ReadOwnRecords] = "da",
     [METHOD_RenewCertificate] = "da",
