@@ -87,7 +87,7 @@ enum cli_exit audit_logs_find(struct cli *cli, struct audit_logs *ret)
 
     if (status != CLI_DONE)
         return status;
-    endpoints = cli->deployment->endpoint_count;
+    endpoints = connect_endpoints(cli);
     for (size_t i = 0; i < endpoints; i++) {
         status = ask_endpoint(cli, i, &logs);
         answered += status == CLI_DONE;

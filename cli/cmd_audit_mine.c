@@ -166,7 +166,7 @@ enum cli_exit cmd_audit_mine(struct cli *cli)
         status = connect_pin(cli, "pin-file", "PIN: ", false, &pin);
     if (status != CLI_DONE)
         return status;
-    endpoints = cli->deployment->endpoint_count;
+    endpoints = connect_endpoints(cli);
     mine.progress = progress_start("records", 0);
     for (size_t i = 0; status == CLI_DONE && i < endpoints; i++)
         status = read_endpoint(&mine, i, pin);

@@ -65,6 +65,7 @@ enum cli_exit cmd_audit_show(struct cli *cli);
 enum cli_exit cmd_audit_verify(struct cli *cli);
 enum cli_exit cmd_audit_export(struct cli *cli);
 enum cli_exit cmd_audit_mine(struct cli *cli);
+enum cli_exit cmd_top(struct cli *cli);
 enum cli_exit cmd_doctor(struct cli *cli);
 enum cli_exit cmd_apps_list(struct cli *cli);
 enum cli_exit cmd_apps_add(struct cli *cli);

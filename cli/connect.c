@@ -70,6 +70,11 @@ enum cli_exit connect_remote(struct cli *cli)
     return CLI_DONE;
 }
 
+size_t connect_endpoints(const struct cli *cli)
+{
+    return cli->whole ? cli->whole->endpoint_count : cli->deployment->endpoint_count;
+}
+
 enum cli_exit connect_endpoint(struct cli *cli, size_t index)
 {
     if (!cli->single) {

@@ -13,6 +13,8 @@
 MUST_CHECK enum cli_exit connect_configure(struct cli *cli);
 /* And makes cli->remote. No network yet. */
 MUST_CHECK enum cli_exit connect_remote(struct cli *cli);
+/* How many endpoints the deployment has; needs connect_configure(). */
+size_t connect_endpoints(const struct cli *cli);
 /*
  * From now on cli->remote speaks with the endpoint of number @index alone: what one proxy has, others have not.
  * Needs connect_configure().

@@ -18,6 +18,9 @@ enum log_level {
     LOG_LEVEL_DEBUG = 7
 };
 
+/* What a line looks like: words, or one JSON object a line with the fields as members. Children inherit it. */
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+void log_set_format(enum log_format format);
 /* Once, at start: who speaks ("front", "signer 0"), and the least severe level that is written. */
 void log_open(const char *speaker, enum log_level least);
 /* One line: "event key=value ...". Values with spaces are quoted by the caller (%s with text it trusts). */

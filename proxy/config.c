@@ -31,7 +31,8 @@ struct key;
 typedef int parse_fn(const struct key *key, const char *value, void *member);
 
 static parse_fn parse_text, parse_realm, parse_proxy, parse_listen, parse_number, parse_switch, parse_sync,
-    parse_level, parse_assignment, parse_policy, parse_classes, parse_address, parse_forward, parse_proof;
+    parse_level, parse_assignment, parse_policy, parse_classes, parse_address, parse_forward, parse_proof,
+    parse_log_format;
 
 /* What a value looks like. */
 struct form {
@@ -53,6 +54,7 @@ static const struct form form_batch_write = { parse_sync, false, "batch or write
 static const struct form form_forward = { parse_forward, true,
                                           "journald, syslog:ADDRESS:PORT or syslog-tcp:ADDRESS:PORT" };
 static const struct form form_code_pin = { parse_proof, false, "code or pin" };
+static const struct form form_log_format = { parse_log_format, false, "text or json" };
 static const struct form form_level = { parse_level, true, "error, warning, notice, info or debug" };
 static const struct form form_classes = { parse_classes, false,
                                           "some of enrol, key, reset, unlock, device, certificate, policy, "
@@ -90,6 +92,7 @@ static const struct key keys[] = {
     { "server", "partitions", &form_yes_no, AT(partitions), DEFAULT(no) },
     { "server", "front_user", &form_text, AT(front_user), OPTIONAL },
     { "server", "signer_user", &form_text, AT(signer_user), OPTIONAL },
+    { "server", "log_format", &form_log_format, AT(log_json), DEFAULT(text) },
     { "server", "log_level", &form_level, AT(log_level), DEFAULT(info) },
     { "limits", "max_connections", &form_number, AT(max_connections), DEFAULT(20000), 1, 1000000 },
     { "limits", "max_connections_per_address", &form_number, AT(max_connections_per_address), DEFAULT(0), 0,
@@ -290,6 +293,15 @@ static int parse_text(const struct key *key, const char *value, void *member)
 static int parse_realm(const struct key *key, const char *value, void *member)
 {
     return name_is_valid(bytes_of_text(value)) ? parse_text(key, value, member) : -EINVAL;
+}
+
+static int parse_log_format(const struct key *key, const char *value, void *member)
+{
+    bool is_json = strcmp(value, "json") == 0;
+
+    (void)key;
+    *(bool *)member = is_json;
+    return is_json || strcmp(value, "text") == 0 ? 0 : -EINVAL;
 }
 
 static int parse_forward(const struct key *key, const char *value, void *member)

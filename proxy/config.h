@@ -41,6 +41,7 @@ struct proxy_config {
     unsigned signers;        /* wrapped-custody signers; default: one per core */
     bool partitions;         /* one more signer, which holds the HSM partitions (index = signers); no */
     char *front_user, *signer_user; /* names or numeric uids; used only when started as root */
+    bool log_json;                  /* log_format = json; text */
     char *log_level;                /* error, warning, notice, info (the default), debug */
     /* [limits] */
     unsigned max_connections;             /* 20000 */
@@ -65,7 +66,7 @@ struct proxy_config {
     char *audit_directory;                        /* "audit" */
     bool audit_write;                             /* sync = write; default batch */
     unsigned audit_rotate_mib, audit_rotate_days; /* a log's file is closed then: 256, 0 (never) */
-    char *metrics_listen; /* [metrics] listen: "127.0.0.1:9743"; NULL: nowhere */
+    char *metrics_listen;                         /* [metrics] listen: "127.0.0.1:9743"; NULL: nowhere */
     char *audit_forward; /* "journald", "syslog:ADDRESS:PORT", "syslog-tcp:ADDRESS:PORT"; NULL */
     /* [hsm] */
     char *hsm_module, *hsm_token, *hsm_pin_file; /* required */

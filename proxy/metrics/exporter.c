@@ -49,7 +49,8 @@ static const char *answer_ready(const struct metrics *metrics, const char *proxy
 
 static const struct {
     const char *path, *type;
-    const char *(*answer)(const struct metrics *metrics, const char *proxy, uint64_t now_unix, struct buffer *body);
+    const char *(*answer)(const struct metrics *metrics, const char *proxy, uint64_t now_unix,
+                          struct buffer *body);
 } pages[] = {
     { "/metrics", "text/plain; version=0.0.4; charset=utf-8", answer_metrics },
     { "/healthz", "text/plain", answer_health },
@@ -138,7 +139,8 @@ static void serve(const struct metrics *metrics, const char *proxy, int listenin
 int exporter_main(const struct metrics *metrics, const char *proxy, int control, int listening)
 {
     for (;;) {
-        struct pollfd polled[] = { { .fd = control, .events = POLLIN }, { .fd = listening, .events = POLLIN } };
+        struct pollfd polled[] = { { .fd = control, .events = POLLIN },
+                                   { .fd = listening, .events = POLLIN } };
 
         if (poll(polled, ARRAY_SIZE(polled), -1) < 0 && errno != EINTR)
             return EX_OSERR;

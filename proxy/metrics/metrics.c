@@ -78,7 +78,8 @@ static const struct value_row signer_rows[SIGNER_VALUES] = {
     [SIGNER_SEEN] = { "signer_seen_seconds", "gauge", "Unix time when the signer was last heard of." },
     [SIGNER_LEASES] = { "leases", "gauge", "Unlocked tokens." },
     [SIGNER_LEASES_MAX] = { "leases_max", "gauge", "Unlocked tokens that the signer has room for." },
-    [SIGNER_HSM_OBJECTS] = { "hsm_objects", "gauge", "Session objects made in the HSM since the signer's start." },
+    [SIGNER_HSM_OBJECTS] = { "hsm_objects", "gauge",
+                             "Session objects made in the HSM since the signer's start." },
     [SIGNER_AUDIT_SEQUENCE] = { "audit_records", "counter", "Records in the audit log." },
     [SIGNER_AUDIT_LAG] = { "audit_lag_records", "gauge", "Audit records that the store does not know yet." },
     [SIGNER_AUDIT_FAILED] = { "audit_failed", "gauge", "1 when the audit log cannot be written any more." },
@@ -92,7 +93,8 @@ static const struct value_row front_rows[FRONT_VALUES] = {
     [FRONT_CONNECTIONS] = { "front_connections", "gauge", "Connections of clients." },
     [FRONT_TLS_EXPIRY] = { "tls_certificate_expiry_seconds", "gauge",
                            "Unix time when the server's certificate ends." },
-    [FRONT_SEEN] = { "front_seen_seconds", "gauge", "Unix time when the front last accepted or lost a client." },
+    [FRONT_SEEN] = { "front_seen_seconds", "gauge",
+                     "Unix time when the front last accepted or lost a client." },
 };
 
 static void say_requests(const struct metrics *metrics, const char *proxy, struct buffer *out)
@@ -105,8 +107,8 @@ static void say_requests(const struct metrics *metrics, const char *proxy, struc
 
                 if (count)
                     say(out,
-                        "privyseal_requests_total{proxy=\"%s\",signer=\"%u\",method=\"%s\",reason=\"%s\"} %" PRIu64
-                        "\n",
+                        "privyseal_requests_total{proxy=\"%s\",signer=\"%u\",method=\"%s\",reason=\"%s\"} "
+                        "%" PRIu64 "\n",
                         proxy, s, method_by_id(id)->name, reason_row(reason)->word, count);
             }
 }
@@ -121,7 +123,8 @@ static void say_histogram(const struct metrics_histogram *histogram, const char 
             say(out, "privyseal_request_duration_seconds_bucket{%s,le=\"%g\"} %" PRIu64 "\n", labels,
                 (double)bounds_us[i] / 1e6, count);
         else
-            say(out, "privyseal_request_duration_seconds_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n", labels, count);
+            say(out, "privyseal_request_duration_seconds_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n", labels,
+                count);
     }
     say(out, "privyseal_request_duration_seconds_sum{%s} %.6f\n", labels,
         (double)metrics_get(&histogram->sum_us) / 1e6);

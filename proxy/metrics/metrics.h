@@ -26,13 +26,13 @@ struct metrics_histogram {
 
 /* What a signer tells about itself, once a second. */
 enum signer_value {
-    SIGNER_STARTED,     /* Unix time; 0: it never served */
-    SIGNER_SEEN,        /* Unix time of the last tick: one that hangs falls behind */
+    SIGNER_STARTED, /* Unix time; 0: it never served */
+    SIGNER_SEEN,    /* Unix time of the last tick: one that hangs falls behind */
     SIGNER_LEASES,
     SIGNER_LEASES_MAX,
     SIGNER_HSM_OBJECTS, /* session objects made since its start */
     SIGNER_AUDIT_SEQUENCE,
-    SIGNER_AUDIT_LAG,   /* records that the store does not know as the head yet */
+    SIGNER_AUDIT_LAG, /* records that the store does not know as the head yet */
     SIGNER_AUDIT_FAILED,
     SIGNER_FORWARD_DROPPED,
     SIGNER_SEAL_EXPIRY, /* Unix time */

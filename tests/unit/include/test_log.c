@@ -54,6 +54,34 @@ START_TEST(what_is_less_severe_than_asked_for_stays_unsaid)
 }
 END_TEST
 
+START_TEST(as_json_every_field_is_a_member)
+{
+    log_set_format(LOG_FORMAT_JSON);
+    log_event(LOG_LEVEL_NOTICE, "sign.denied", "client=%s why=\"two words\" rv=%d", "anna", 5);
+    ck_assert_ptr_nonnull(strstr(heard(),
+                                 "\"level\":\"notice\",\"speaker\":\"tester\",\"event\":\"sign.denied\","
+                                 "\"client\":\"anna\",\"why\":\"two words\",\"rv\":\"5\"}\n"));
+    ck_assert_int_eq(lines(said), 1);
+    ck_assert_int_eq(said[0], '{');
+}
+END_TEST
+
+START_TEST(as_json_a_hostile_value_stays_in_its_string)
+{
+    char value[4000];
+
+    memset(value, '\\', sizeof(value));
+    value[sizeof(value) - 1] = '\0';
+    log_set_format(LOG_FORMAT_JSON);
+    log_event(LOG_LEVEL_NOTICE, "user.add", "user=%s", "a\",\"level\":\"error\n\\");
+    ck_assert_int_eq(lines(heard()), 1);
+    ck_assert_ptr_null(strstr(said, "\"level\":\"error"));
+    log_event(LOG_LEVEL_NOTICE, "user.add", "user=%s", value);
+    ck_assert_int_eq(lines(heard()), 1);
+    ck_assert_ptr_nonnull(strstr(said, "\"}\n"));
+}
+END_TEST
+
 START_TEST(a_value_with_a_newline_cannot_forge_a_line)
 {
     log_event(LOG_LEVEL_NOTICE, "user.add", "user=%s", "a\nerror tester: forged\r\x1b[2J");
@@ -98,7 +126,8 @@ START_TEST(what_clients_can_trigger_is_limited_by_event)
 END_TEST
 
 SUITE_WITH_FIXTURE("log", catch_log, NULL, an_event_is_one_line_with_speaker_and_level,
-                   what_is_less_severe_than_asked_for_stays_unsaid,
-                   a_value_with_a_newline_cannot_forge_a_line, a_long_value_is_cut_and_still_ends_its_line,
+                   what_is_less_severe_than_asked_for_stays_unsaid, as_json_every_field_is_a_member,
+                   as_json_a_hostile_value_stays_in_its_string, a_value_with_a_newline_cannot_forge_a_line,
+                   a_long_value_is_cut_and_still_ends_its_line,
                    under_the_journal_a_line_starts_with_its_priority,
                    what_clients_can_trigger_is_limited_by_event);
