@@ -51,6 +51,18 @@ int manifest_add(struct manifest *manifest, const struct manifest_key *key)
     return 0;
 }
 
+bool manifest_remove(struct manifest *manifest, const char *kind, uint32_t epoch)
+{
+    const struct manifest_key *there = manifest_find(manifest, kind, epoch);
+    size_t at = there ? (size_t)(there - manifest->keys) : 0;
+
+    if (!there)
+        return false;
+    manifest->count--;
+    memmove(&manifest->keys[at], &manifest->keys[at + 1], (manifest->count - at) * sizeof(*manifest->keys));
+    return true;
+}
+
 /* -------------------------------------------------------------------------------------------------------- text */
 
 static int read_key(const json_t *object, struct manifest *manifest)

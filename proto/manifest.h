@@ -43,6 +43,8 @@ json_t *manifest_to_json(const struct manifest *manifest); /* NULL: out of memor
 MUST_CHECK int manifest_load(const char *path, struct manifest *ret);
 /* Adds or replaces a key. Errors: -ENOMEM, -E2BIG. */
 MUST_CHECK int manifest_add(struct manifest *manifest, const struct manifest_key *key);
+/* False: it named no such key. */
+bool manifest_remove(struct manifest *manifest, const char *kind, uint32_t epoch);
 /* NULL: it names no such key. */
 const struct manifest_key *manifest_find(const struct manifest *manifest, const char *kind, uint32_t epoch);
 

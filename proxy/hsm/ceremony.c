@@ -235,6 +235,7 @@ CK_RV ceremony_add_epoch(const struct hsm_session *session, enum master_kind kin
 
     if (rv != CKR_OK)
         return rv;
+    master_backup_remove(backup, kind, epoch); /* of a try that the root never signed for */
     rv = make_epoch(session, quorum_key, kind, epoch, manifest, backup);
     hsm_session_destroy(session, quorum_key);
     return rv;

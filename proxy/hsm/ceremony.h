@@ -18,8 +18,8 @@
 #include "proxy/hsm/hsm.h"
 #include "proxy/hsm/master_keys.h"
 
-#define CEREMONY_SECRET   "master keys" /* what the officers' shares of the quorum key are called */
-#define CEREMONY_RSA_BITS 3072
+#define CEREMONY_SECRET      "master keys" /* what the officers' shares of the quorum key are called */
+#define CEREMONY_RSA_BITS    3072
 #define MASTER_BACKUP_FORMAT "privyseal master backup 1"
 
 /* One epoch of one kind, wrapped. */
@@ -39,6 +39,8 @@ struct master_backup {
 
 void master_backup_clear(struct master_backup *backup);
 DEFINE_CLEAR(master_backup_clear, struct master_backup);
+/* An epoch that is destroyed; nothing happens if it is not there. */
+void master_backup_remove(struct master_backup *backup, enum master_kind kind, uint32_t epoch);
 json_t *master_backup_to_json(const struct master_backup *backup); /* an array; NULL: out of memory */
 /* Errors: -EBADMSG, -ENOMEM. */
 MUST_CHECK int master_backup_of_json(const json_t *array, struct master_backup *ret);

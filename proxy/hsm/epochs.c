@@ -2,6 +2,7 @@
 /* epochs.c - master keys made and destroyed after the first day, in a read-write session of their own. */
 #include "proxy/hsm/epochs.h"
 
+#include "proxy/hsm/ceremony.h"
 #include "proxy/hsm/hsm_state.h"
 
 static const bool may_change[MASTER_KINDS] = {
@@ -28,6 +29,11 @@ void hsm_epochs(const struct hsm *hsm, struct hsm_epoch ret[HSM_EPOCHS_MAX], siz
                                                       .ends_ms = key->ends_ms,
                                                       .is_newest = i + 1 == hsm->keys.count[kind] };
         }
+    for (size_t i = 0; i < hsm->keys.stranger_count; i++)
+        ret[(*ret_count)++] = (struct hsm_epoch){ .kind = hsm->keys.strangers[i].kind,
+                                                  .epoch = hsm->keys.strangers[i].key.epoch,
+                                                  .ends_ms = hsm->keys.strangers[i].key.ends_ms,
+                                                  .is_stranger = true };
 }
 
 /* The login is the process's: a further session has it at once. v3.1 5.6.8 (C_Login) */
@@ -36,7 +42,9 @@ static CK_RV open_session(struct hsm *hsm, struct hsm_session *ret)
     return hsm_session_open(hsm->library->p11, hsm->token.slot, CKF_RW_SESSION, ret);
 }
 
-CK_RV hsm_epoch_new(struct hsm *hsm, enum master_kind kind, uint32_t *ret)
+/* @manifest, @backup: NULL where the HSM alone shall have the key. */
+static CK_RV make_next(struct hsm *hsm, enum master_kind kind, struct manifest *manifest,
+                       struct master_backup *backup, uint32_t *ret)
 {
     struct hsm_session session;
     uint32_t epoch;
@@ -44,15 +52,29 @@ CK_RV hsm_epoch_new(struct hsm *hsm, enum master_kind kind, uint32_t *ret)
 
     if (!hsm_epoch_may_change(kind) || hsm->keys.count[kind] == MASTER_EPOCHS_MAX)
         return CKR_FUNCTION_REJECTED;
-    epoch = master_keys_newest(&hsm->keys, kind)->epoch + 1;
+    epoch = master_keys_next(&hsm->keys, kind);
+    if (epoch == 0)
+        return CKR_FUNCTION_REJECTED;
     rv = open_session(hsm, &session);
     if (rv != CKR_OK)
         return rv;
-    rv = master_keys_generate_one(&session, kind, epoch);
+    rv = manifest ? ceremony_add_epoch(&session, kind, epoch, manifest, backup)
+                  : master_keys_generate_one(&session, kind, epoch);
     hsm_session_close(&session);
     if (rv == CKR_OK)
         *ret = epoch;
     return rv;
+}
+
+CK_RV hsm_epoch_new(struct hsm *hsm, enum master_kind kind, uint32_t *ret)
+{
+    return make_next(hsm, kind, NULL, NULL, ret);
+}
+
+CK_RV hsm_epoch_new_wrapped(struct hsm *hsm, enum master_kind kind, struct manifest *manifest,
+                            struct master_backup *backup, uint32_t *ret)
+{
+    return make_next(hsm, kind, manifest, backup, ret);
 }
 
 CK_RV hsm_epoch_destroy(struct hsm *hsm, enum master_kind kind, uint32_t epoch)
@@ -64,6 +86,8 @@ CK_RV hsm_epoch_destroy(struct hsm *hsm, enum master_kind kind, uint32_t epoch)
 
     if (!hsm_epoch_may_change(kind) || (key && key == master_keys_newest(&hsm->keys, kind)))
         return CKR_FUNCTION_REJECTED;
+    if (!key)
+        key = master_keys_peek_stranger(&hsm->keys, kind, epoch);
     if (!key)
         return CKR_KEY_NEEDED;
     rv = open_session(hsm, &session);

@@ -22,6 +22,19 @@ void master_backup_clear(struct master_backup *backup)
     *backup = (struct master_backup){ 0 };
 }
 
+void master_backup_remove(struct master_backup *backup, enum master_kind kind, uint32_t epoch)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < backup->count; i++) {
+        if (backup->copies[i].kind == kind && backup->copies[i].epoch == epoch)
+            copy_clear(&backup->copies[i]);
+        else
+            backup->copies[kept++] = backup->copies[i];
+    }
+    backup->count = kept;
+}
+
 static json_t *copy_to_json(const struct master_copy *copy)
 {
     json_t *object = json_pack("{s:s, s:I, s:I, s:o, s:o}", "kind", master_keys_name(copy->kind), "epoch",

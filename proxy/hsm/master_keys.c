@@ -200,24 +200,36 @@ static bool parse_label(struct bytes label, enum master_kind *ret_kind, struct m
 
 /*
  * Where a key comes from: the manifest has its commitment, or, for a key that it does not name, the HSM says that it
- * was never outside.
+ * was never outside. A key that has neither is a stranger where there is a manifest, and refused where there is none.
  */
 static CK_RV check_origin(const struct hsm_session *session, enum master_kind kind,
-                          const struct master_key *key, const struct manifest *manifest)
+                          const struct master_key *key, const struct manifest *manifest,
+                          bool *ret_is_stranger)
 {
     const struct manifest_key *named = manifest ? manifest_find(manifest, rows[kind].name, key->epoch) : NULL;
     struct master_template template = { 0 };
     uint8_t commitment[HASH_LEN];
     CK_RV rv;
 
+    *ret_is_stranger = false;
     if (!named) {
         add_origin(&template);
-        return hsm_session_matches(session, key->handle, template.attributes, template.count);
+        rv = hsm_session_matches(session, key->handle, template.attributes, template.count);
+        *ret_is_stranger = manifest && rv == CKR_TEMPLATE_INCONSISTENT;
+        return *ret_is_stranger ? CKR_OK : rv;
     }
     rv = master_commit(session, kind, key->handle, key->epoch, commitment);
     if (rv == CKR_OK && !secret_equal(BYTES_OF_ARRAY(commitment), BYTES_OF_ARRAY(named->commitment)))
         rv = CKR_DATA_INVALID;
     return rv;
+}
+
+static CK_RV set_aside(enum master_kind kind, const struct master_key *key, struct master_keys *keys)
+{
+    if (keys->stranger_count == MASTER_STRANGERS_MAX)
+        return CKR_TEMPLATE_INCONSISTENT;
+    keys->strangers[keys->stranger_count++] = (struct master_stranger){ .kind = kind, .key = *key };
+    return CKR_OK;
 }
 
 /* Takes an object whose label is a master key's into the table, if it is what that label says. */
@@ -227,6 +239,7 @@ static CK_RV take_in(const struct hsm_session *session, enum master_kind kind, c
     const CK_ATTRIBUTE trusted = ATTRIBUTE_TRUE(CKA_TRUSTED);
     struct master_template template = { 0 };
     size_t at = keys->count[kind];
+    bool is_stranger = false;
     CK_RV rv;
 
     if (at == MASTER_EPOCHS_MAX || master_keys_peek(keys, kind, key->epoch))
@@ -234,9 +247,9 @@ static CK_RV take_in(const struct hsm_session *session, enum master_kind kind, c
     add_kind(&template, &rows[kind], STATE_FINAL);
     rv = hsm_session_matches(session, key->handle, template.attributes, template.count);
     if (rv == CKR_OK)
-        rv = check_origin(session, kind, key, manifest);
-    if (rv != CKR_OK)
-        return rv;
+        rv = check_origin(session, kind, key, manifest, &is_stranger);
+    if (rv != CKR_OK || is_stranger)
+        return rv == CKR_OK ? set_aside(kind, key, keys) : rv;
     for (; at > 0 && keys->keys[kind][at - 1].epoch > key->epoch; at--)
         keys->keys[kind][at] = keys->keys[kind][at - 1];
     keys->keys[kind][at] = *key;
@@ -313,6 +326,25 @@ const struct master_key *master_keys_peek(const struct master_keys *keys, enum m
         if (keys->keys[kind][i].epoch == epoch)
             return &keys->keys[kind][i];
     return NULL;
+}
+
+const struct master_key *master_keys_peek_stranger(const struct master_keys *keys, enum master_kind kind,
+                                                   uint32_t epoch)
+{
+    for (size_t i = 0; i < keys->stranger_count; i++)
+        if (keys->strangers[i].kind == kind && keys->strangers[i].key.epoch == epoch)
+            return &keys->strangers[i].key;
+    return NULL;
+}
+
+uint32_t master_keys_next(const struct master_keys *keys, enum master_kind kind)
+{
+    uint32_t last = master_keys_newest(keys, kind)->epoch;
+
+    for (size_t i = 0; i < keys->stranger_count; i++)
+        if (keys->strangers[i].kind == kind && keys->strangers[i].key.epoch > last)
+            last = keys->strangers[i].key.epoch;
+    return last == UINT32_MAX ? 0 : last + 1;
 }
 
 const struct master_key *master_keys_newest(const struct master_keys *keys, enum master_kind kind)

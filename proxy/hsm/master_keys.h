@@ -5,7 +5,8 @@
  * A key that does not have exactly the attributes of its row is refused: whoever can log in to the HSM could otherwise
  * plant a readable "next epoch" and wait until new rows are sealed under it. To the attributes belongs the HSM's word
  * that the key was never outside; after a key ceremony (ceremony.h), which took it outside wrapped, a manifest that the
- * deployment's root has signed stands in for that word.
+ * deployment's root has signed stands in for that word. Then a strict key without either is not used; a lax one, or one
+ * that the manifest names and that is another, keeps the HSM closed.
  */
 #pragma once
 
@@ -31,6 +32,7 @@ enum master_kind {
 };
 
 #define MASTER_EPOCHS_MAX     32   /* live epochs of one kind: a row for each in a fixed table */
+#define MASTER_STRANGERS_MAX  8    /* more of them are no accident: then the HSM stays closed */
 #define MASTER_WRAP_LIFE_DAYS 3653 /* of a Kw epoch: no key made under it lives longer */
 
 struct master_key {
@@ -40,9 +42,20 @@ struct master_key {
     bool is_trusted; /* CKA_TRUSTED, set by the HSM's officer: keys may ask to be wrapped by it alone */
 };
 
+/*
+ * After a key ceremony: a key for which neither the manifest nor the HSM speaks. It is a new epoch that the root has not
+ * signed for yet, or was planted: nobody can tell, so nothing is ever made or opened under it.
+ */
+struct master_stranger {
+    enum master_kind kind;
+    struct master_key key;
+};
+
 struct master_keys {
     struct master_key keys[MASTER_KINDS][MASTER_EPOCHS_MAX]; /* by epoch, ascending */
     size_t count[MASTER_KINDS];
+    struct master_stranger strangers[MASTER_STRANGERS_MAX];
+    size_t stranger_count;
 };
 
 /*
@@ -60,6 +73,11 @@ MUST_CHECK CK_RV master_keys_generate_one(const struct hsm_session *session, enu
 /* NULL: no such epoch. */
 const struct master_key *master_keys_peek(const struct master_keys *keys, enum master_kind kind,
                                           uint32_t epoch);
+/* So, among the strangers: to destroy it. */
+const struct master_key *master_keys_peek_stranger(const struct master_keys *keys, enum master_kind kind,
+                                                   uint32_t epoch);
+/* The number of the next epoch; strangers have theirs already. 0: there is none. */
+uint32_t master_keys_next(const struct master_keys *keys, enum master_kind kind);
 /* Of a kind that has any, which master_keys_find() saw to. */
 const struct master_key *master_keys_newest(const struct master_keys *keys, enum master_kind kind);
 /* "Kd": for messages and tests. */

@@ -212,7 +212,7 @@ static json_t *describe_unprotected(const struct backup_making *making)
     for (size_t i = 0; i < count; i++) {
         const char *name = master_keys_name(epochs[i].kind);
 
-        if (!manifest_find(&manifest, name, epochs[i].epoch))
+        if (!epochs[i].is_stranger && !manifest_find(&manifest, name, epochs[i].epoch))
             json_array_append_new(unprotected, json_sprintf("%s epoch %u", name, epochs[i].epoch));
     }
     return unprotected;

@@ -18,6 +18,7 @@
 #include "include/descriptor.h"
 #include "include/log.h"
 #include "proxy/audit/forward.h"
+#include "proxy/hsm/epochs.h"
 #include "proxy/service/expiry.h"
 #include "proxy/service/server_certificate.h"
 #include "proxy/service/service.h"
@@ -103,6 +104,20 @@ static bool is_misconfigured(CK_RV rv)
     return rv == CKR_TOKEN_NOT_PRESENT || rv == CKR_KEY_NEEDED || rv == CKR_FUNCTION_REJECTED;
 }
 
+/* Keys that the HSM has and the manifest does not name: a new epoch that is not signed for yet, or planted ones. */
+static void report_strangers(const struct hsm *hsm)
+{
+    struct hsm_epoch epochs[HSM_EPOCHS_MAX];
+    size_t count;
+
+    hsm_epochs(hsm, epochs, &count);
+    for (size_t i = 0; i < count; i++)
+        if (epochs[i].is_stranger)
+            log_event(LOG_LEVEL_WARNING, "hsm.stranger",
+                      "kind=%s epoch=%u what=\"the manifest does not name it\"",
+                      master_keys_name(epochs[i].kind), epochs[i].epoch);
+}
+
 static int open_hsm(struct signer *signer)
 {
     const struct proxy_config *config = signer->config;
@@ -120,8 +135,10 @@ static int open_hsm(struct signer *signer)
     CLEANUP(free_string) char *why = NULL;
     CK_RV rv = hsm_open(&hsm, &signer->hsm, &why);
 
-    if (rv == CKR_OK)
+    if (rv == CKR_OK) {
+        report_strangers(signer->hsm);
         return EX_OK;
+    }
     log_event(LOG_LEVEL_ERROR, "signer.failed", "what=\"cannot open the HSM\" rv=0x%lx why=\"%s\"", rv,
               why ? why : "");
     return is_misconfigured(rv) ? EX_CONFIG : EX_UNAVAILABLE;

@@ -116,7 +116,18 @@ START_TEST(key_named_twice_is_refused)
 }
 END_TEST
 
+START_TEST(removed_key_breaks_the_signature_until_the_root_signs_again)
+{
+    ck_assert(manifest_remove(&manifest, "Kd", 1));
+    ck_assert(!manifest_remove(&manifest, "Kd", 1));
+    ck_assert_ptr_nonnull(manifest_find(&manifest, "Kw", 1));
+    ck_assert_int_eq(check("test"), -EACCES);
+    ck_assert_int_eq(manifest_sign(&manifest, root_key), 0);
+    ck_assert_int_eq(check("test"), 0);
+}
+END_TEST
+
 SUITE_WITH_FIXTURE("manifest", setup, teardown, signed_manifest_survives_its_text,
                    altered_or_added_key_breaks_the_signature, altered_officer_breaks_the_signature,
                    manifest_of_another_deployment_or_root_is_refused, unsigned_manifest_is_refused,
-                   key_named_twice_is_refused);
+                   key_named_twice_is_refused, removed_key_breaks_the_signature_until_the_root_signs_again);

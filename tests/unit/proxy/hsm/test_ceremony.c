@@ -9,6 +9,7 @@
 
 #include "include/table.h"
 #include "proxy/hsm/ceremony.h"
+#include "proxy/hsm/epochs.h"
 #include "proxy/hsm/hsm_state.h"
 #include "proxy/hsm/template.h"
 #include "tests/support/suite.h"
@@ -187,10 +188,10 @@ START_TEST(key_with_another_commitment_is_refused)
 END_TEST
 
 /* Whoever can log in to the HSM makes a "next epoch" that is known outside: strict in all but its birth. */
-START_TEST(planted_epoch_that_the_manifest_does_not_name_is_refused)
+static void plant_epoch(uint32_t epoch)
 {
-    struct manifest forged = { .quorum = manifest.quorum };
-    struct master_backup known = { 0 };
+    CLEANUP(manifest_clear) struct manifest forged = { .quorum = manifest.quorum };
+    CLEANUP(master_backup_clear) struct master_backup known = { 0 };
     struct hsm_session session;
 
     softhsm_open();
@@ -198,12 +199,48 @@ START_TEST(planted_epoch_that_the_manifest_does_not_name_is_refused)
     ck_assert_uint_eq(
         hsm_session_open(fixture.hsm->session.p11, fixture.hsm->token.slot, CKF_RW_SESSION, &session),
         CKR_OK);
-    ck_assert_uint_eq(ceremony_add_epoch(&session, MASTER_DERIVE, 2, &forged, &known), CKR_OK);
+    ck_assert_uint_eq(ceremony_add_epoch(&session, MASTER_DERIVE, epoch, &forged, &known), CKR_OK);
     hsm_session_close(&session);
     softhsm_close();
-    open_is_refused(CKR_TEMPLATE_INCONSISTENT, "Kd epoch 2");
-    manifest_clear(&forged);
-    master_backup_clear(&known);
+}
+
+START_TEST(planted_epoch_that_the_manifest_does_not_name_is_not_used)
+{
+    struct hsm_epoch epochs[HSM_EPOCHS_MAX];
+    size_t count;
+
+    plant_epoch(2);
+    softhsm_open();
+    ck_assert_uint_eq(hsm_epoch_derive(fixture.hsm), 1);
+    ck_assert_ptr_null(master_keys_peek(&fixture.hsm->keys, MASTER_DERIVE, 2));
+    hsm_epochs(fixture.hsm, epochs, &count);
+    ck_assert(epochs[count - 1].is_stranger && epochs[count - 1].epoch == 2);
+    ck_assert_uint_eq(hsm_epoch_destroy(fixture.hsm, MASTER_DERIVE, 2), CKR_OK);
+    softhsm_close();
+    softhsm_open();
+    ck_assert_uint_eq(fixture.hsm->keys.stranger_count, 0);
+}
+END_TEST
+
+START_TEST(planted_epoch_beside_one_that_the_manifest_names_is_refused)
+{
+    plant_epoch(1);
+    open_is_refused(CKR_DATA_INVALID, "manifest names");
+}
+END_TEST
+
+START_TEST(many_planted_epochs_keep_the_hsm_closed)
+{
+    for (uint32_t i = 0; i < MASTER_STRANGERS_MAX; i++)
+        plant_epoch(2 + i);
+    softhsm_open();
+    ck_assert_uint_eq(hsm_epoch_new_wrapped(fixture.hsm, MASTER_DERIVE, &manifest, &backup, &(uint32_t){ 0 }),
+                      CKR_OK);
+    softhsm_close();
+    open_is_refused(CKR_TEMPLATE_INCONSISTENT, "Kd epoch");
+    publish(root_key); /* which makes the ninth one ours */
+    softhsm_open();
+    ck_assert_uint_eq(hsm_epoch_derive(fixture.hsm), 2 + MASTER_STRANGERS_MAX);
 }
 END_TEST
 
@@ -294,7 +331,9 @@ END_TEST
 SUITE_WITH_FIXTURE("hsm/ceremony", setup, teardown, keys_of_a_ceremony_are_as_strict_as_any,
                    no_key_of_a_ceremony_can_be_wrapped_again, without_a_manifest_such_keys_are_refused,
                    manifest_of_another_root_or_realm_is_refused, key_with_another_commitment_is_refused,
-                   planted_epoch_that_the_manifest_does_not_name_is_refused,
+                   planted_epoch_that_the_manifest_does_not_name_is_not_used,
+                   planted_epoch_beside_one_that_the_manifest_names_is_refused,
+                   many_planted_epochs_keep_the_hsm_closed,
                    new_epoch_is_taken_when_the_root_has_signed_for_it, second_hsm_has_the_same_keys,
                    backup_survives_its_text, swapped_wrapped_keys_are_refused, altered_wrapped_key_is_refused,
                    backup_that_lacks_a_key_is_refused, another_quorum_key_opens_nothing);
