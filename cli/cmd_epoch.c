@@ -12,6 +12,7 @@
 #include "cli/ca.h"
 #include "cli/connect.h"
 #include "cli/daemon.h"
+#include "cli/master_files.h"
 #include "cli/output.h"
 #include "include/table.h"
 #include "proto/certificate.h"
@@ -34,6 +35,13 @@ static const char *server_config(const struct cli *cli)
 
 /* ---------------------------------------------------------------------------------------------------- list */
 
+static const char *use_of(const json_t *row)
+{
+    if (json_is_true(json_object_get(row, "stranger")))
+        return "none: not signed for";
+    return json_is_true(json_object_get(row, "newest")) ? "new rows" : "old rows";
+}
+
 enum cli_exit cmd_epoch_list(struct cli *cli)
 {
     static const char *const arguments[] = { "epoch-list", NULL };
@@ -49,9 +57,7 @@ enum cli_exit cmd_epoch_list(struct cli *cli)
         return status;
     rows = json_object_get(reply, "epochs");
     json_array_foreach (rows, i, row) {
-        bool is_newest = json_is_true(json_object_get(row, "newest"));
-
-        json_object_set_new(row, "use", json_string(is_newest ? "new rows" : "old rows"));
+        json_object_set_new(row, "use", json_string(use_of(row)));
         json_object_set_new(row, "ends",
                             output_time((uint64_t)json_integer_value(json_object_get(row, "ends_unix"))));
     }
@@ -100,7 +106,7 @@ static enum cli_exit issue_seal(struct cli *cli, const json_t *reply, EVP_PKEY *
     return CLI_DONE;
 }
 
-static enum cli_exit certify_seal(struct cli *cli, const json_t *reply)
+static enum cli_exit certify_seal_key(struct cli *cli, const json_t *reply)
 {
     const char *text = json_string_value(json_object_get(reply, "seal_public_key"));
     const char *state = json_string_value(json_object_get(reply, "state"));
@@ -121,24 +127,53 @@ static enum cli_exit certify_seal(struct cli *cli, const json_t *reply)
     return status == CLI_DONE ? prepend(cli, path, &pem) : status;
 }
 
+static enum cli_exit certify_seal(struct cli *cli)
+{
+    static const char *const arguments[] = { "seal-key", NULL };
+    CLEANUP(json_decref) json_t *reply = NULL;
+    enum cli_exit status = daemon_run(cli, server_config(cli), arguments, &reply);
+
+    return status == CLI_DONE ? certify_seal_key(cli, reply) : status;
+}
+
+/* The files are for the daemon and the officers; they are where they belong. */
+static json_t *without_files(json_t *reply)
+{
+    static const char *const members[] = { "manifest", "master_backup", "manifest_path",
+                                           "master_backup_path" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+        json_object_del(reply, members[i]);
+    return json_incref(reply);
+}
+
+/* What the daemon has to know before it begins: whether the root is here to sign for the change. */
+static const char *signing(const struct cli *cli)
+{
+    return master_files_can_sign(cli_option(cli, "ca")) ? "--to-sign" : NULL;
+}
+
 enum cli_exit cmd_epoch_new(struct cli *cli)
 {
+    const char *ca = cli_option(cli, "ca");
     const char *arguments[] = { "epoch-new", cli->args[0],
-                                cli_option(cli, "without-backup") ? "--without-backup" : NULL, NULL };
+                                cli_option(cli, "without-backup") ? "--without-backup" : signing(cli), NULL };
     bool is_seal = strcmp(cli->args[0], "Kseal") == 0;
     CLEANUP(json_decref) json_t *reply = NULL;
     enum cli_exit status;
 
-    if (is_seal && !cli_option(cli, "ca"))
+    if (is_seal && !ca)
         return cli_fail(cli, CLI_USAGE, "--ca DIR names the directory with the root and the sealing issuer.",
                         "a new sealing key needs a certificate, or no client seals to it");
     status = daemon_run(cli, server_config(cli), arguments, &reply);
+    if (status == CLI_DONE)
+        status = master_files_add(cli, ca, reply);
     if (status == CLI_DONE && is_seal)
-        status = certify_seal(cli, reply);
+        status = certify_seal(cli);
     if (status != CLI_DONE)
         return status;
     return output_done(
-        cli, json_incref(reply),
+        cli, without_files(reply),
         "Epoch %lld of %s is made.\nNext: systemctl reload privyseald. The signers are replaced one by "
         "one, and use it from then on.",
         (long long)json_integer_value(json_object_get(reply, "epoch")), cli->args[0]);
@@ -148,7 +183,7 @@ enum cli_exit cmd_epoch_new(struct cli *cli)
 
 enum cli_exit cmd_epoch_destroy(struct cli *cli)
 {
-    const char *const arguments[] = { "epoch-destroy", cli->args[0], cli->args[1], NULL };
+    const char *const arguments[] = { "epoch-destroy", cli->args[0], cli->args[1], signing(cli), NULL };
     CLEANUP(json_decref) json_t *reply = NULL;
     char question[256];
     enum cli_exit status;
@@ -161,11 +196,14 @@ enum cli_exit cmd_epoch_destroy(struct cli *cli)
     status = connect_confirm(cli, question, "nothing was destroyed");
     if (status == CLI_DONE)
         status = daemon_run(cli, server_config(cli), arguments, &reply);
+    if (status == CLI_DONE)
+        status = master_files_remove(cli, cli_option(cli, "ca"), reply);
     if (status != CLI_DONE)
         return status;
     return output_done(
-        cli, json_incref(reply),
-        "Epoch %s of %s is destroyed in this HSM. Copies of its token, and the officers' backup of the "
-        "master keys, have it still: destroy those that are not needed.",
+        cli, without_files(reply),
+        "Epoch %s of %s is destroyed in this HSM and is in no backup from now on. Copies of the HSM's token, "
+        "other HSMs "
+        "and, for the officers, earlier backups have it still: destroy those that are not needed.",
         cli->args[1], cli->args[0]);
 }

@@ -134,7 +134,8 @@ int provision_refresh_hsm(const struct proxy_config *config, const struct owners
     if (!provision_softhsm_directory(config->hsm_environment, tokens))
         return EX_OK;
     r = directory_read_only(tokens, owners);
-    if (r == 0 && config->partitions && provision_softhsm_directory(config->hsm_partition_environment, partitions))
+    if (r == 0 && config->partitions &&
+        provision_softhsm_directory(config->hsm_partition_environment, partitions))
         r = directory_follow(tokens, partitions, owners);
     return r == 0 ? EX_OK : provision_fail(EX_CANTCREAT, "%s: %s", tokens, strerror(-r));
 }
@@ -389,12 +390,12 @@ static const struct verb {
     const char *name;
     int (*run)(const struct proxy_config *config, int argc, char **argv);
 } verbs[] = {
-    { "init", verb_init },           { "ceremony", verb_ceremony }, { "backup", verb_backup },
-    { "restore", verb_restore },     { "add-hsm", verb_add_hsm },   { "migrate-store", verb_migrate_store },
-    { "self-test", verb_self_test },
-    { "epoch-list", verb_epoch_list },
-    { "epoch-new", verb_epoch_new },
-    { "epoch-destroy", verb_epoch_destroy },
+    { "init", verb_init },           { "ceremony", verb_ceremony },
+    { "backup", verb_backup },       { "restore", verb_restore },
+    { "add-hsm", verb_add_hsm },     { "migrate-store", verb_migrate_store },
+    { "self-test", verb_self_test }, { "epoch-list", verb_epoch_list },
+    { "epoch-new", verb_epoch_new }, { "epoch-destroy", verb_epoch_destroy },
+    { "seal-key", verb_seal_key },
 };
 
 int provision_main(const struct proxy_config *config, int argc, char **argv)

@@ -15,8 +15,10 @@
  *   ceremony --quorum M --officers FILE,...   HSM token and master keys, wrapped for M of the officers; before init
  *   self-test                                 what the HSM refuses, what it lacks, the sealing public key
  *   epoch-list                                epochs of the master keys, and how many rows need each
- *   epoch-new KIND [--without-backup]         the next one of Kd, Kw, Kx or Kseal
- *   epoch-destroy KIND EPOCH                  one that no row needs
+ *   epoch-new KIND                            the next one of Kd, Kw, Kx or Kseal; after a ceremony with --to-sign
+ *                                             (prints the manifest for the root) or --without-backup (in the HSM alone)
+ *   epoch-destroy KIND EPOCH [--to-sign]      one that no row needs
+ *   seal-key                                  the newest sealing key, for its issuer
  * Returns an exit status (sysexits.h).
  */
 int provision_main(const struct proxy_config *config, int argc, char **argv);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * verb_epoch.c - epoch-list, epoch-new, epoch-destroy: master keys made anew, and ended when nothing needs them.
+ * verb_epoch.c - epoch-list, epoch-new, epoch-destroy: master keys made anew, and ended when nothing needs them;
+ * seal-key: what clients seal to.
  *
+ * Where officers hold the master keys, a change is printed with the manifest that the root has to sign for it. Until it
+ * is signed and in place, a new key is used by nobody.
  * The daemon may run: its signers read the token's directory, and know of a new epoch once they are replaced (SIGHUP).
  */
 #include <errno.h>
@@ -11,6 +14,7 @@
 
 #include "proxy/hsm/epochs.h"
 #include "proxy/hsm/token_directory.h"
+#include "proxy/provision/master_files.h"
 #include "proxy/provision/verbs.h"
 #include "proxy/service/seal_keys.h"
 #include "proxy/store/store.h"
@@ -42,9 +46,10 @@ static int open_both(const struct proxy_config *config, struct hsm **ret_hsm, st
 
 static json_t *describe(const struct hsm_epoch *epoch, uint64_t rows)
 {
-    json_t *object = json_pack("{s:s, s:I, s:b, s:b, s:I}", "kind", master_keys_name(epoch->kind), "epoch",
-                               (json_int_t)epoch->epoch, "newest", epoch->is_newest, "may_change",
-                               hsm_epoch_may_change(epoch->kind), "rows", (json_int_t)rows);
+    json_t *object =
+        json_pack("{s:s, s:I, s:b, s:b, s:b, s:I}", "kind", master_keys_name(epoch->kind), "epoch",
+                  (json_int_t)epoch->epoch, "newest", epoch->is_newest, "stranger", epoch->is_stranger,
+                  "may_change", hsm_epoch_may_change(epoch->kind), "rows", (json_int_t)rows);
 
     if (epoch->ends_ms != INT64_MAX)
         json_object_set_new(object, "ends_unix", json_integer(epoch->ends_ms / 1000));
@@ -99,27 +104,9 @@ static int find_kind(const char *name, enum master_kind *ret)
 
 /* ----------------------------------------------------------------------------------------------------- epoch-new */
 
-/* With a new Kseal comes a new public key, for its issuer to certify before any signer starts. */
-static int add_seal_key(const struct proxy_config *config, json_t *object)
-{
-    CLEANUP(seal_epoch_clear) struct seal_epoch seal = { 0 };
-    CLEANUP(hsm_close) struct hsm *hsm = NULL;
-    char public_key[2 * HPKE_KEY_LEN + 1];
-    int status = provision_open_hsm(config, &hsm);
-
-    if (status != EX_OK)
-        return status;
-    if (seal_epoch_derive(hsm, config->realm, hsm_epoch_mac(hsm, HSM_SEAL), &seal) != CKR_OK)
-        return provision_fail(EX_UNAVAILABLE, "the HSM does not derive the new sealing key");
-    hex_encode(BYTES_OF_ARRAY(seal.public_key), public_key);
-    json_object_set_new(object, "seal_public_key", json_string(public_key));
-    json_object_set_new(object, "seal_chain", json_string(config->seal_chain));
-    json_object_set_new(object, "state", json_string(config->state));
-    json_object_set_new(object, "realm", json_string(config->realm));
-    return EX_OK;
-}
-
-static int make_epoch(const struct proxy_config *config, enum master_kind kind, uint32_t *ret)
+/* @files: of a key ceremony; NULL: the HSM alone has the key. */
+static int make_epoch(const struct proxy_config *config, enum master_kind kind, struct master_files *files,
+                      uint32_t *ret)
 {
     CLEANUP(hsm_close) struct hsm *hsm = NULL;
     int status = provision_open_hsm(config, &hsm);
@@ -127,36 +114,73 @@ static int make_epoch(const struct proxy_config *config, enum master_kind kind, 
 
     if (status != EX_OK)
         return status;
-    rv = hsm_epoch_new(hsm, kind, ret);
+    rv = files ? hsm_epoch_new_wrapped(hsm, kind, &files->manifest, &files->backup, ret)
+               : hsm_epoch_new(hsm, kind, ret);
     return rv == CKR_OK ? EX_OK
                         : provision_fail(EX_UNAVAILABLE, "the HSM made no new epoch of %s (CKR 0x%lx)",
                                          master_keys_name(kind), rv);
 }
 
+/* The caller has the root at hand, says --to-sign; without, an epoch is not made that nobody could use. */
+static int refuse_unsigned(const struct proxy_config *config, bool will_sign)
+{
+    return !config->hsm_manifest || will_sign
+               ? EX_OK
+               : provision_fail(EX_USAGE, "officers hold the master keys here: the root has to sign for the "
+                                          "change (its root.key, in the directory that --ca names)");
+}
+
 int verb_epoch_new(const struct proxy_config *config, int argc, char **argv)
 {
+    CLEANUP(master_files_clear) struct master_files files = { 0 };
     CLEANUP(json_decref) json_t *object = NULL;
     bool without_backup = argc == 3 && strcmp(argv[2], "--without-backup") == 0;
+    bool will_sign = argc == 3 && strcmp(argv[2], "--to-sign") == 0;
+    bool is_wrapped = config->hsm_manifest && !without_backup;
     enum master_kind kind;
     uint32_t epoch = 0;
     int status;
 
-    if (argc < 2 || (argc > 2 && !without_backup))
-        return provision_fail(EX_USAGE, "usage: --provision epoch-new KIND [--without-backup]");
+    if (argc < 2 || (argc > 2 && !without_backup && !will_sign))
+        return provision_fail(EX_USAGE, "usage: --provision epoch-new KIND [--to-sign | --without-backup]");
     status = find_kind(argv[1], &kind);
-    if (status == EX_OK && config->hsm_manifest && !without_backup)
-        status = provision_fail(EX_USAGE, "the officers' backup of the master keys would lack the new epoch: "
-                                          "--without-backup says that this is meant");
+    if (status == EX_OK && is_wrapped)
+        status = refuse_unsigned(config, will_sign);
+    if (status == EX_OK && is_wrapped)
+        status = master_files_load(config, &files);
     if (status == EX_OK)
-        status = make_epoch(config, kind, &epoch);
+        status = make_epoch(config, kind, is_wrapped ? &files : NULL, &epoch);
     if (status == EX_OK)
         status = hand_out(config);
     if (status != EX_OK)
         return status;
     object = json_pack("{s:s, s:I}", "kind", master_keys_name(kind), "epoch", (json_int_t)epoch);
-    if (kind == MASTER_SEAL)
-        status = add_seal_key(config, object);
+    if (is_wrapped)
+        status = master_files_describe(config, &files, object);
     return status == EX_OK ? provision_print(object) : status;
+}
+
+/* ------------------------------------------------------------------------------------------------------ seal-key */
+
+/* With a new Kseal comes a new public key, for its issuer to certify before any signer starts. */
+int verb_seal_key(const struct proxy_config *config, int argc, char **argv)
+{
+    CLEANUP(seal_epoch_clear) struct seal_epoch seal = { 0 };
+    CLEANUP(json_decref) json_t *object = NULL;
+    CLEANUP(hsm_close) struct hsm *hsm = NULL;
+    char public_key[2 * HPKE_KEY_LEN + 1];
+    int status = argc == 1 ? provision_open_hsm(config, &hsm)
+                           : provision_fail(EX_USAGE, "usage: --provision %s", argv[0]);
+
+    if (status != EX_OK)
+        return status;
+    if (seal_epoch_derive(hsm, config->realm, hsm_epoch_mac(hsm, HSM_SEAL), &seal) != CKR_OK)
+        return provision_fail(EX_UNAVAILABLE, "the HSM does not derive the sealing key");
+    hex_encode(BYTES_OF_ARRAY(seal.public_key), public_key);
+    object =
+        json_pack("{s:I, s:s, s:s, s:s, s:s}", "epoch", (json_int_t)seal.epoch, "seal_public_key", public_key,
+                  "seal_chain", config->seal_chain, "state", config->state, "realm", config->realm);
+    return object ? provision_print(object) : provision_fail(EX_OSERR, "out of memory");
 }
 
 /* ------------------------------------------------------------------------------------------------- epoch-destroy */
@@ -187,7 +211,7 @@ static int refuse_if_needed(const struct proxy_config *config, struct hsm *hsm, 
 }
 
 /* The store stays locked from the counting to the end: nobody makes a row under it meanwhile. */
-static int destroy(const struct proxy_config *config, enum master_kind kind, uint32_t number)
+static int destroy(const struct proxy_config *config, enum master_kind kind, uint32_t number, bool is_named)
 {
     CLEANUP(store_close) struct store *store = NULL;
     CLEANUP(hsm_close) struct hsm *hsm = NULL;
@@ -203,31 +227,52 @@ static int destroy(const struct proxy_config *config, enum master_kind kind, uin
     if (status != EX_OK)
         return status;
     rv = hsm_epoch_destroy(hsm, kind, number);
+    if (rv == CKR_KEY_NEEDED && is_named) /* gone from the HSM by a try whose manifest was not signed */
+        return EX_OK;
     if (rv == CKR_KEY_NEEDED)
         return provision_fail(EX_DATAERR, "there is no epoch %u of %s", number, master_keys_name(kind));
     return rv == CKR_OK ? EX_OK
                         : provision_fail(EX_UNAVAILABLE, "the HSM did not destroy it (CKR 0x%lx)", rv);
 }
 
+/* Takes the epoch out of the files; @ret_is_named: it was in them, and the root has to sign for that. */
+static int forget(const struct proxy_config *config, enum master_kind kind, uint32_t number, bool will_sign,
+                  struct master_files *files, bool *ret_is_named)
+{
+    int status = master_files_load(config, files);
+
+    if (status != EX_OK)
+        return status;
+    *ret_is_named = manifest_remove(&files->manifest, master_keys_name(kind), number);
+    master_backup_remove(&files->backup, kind, number);
+    return *ret_is_named ? refuse_unsigned(config, will_sign) : EX_OK;
+}
+
 int verb_epoch_destroy(const struct proxy_config *config, int argc, char **argv)
 {
+    CLEANUP(master_files_clear) struct master_files files = { 0 };
     CLEANUP(json_decref) json_t *object = NULL;
+    bool will_sign = argc == 4 && strcmp(argv[3], "--to-sign") == 0, is_named = false;
     enum master_kind kind;
     unsigned long number;
     int status;
 
-    if (argc != 3)
-        return provision_fail(EX_USAGE, "usage: --provision epoch-destroy KIND EPOCH");
+    if (argc != 3 && !will_sign)
+        return provision_fail(EX_USAGE, "usage: --provision epoch-destroy KIND EPOCH [--to-sign]");
     number = strtoul(argv[2], NULL, 10);
     status = find_kind(argv[1], &kind);
     if (status == EX_OK && (number == 0 || number > UINT32_MAX))
         status = provision_fail(EX_USAGE, "\"%s\" is no epoch's number", argv[2]);
+    if (status == EX_OK && config->hsm_manifest)
+        status = forget(config, kind, (uint32_t)number, will_sign, &files, &is_named);
     if (status == EX_OK)
-        status = destroy(config, kind, (uint32_t)number);
+        status = destroy(config, kind, (uint32_t)number, is_named);
     if (status == EX_OK)
         status = hand_out(config);
     if (status != EX_OK)
         return status;
     object = json_pack("{s:s, s:I}", "kind", master_keys_name(kind), "destroyed", (json_int_t)number);
-    return provision_print(object);
+    if (is_named)
+        status = master_files_describe(config, &files, object);
+    return status == EX_OK ? provision_print(object) : status;
 }

@@ -16,6 +16,7 @@
 #include "proxy/audit/audit.h"
 #include "proxy/hsm/ceremony.h"
 #include "proxy/provision/backup_entries.h"
+#include "proxy/provision/master_files.h"
 #include "proxy/provision/progress.h"
 #include "proxy/provision/verbs.h"
 
@@ -27,15 +28,13 @@ struct restoring {
     int answer_count;
     struct owners owners;
     /* of the HSM */
-    struct manifest manifest;
-    struct master_backup backup;
+    struct master_files files;
     struct secret *quorum_private;
 };
 
 static void restoring_clear(struct restoring *restoring)
 {
-    manifest_clear(&restoring->manifest);
-    master_backup_clear(&restoring->backup);
+    master_files_clear(&restoring->files);
     secret_free(restoring->quorum_private);
 }
 DEFINE_CLEAR(restoring_clear, struct restoring);
@@ -97,37 +96,17 @@ static int join_quorum_key(struct restoring *restoring)
 
 /* ------------------------------------------------------------------------------------------------------ the HSM */
 
-/* The manifest decides which keys are ours, so it comes first. */
-static int load_master_files(struct restoring *restoring)
-{
-    const struct proxy_config *config = restoring->config;
-    CLEANUP(json_decref) json_t *backup = NULL;
-    const char *why = "not a manifest";
-    int status, r = manifest_load(config->hsm_manifest, &restoring->manifest);
-
-    if (r == 0)
-        r = manifest_check(&restoring->manifest, config->realm, config->client_ca, &why);
-    if (r < 0)
-        return provision_fail(EX_DATAERR, "%s: %s", config->hsm_manifest, why);
-    status = load_json(config->hsm_master_backup, &backup);
-    if (status != EX_OK)
-        return status;
-    r = master_backup_of_json(json_object_get(backup, "keys"), &restoring->backup);
-    return r == 0 ? EX_OK
-                  : provision_fail(EX_DATAERR, "%s: no backup of master keys", config->hsm_master_backup);
-}
-
 static CK_RV make_from_backup(const struct hsm_config *hsm_config, void *arg, char **why)
 {
     struct restoring *restoring = arg;
 
-    return ceremony_restore(hsm_config, secret_bytes(restoring->quorum_private), &restoring->backup,
-                            &restoring->manifest, why);
+    return ceremony_restore(hsm_config, secret_bytes(restoring->quorum_private), &restoring->files.backup,
+                            &restoring->files.manifest, why);
 }
 
 static int restore_hsm(struct restoring *restoring)
 {
-    int status = load_master_files(restoring);
+    int status = master_files_load(restoring->config, &restoring->files);
 
     if (status == EX_OK)
         status = join_quorum_key(restoring);
@@ -321,7 +300,7 @@ static int parse(const struct proxy_config *config, int argc, char **argv, struc
 /* What the new token holds, so that two HSMs can be compared by eye. */
 static int print_keys(const struct restoring *restoring)
 {
-    CLEANUP(json_decref) json_t *manifest = manifest_to_json(&restoring->manifest);
+    CLEANUP(json_decref) json_t *manifest = manifest_to_json(&restoring->files.manifest);
     CLEANUP(json_decref)
     json_t *object = json_pack("{s:s, s:O}", "token", restoring->config->hsm_token, "keys",
                                json_object_get(manifest, "keys"));

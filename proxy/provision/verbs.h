@@ -39,6 +39,7 @@ MUST_CHECK int provision_refresh_hsm(const struct proxy_config *config, const st
 int verb_epoch_list(const struct proxy_config *config, int argc, char **argv);
 int verb_epoch_new(const struct proxy_config *config, int argc, char **argv);
 int verb_epoch_destroy(const struct proxy_config *config, int argc, char **argv);
+int verb_seal_key(const struct proxy_config *config, int argc, char **argv);
 int verb_ceremony(const struct proxy_config *config, int argc, char **argv);
 int verb_backup(const struct proxy_config *config, int argc, char **argv);
 int verb_restore(const struct proxy_config *config, int argc, char **argv);

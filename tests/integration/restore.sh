@@ -29,6 +29,50 @@ check "signs" eval 'key cornelius p-256 one && signs cornelius $pin 1'
 check "a user who mistypes" enroll theodora
 for _ in 1 2 3; do refuse 4 "a wrong PIN" as theodora key generate --type p-256 --pin-file <(echo 000000); done
 
+# --- epochs after the ceremony: wrapped for the officers, too, and signed for by the root
+
+epoch() { "$privyseal" --json epoch "$@" --server-config "$server/privyseald.conf"; }
+# rows KIND EPOCH: how many need it; nothing if there is none
+rows() { epoch list | jq ".[] | select(.kind == \"$1\" and .epoch == $2) | .rows"; }
+restart() { stop && start; }
+is() { [[ $1 == "$2" ]] || { echo "\"$1\" instead of \"$2\""; return 1; }; }
+# certifies LABEL: a request that only wilhelmina's key can sign, checked with its own public key
+certifies() {
+    as wilhelmina cert request "$work/request.pem" --key "$1" --pin-file "$work/wilhelmina/pin" &&
+        openssl req -in "$work/request.pem" -verify -noout
+}
+refuse 1 "no epoch is made that the root does not sign for" epoch new Kw
+says "--ca" && report ok "which is said" || report not-ok "which is said" "$work/output"
+check "nothing was made" is "$(rows Kw 2)" ""
+cp "$server/tls/master-manifest" "$work/first-manifest"
+cp "$server/master-backup" "$work/first-backup"
+check "with the root it is made" epoch new Kw --ca "$server/ca"
+check "the old backup of the master keys is kept" cmp "$server/master-backup.1" "$work/first-backup"
+check "the new one has the epoch" is "$(jq '[.keys[] | select(.kind == "Kw")] | length' "$server/master-backup")" 2
+cp "$server/tls/master-manifest" "$work/second-manifest"
+cp "$work/first-manifest" "$server/tls/master-manifest"
+check "signers that know only the old manifest start" restart
+check "they warn" grep -q "hsm.stranger.*kind=Kw epoch=2" "$server/log"
+check "a key is made" key wilhelmina p-256 between
+check "not under an epoch that the manifest does not name" is "$(rows Kw 2)" 0
+cp "$work/second-manifest" "$server/tls/master-manifest"
+check "with the new manifest they start" restart
+check "a key is made" key wilhelmina p-256 two
+check "under the new epoch" is "$(rows Kw 2)" 1
+check "it signs" certifies two
+check "a new epoch of another key" epoch new Kx --ca "$server/ca"
+refuse 1 "the first is not destroyed without the root" epoch destroy Kx 1 --yes
+check "with the root it is" epoch destroy Kx 1 --yes --ca "$server/ca"
+check "the backup of the master keys has the second alone" is "$(jq -c '[.keys[] | select(.kind == "Kx") | .epoch]' "$server/master-backup")" "[2]"
+check "no older copy is left beside it" test ! -e "$server/master-backup.1"
+cp "$server/tls/master-manifest" "$work/third-manifest"
+check "an epoch that was made and not signed for" epoch new Kd --ca "$server/ca"
+cp "$work/third-manifest" "$server/tls/master-manifest"
+check "can be destroyed" epoch destroy Kd 2 --yes --ca "$server/ca"
+check "and made anew" epoch new Kd --ca "$server/ca"
+check "a new sealing key" epoch new Kseal --ca "$server/ca"
+check "signers start with all of them" restart
+
 # --- while it signs
 
 signs wilhelmina "$pin" 60 50 >"$work/signing" 2>&1 &
@@ -89,6 +133,9 @@ check "two make the deployment again" restore "$work/olga.share" "$work/oskar.sh
 cp -a "$work/lost/operator" "$work/lost/ca" "$server/" # which are not in a backup
 start && report ok "it starts, with a new HSM" || report not-ok "it starts, with a new HSM" "$server/log"
 check "a wrapped key signs, with the PIN as it was" signs wilhelmina "$pin" 3
+check "a key of the first epoch signs" certifies between
+check "a key of the second, too" certifies two
+check "an epoch that was destroyed did not come back" is "$(rows Kx 1)" ""
 check "a partition signs, with the PIN as it was" signs peregrine "$pin" 3
 count=$(as operator --json audit show --user wilhelmina --event sign | jq length)
 ((count >= 6)) && report ok "its records are those of before and after" || report not-ok "its records are those of before and after ($count)"
@@ -115,6 +162,16 @@ cp "$work/manifest" "$server/tls/master-manifest"
 sed '/^manifest/d' "$server/privyseald.conf" >"$server/without.conf"
 refuse 69 "without a manifest such keys are refused" "$privyseald" --config "$server/without.conf" --provision self-test
 check "with it they are not" "$privyseald" --config "$server/privyseald.conf" --provision self-test
+
+cp -a "$server/hsm/tokens" "$work/tokens"
+softhsm=$(sed -n 's/^module = //p' "$server/privyseald.conf")
+check "somebody with the HSM's login plants an epoch" env -C "$server" SOFTHSM2_CONF=hsm/softhsm2.conf pkcs11-tool --module "$softhsm" \
+    --login --pin "$(cat "$server/hsm/pin")" --keygen --key-type AES:32 --label "privyseal Kd epoch 9"
+refuse 69 "which keeps the HSM closed" "$privyseald" --config "$server/privyseald.conf" --provision self-test
+says "privyseal Kd epoch 9" && report ok "and is named" || report not-ok "and is named" "$work/output"
+rm -rf "$server/hsm/tokens"
+mv "$work/tokens" "$server/hsm/tokens"
+check "without it the HSM opens" "$privyseald" --config "$server/privyseald.conf" --provision self-test
 
 # --- one more HSM
 
@@ -145,7 +202,7 @@ check "a key signs" signs wilhelmina "$pin" 1
 
 # --- a key that the officers do not hold
 
-check "an epoch is born in the HSM alone" "$privyseal" epoch new Kd --without-backup --server-config "$server/privyseald.conf"
+check "an epoch is born in the HSM alone" epoch new Kd --without-backup
 check "a backup is made" "$privyseal" backup "$work/backup3" --server-config "$server/privyseald.conf"
-[[ $("$privyseal" --json backup show "$work/backup3" | jq -r '.keys_not_included[]') == "Kd epoch 2" ]] &&
+[[ $("$privyseal" --json backup show "$work/backup3" | jq -r '.keys_not_included[]') == "Kd epoch 3" ]] &&
     report ok "which says that this key is not in it" || report not-ok "which says that this key is not in it"
