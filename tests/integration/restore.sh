@@ -29,6 +29,8 @@ check "signs" eval 'key cornelius p-256 one && signs cornelius $pin 1'
 check "a user who mistypes" enroll theodora
 for _ in 1 2 3; do refuse 4 "a wrong PIN" as theodora key generate --type p-256 --pin-file <(echo 000000); done
 
+check "a key for documents" key wilhelmina rsa-2048 document import
+
 # --- epochs after the ceremony: wrapped for the officers, too, and signed for by the root
 
 epoch() { "$privyseal" --json epoch "$@" --server-config "$server/privyseald.conf"; }
@@ -150,6 +152,21 @@ restores=$(as operator --json audit show --event restore | jq length)
 ((restores >= 2)) && report ok "each log has it in its chain" || report not-ok "each log has it in its chain ($restores)"
 check "the deployment is backed up again" "$privyseal" backup "$work/backup2" --server-config "$server/privyseald.conf"
 check "which the same root vouches for" "$privyseal" backup verify "$work/backup2" --root "$work/safe/root.pem"
+
+# --- a document
+
+nss=$work/nss
+mkdir "$nss"
+certutil -N -d "sql:$nss" --empty-password
+certutil -A -d "sql:$nss" -n root -t C,C,C -i "$work/safe/root.pem"
+certutil -A -d "sql:$nss" -n authority -t ,, -i "$server/tls/ca-document.pem"
+modutil -dbdir "sql:$nss" -force -add privyseal -libfile "$module" >/dev/null 2>&1
+printf '%%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]>>endobj\ntrailer<</Size 4/Root 1 0 R>>\n%%%%EOF\n' >"$work/a.pdf"
+pdf() { PRIVYSEAL_CONF=$work/wilhelmina/pkcs11.conf pdfsig -nssdir "sql:$nss" -nss-pwd "$pin" "$@"; }
+check "pdfsig signs a document with a key from before" pdf -kpw "$pin" -add-signature -nick wilhelmina:document "$work/a.pdf" "$work/b.pdf"
+check "pdfsig verifies it" pdf "$work/b.pdf"
+says "Signature is Valid" && report ok "the signature is valid" || report not-ok "the signature is valid" "$work/output"
+says "Certificate is Trusted" && report ok "the chain ends in the root" || report not-ok "the chain ends in the root" "$work/output"
 
 # --- keys that the manifest does not vouch for
 
