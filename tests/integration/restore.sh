@@ -172,9 +172,9 @@ says "Certificate is Trusted" && report ok "the chain ends in the root" || repor
 
 stop
 cp "$server/tls/master-manifest" "$work/manifest"
-sed -i '0,/"commitment": "./s/"commitment": "./&0/; 0,/"commitment": "\(.\)0./s//"commitment": "\10/' "$server/tls/master-manifest"
+jq '.keys[0].commitment |= (if startswith("0") then "1" else "0" end) + .[1:]' "$work/manifest" >"$server/tls/master-manifest"
 refuse 69 "an altered manifest keeps the HSM closed" "$privyseald" --config "$server/privyseald.conf" --provision self-test
-says "root" && report ok "because the root did not sign it" || report not-ok "because the root did not sign it" "$work/output"
+says "not signed by the deployment's root" && report ok "because the root did not sign it" || report not-ok "because the root did not sign it" "$work/output"
 cp "$work/manifest" "$server/tls/master-manifest"
 sed '/^manifest/d' "$server/privyseald.conf" >"$server/without.conf"
 refuse 69 "without a manifest such keys are refused" "$privyseald" --config "$server/without.conf" --provision self-test
