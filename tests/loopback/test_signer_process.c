@@ -54,6 +54,7 @@ static struct proxy_config config_of_signer(void)
 {
     return (struct proxy_config){
         .realm = REALM,
+        .proxy = PROXY,
         .client_ca = "ca/root.pem",
         .seal_chain = "seal.pem",
         .signers = 1,
@@ -126,10 +127,11 @@ static void teardown(void)
 /* A front's end of a stream that the signer has been given. */
 static int new_front(void)
 {
+    static const uint8_t message[] = { SIGNER_CONTROL_STREAM };
     int ends[2];
 
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    ck_assert_int_eq(descriptor_send(control, BYTES("s", 1), &ends[1], 1), 0);
+    ck_assert_int_eq(descriptor_send(control, BYTES_OF_ARRAY(message), &ends[1], 1), 0);
     close(ends[1]);
     return ends[0];
 }
