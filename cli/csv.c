@@ -71,9 +71,11 @@ int csv_read(FILE *file, unsigned *line, struct csv_record *ret)
         if (len < 0)
             return ferror(file) ? -EIO : 0;
         ret->line = ++*line;
+        if (memchr(ret->text, '\0', (size_t)len))
+            return -EBADMSG;
         ret->text[strcspn(ret->text, "\r\n")] = '\0';
     } while (!*ret->text);
-    return strlen(ret->text) + 2 < (size_t)len ? -EBADMSG : split(ret);
+    return split(ret);
 }
 
 void csv_write_field(FILE *file, const char *text)

@@ -166,6 +166,16 @@ static void ck_assert_tokens_equal(const struct token_row *a, const struct token
     ck_assert_int_eq(a->failed_ms, b->failed_ms);
     ck_assert_mem_eq(a->attempts, b->attempts, HASH_LEN);
     ck_assert_mem_eq(a->grants, b->grants, HASH_LEN);
+    ck_assert_mem_eq(a->memberships, b->memberships, HASH_LEN);
+    ck_assert_uint_eq(a->policy.second_factor, b->policy.second_factor);
+    ck_assert_int_eq(a->policy.device_secret, b->policy.device_secret);
+    ck_assert_int_eq(a->policy.always_authenticate, b->policy.always_authenticate);
+    ck_assert_uint_eq(a->policy.idle_ms, b->policy.idle_ms);
+    ck_assert_uint_eq(a->policy.max_signatures, b->policy.max_signatures);
+    ck_assert_uint_eq(a->policy.mechanisms, b->policy.mechanisms);
+    ck_assert_int_eq(a->policy.no_decrypt, b->policy.no_decrypt);
+    ck_assert_int_eq(a->policy.keys_need_permit, b->policy.keys_need_permit);
+    ck_assert_uint_eq(a->policy.key_permits, b->policy.key_permits);
     ck_assert_mem_eq(a->mac, b->mac, HASH_LEN);
 }
 
@@ -188,6 +198,7 @@ START_TEST(token_of_hostile_words_and_extreme_numbers_comes_back_unchanged)
         .activation_until_ms = INT64_MAX,
         .failures_total = UINT32_MAX,
         .failed_ms = -1,
+        .policy = { FACTOR_SENT, true, false, UINT32_MAX, 1, UINT32_MAX - 1, true, true, 2 },
     };
     struct token_row by_name, by_id;
 
@@ -195,6 +206,7 @@ START_TEST(token_of_hostile_words_and_extreme_numbers_comes_back_unchanged)
     fill(row.activation, HASH_LEN, 0); /* begins with a zero byte */
     fill(row.attempts, HASH_LEN, 99);
     fill(row.grants, HASH_LEN, 98);
+    fill(row.memberships, HASH_LEN, 97);
     memset(row.mac, 0xff, HASH_LEN);
     ck_assert_int_eq(store_token_insert(store, &row), 0);
     ck_assert_int_gt(row.id, 0);
@@ -708,6 +720,138 @@ START_TEST(principal_has_one_name_and_changes_by_compare_and_set)
     row.id++;
     ck_assert_int_eq(store_principal_update(store, &row, UINT64_MAX), -ESTALE);
     ck_assert_int_eq(store_principal_by_name(store, "bob", &row), -ENOENT);
+}
+END_TEST
+
+/* ------------------------------------------------------------------------------------------- groups, searches */
+
+static int64_t add_group(struct store *store, const char *name)
+{
+    struct group_row row = { .created_ms = 1, .sequence = 1 };
+
+    strcpy(row.name, name);
+    ck_assert_int_eq(store_group_insert(store, &row), 0);
+    return row.id;
+}
+
+static void join(struct store *store, int64_t group, int64_t token)
+{
+    struct member_row row = { .group_id = group, .token_id = token };
+
+    ck_assert_int_eq(store_member_insert(store, &row), 0);
+    ck_assert_int_gt(row.id, 0);
+}
+
+START_TEST(group_changes_by_compare_and_set_and_goes_with_its_grants)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    int64_t group = add_group(store, "payroll"), principal = add_principal(store, "server");
+    struct group_row row, again = { 0 };
+    struct group_grant_row *grants;
+    size_t count;
+
+    ck_assert_int_eq(store_group_by_name(store, "payroll", &row), 0);
+    ck_assert_int_eq(row.id, group);
+    strcpy(again.name, "payroll");
+    ck_assert_int_eq(store_group_insert(store, &again), -EEXIST);
+    ck_assert_int_eq(store_group_grant_put(store, principal, group, GRANT_SEE), 0);
+    ck_assert_int_eq(store_group_grant_put(store, principal, group, GRANT_ALL), 0);
+    ck_assert_int_eq(store_group_grant_list(store, group, &grants, &count), 0);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_uint_eq(grants[0].bits, GRANT_ALL);
+    free(grants);
+    row.sequence = 2;
+    fill(row.grants, HASH_LEN, 5);
+    ck_assert_int_eq(store_group_update(store, &row, 2), -ESTALE);
+    ck_assert_int_eq(store_group_update(store, &row, 1), 0);
+    ck_assert_int_eq(store_group_by_id(store, group, &again), 0);
+    ck_assert_mem_eq(again.grants, row.grants, HASH_LEN);
+    ck_assert_int_eq(store_group_delete(store, group, 1), -ESTALE);
+    ck_assert_int_eq(store_group_delete(store, group, 2), 0);
+    ck_assert_int_eq(store_group_by_name(store, "payroll", &row), -ENOENT);
+}
+END_TEST
+
+START_TEST(tokens_of_a_group_are_seen_once_and_after_those_granted)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    int64_t principal = add_principal(store, "server"), zoe = add_token(store, "zoe"),
+            ann = add_token(store, "ann");
+    int64_t bob = add_token(store, "bob"), one = add_group(store, "one"), two = add_group(store, "two");
+    char(*names)[NAME_MAX_LEN + 1];
+    struct member_row *members;
+    size_t count;
+
+    join(store, one, zoe);
+    join(store, one, ann);
+    join(store, two, zoe);
+    ck_assert_int_eq(store_grant_put(store, principal, bob, GRANT_SEE), 0);
+    ck_assert_int_eq(store_grant_put(store, principal, ann, GRANT_SEE), 0);
+    ck_assert_int_eq(store_group_grant_put(store, principal, one, GRANT_SEE), 0);
+    ck_assert_int_eq(store_group_grant_put(store, principal, two, GRANT_SEE), 0);
+    ck_assert_int_eq(store_grant_tokens(store, principal, 10, &names, &count), 0);
+    ck_assert_uint_eq(count, 3);
+    ck_assert_str_eq(names[0], "bob");
+    ck_assert_str_eq(names[1], "ann");
+    ck_assert_str_eq(names[2], "zoe");
+    free(names);
+    ck_assert_int_eq(store_member_list(store, zoe, &members, &count), 0);
+    ck_assert_uint_eq(count, 2);
+    free(members);
+    ck_assert_int_eq(store_member_delete(store, one, zoe), 0);
+    ck_assert_int_eq(store_member_delete(store, one, zoe), -ENOENT);
+    ck_assert_int_eq(store_member_names(store, one, "", 10, &names, &count), 0);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_str_eq(names[0], "ann");
+    free(names);
+}
+END_TEST
+
+START_TEST(every_search_finds_what_all_its_words_say)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    int64_t group = add_group(store, "group");
+
+    /* Sixteen tokens, one for each combination of four facts. */
+    for (unsigned facts = 0; facts < 16; facts++) {
+        struct token_row row = simple_token((char[]){ (char)('a' + facts), '\0' });
+
+        row.locked = facts & 1;
+        row.enabled = !(facts & 2);
+        row.pin_version = facts & 4 ? 0 : 1;
+        ck_assert_int_eq(store_token_insert(store, &row), 0);
+        if (facts & 8)
+            join(store, group, row.id);
+    }
+    for (unsigned wanted = 0; wanted < 16; wanted++) {
+        const struct token_filter filter = { wanted & 1, wanted & 2, wanted & 4, wanted & 8 ? group : 0 };
+        struct token_row *rows;
+        size_t count, expected = 0;
+
+        ck_assert_int_eq(store_token_search(store, "", 100, &filter, &rows, &count), 0);
+        for (unsigned facts = 0; facts < 16; facts++)
+            expected += (facts & wanted) == wanted;
+        ck_assert_uint_eq(count, expected);
+        for (size_t i = 0; i < count; i++)
+            ck_assert_uint_eq((unsigned)(rows[i].name[0] - 'a') & wanted, wanted);
+        free(rows);
+    }
+}
+END_TEST
+
+START_TEST(deleted_token_takes_along_all_that_is_its_own)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    int64_t token = add_token(store, "alice"), principal = add_principal(store, "alice");
+    struct token_row row;
+
+    join(store, add_group(store, "group"), token);
+    ck_assert_int_eq(store_grant_put(store, principal, token, GRANT_ALL), 0);
+    ck_assert_int_eq(store_token_by_id(store, token, &row), 0);
+    ck_assert_int_eq(store_token_delete(store, token, row.sequence + 1), -ESTALE);
+    ck_assert_int_eq(store_token_delete(store, token, row.sequence), 0);
+    ck_assert_int_eq(store_token_by_name(store, "alice", &row), -ENOENT);
+    ck_assert_int_ne(add_token(store, "alice"), token);
 }
 END_TEST
 
@@ -1406,6 +1550,10 @@ int main(void)
         request_has_one_owner_and_owners_are_listed_once,
         principal_has_one_name_and_changes_by_compare_and_set,
         nothing_is_granted_until_it_is,
+        group_changes_by_compare_and_set_and_goes_with_its_grants,
+        tokens_of_a_group_are_seen_once_and_after_those_granted,
+        every_search_finds_what_all_its_words_say,
+        deleted_token_takes_along_all_that_is_its_own,
         granted_tokens_are_named_oldest_grant_first,
         attempt_becomes_a_failure,
         id_of_a_deleted_attempt_is_never_given_again,
