@@ -17,7 +17,7 @@
 #define BACKOFF_FIRST_MS  20
 #define BACKOFF_MOST_MS   500
 #define RECENTLY_MS       60000 /* a server that answered so lately is being restarted, not misconfigured */
-#define STALE_ROUNDS      3     /* at once: a restart, another signer. Then somebody is busy, or feeds us stale ones */
+#define STALE_ROUNDS      3     /* a front could feed us stale challenges for ever */
 #define OPERATOR_EXPIRY_S 240   /* within OPERATOR_PROOF_LIFE_S, with room for clocks that differ */
 
 CK_RV remote_error_set(struct remote_error *error, CK_RV rv, const char *format, ...)
@@ -94,10 +94,11 @@ static int64_t pause_before_repeat(struct remote *remote, const struct method *m
     return -1;
 }
 
-void remote_carry(struct remote *remote, const struct method *method, struct bytes message,
+bool remote_carry(struct remote *remote, const struct method *method, struct bytes message,
                   int64_t deadline_ms, struct channel_reply *ret)
 {
     struct carry carry = { .deadline_ms = deadline_ms, .backoff_ms = BACKOFF_FIRST_MS };
+    bool was_repeated = false;
 
     for (;;) {
         int64_t pause;
@@ -107,7 +108,8 @@ void remote_carry(struct remote *remote, const struct method *method, struct byt
             atomic_store(&remote->reached_ms, clock_now_ms());
         pause = pause_before_repeat(remote, method, ret, &carry);
         if (pause < 0 || pause >= (int64_t)clock_left_ms(deadline_ms))
-            return;
+            return was_repeated;
+        was_repeated = true;
         clock_sleep_until(clock_now_ms() + pause);
         channel_reply_clear(ret);
     }
@@ -245,7 +247,7 @@ static int make_plaintext(struct remote *remote, const struct method *method, co
 /* One round of remote_sealed(). */
 static CK_RV sealed_once(struct remote *remote, const struct method *method, const struct sealed_body *body,
                          const struct seal_target *target, int64_t deadline_ms, struct secret **ret,
-                         struct remote_error *error)
+                         bool *ret_was_repeated, struct remote_error *error)
 {
     CLEANUP(secret_free) struct secret *plaintext = NULL;
     CLEANUP(seal_call_clear) struct seal_call call = { 0 };
@@ -257,9 +259,10 @@ static CK_RV sealed_once(struct remote *remote, const struct method *method, con
     if (r == 0)
         r = seal_request(remote->libctx, remote->deployment->realm, method, BYTES_OF_ARRAY(target->key),
                          challenge, secret_bytes(plaintext), &call, &message);
+    *ret_was_repeated = false;
     if (r < 0)
         return remote_error_errno(error, r, method->name);
-    remote_carry(remote, method, buffer_bytes(&message), deadline_ms, &reply);
+    *ret_was_repeated = remote_carry(remote, method, buffer_bytes(&message), deadline_ms, &reply);
     if (reply.status != GRPC_OK)
         return remote_refused(remote, method, secret_bytes(call.failure_key), challenge, &reply, error);
     r = seal_open_reply(remote->libctx, method, &call, buffer_bytes(&reply.body), ret);
@@ -270,18 +273,18 @@ CK_RV remote_sealed(struct remote *remote, const struct method *method, const st
                     struct seal_target *target, int64_t deadline_ms, struct secret **ret,
                     struct remote_error *error)
 {
-    struct carry carry = { .backoff_ms = BACKOFF_FIRST_MS };
+    unsigned stale = 0;
 
-    /* While a store fails over, signers take the message, use up its challenge, and can say no more than "busy". */
-    for (unsigned round = 1;; round++) {
-        CK_RV rv = sealed_once(remote, method, body, target, deadline_ms, ret, error);
+    for (;;) {
+        bool was_repeated;
+        CK_RV rv = sealed_once(remote, method, body, target, deadline_ms, ret, &was_repeated, error);
 
         if (rv == CKR_OK || error->failure.reason != REASON_CHALLENGE_STALE || !error->failure.has_challenge)
             return rv;
         memcpy(target->challenge, error->failure.challenge, CHALLENGE_LEN);
-        if (round >= STALE_ROUNDS)
-            clock_sleep_until(clock_now_ms() + next_backoff(&carry));
-        if (!clock_left_ms(deadline_ms)) {
+        /* A signer whose store fails over uses the challenge up before it says "busy": the repeat's is stale. */
+        stale += !was_repeated;
+        if (stale == STALE_ROUNDS || !clock_left_ms(deadline_ms)) {
             error->rv = CKR_DEVICE_ERROR;
             return error->rv;
         }

@@ -45,9 +45,9 @@ void remote_adopt_device_secret(struct remote *remote);
 /*
  * Sends @message and, until @deadline_ms, again: after BUSY as often as asked to; when no server could be reached;
  * when the answer was lost and the method is REPEAT_SAFE. The bytes stay the same, so a signer that did answer
- * answers the same again.
+ * answers the same again. Returns whether it was sent again.
  */
-void remote_carry(struct remote *remote, const struct method *method, struct bytes message,
+bool remote_carry(struct remote *remote, const struct method *method, struct bytes message,
                   int64_t deadline_ms, struct channel_reply *ret);
 /*
  * What a reply that is not GRPC_OK means, in @error and as CK_RV. @key and @binding check the failure's MAC; without
