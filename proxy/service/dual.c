@@ -137,6 +137,16 @@ static unsigned of_operator_enabled(struct service *service, const ProtobufCMess
     return ((const Privyseal__V1__SetOperatorEnabledRequest *)request)->enabled ? OFFICES : 0;
 }
 
+/* Whoever sees something wrong revokes at once; taking that back is letting in again. */
+static unsigned of_revocation(struct service *service, const ProtobufCMessage *request)
+{
+    const Privyseal__V1__RevokeCertificateRequest *ask =
+        (const Privyseal__V1__RevokeCertificateRequest *)request;
+
+    (void)service;
+    return strcmp(ask->reason, "removeFromCRL") == 0 ? DUAL_BIT(DUAL_CERTIFICATE) : 0;
+}
+
 struct row {
     bool is_judged;
     unsigned classes;   /* DUAL_BIT()s and OFFICES; any of them is enough */
@@ -173,11 +183,14 @@ static const struct row rows[METHODS] = {
     [METHOD_UnlockPin] = CLASSES(DUAL_BIT(DUAL_UNLOCK)),
     [METHOD_AddCertificate] = DEPENDS(of_certificate),
     [METHOD_IssueCertificate] = DEPENDS(of_issue),
+    [METHOD_ListIssued] = ONE_PERSON,
+    [METHOD_RevokeCertificate] = DEPENDS(of_revocation),
     [METHOD_SetPolicy] = DEPENDS(of_policy),
     [METHOD_ResetFactor] = CLASSES(DUAL_BIT(DUAL_RESET)),
     [METHOD_AllowKeys] = CLASSES(DUAL_BIT(DUAL_KEY)),
     [METHOD_GetStatus] = ONE_PERSON,
     [METHOD_ReadAudit] = ONE_PERSON,
+    [METHOD_GetMetrics] = ONE_PERSON,
     [METHOD_ListAuditLogs] = ONE_PERSON,
     [METHOD_ListRequests] = ONE_PERSON,
     [METHOD_ApproveRequest] = ONE_PERSON, /* is the second */

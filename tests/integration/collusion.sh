@@ -78,7 +78,7 @@ attack_IssueCertificate() {
     refuse 4 "which signs nothing without her PIN" signs_as_ann
     refuse 4 "makes no key" evil key generate --type p-256 --label two --pin-file "$work/evil/pin"
     refuse 4 "changes no PIN" evil pin change --pin-file "$work/evil/pin" --new-pin-file "$work/evil/pin"
-    refuse 1 "and sets none" evil pin set --code-file "$work/ann/code" --pin-file "$work/evil/pin"
+    refuse 4 "and sets none" evil pin set --code-file "$work/ann/code" --pin-file "$work/evil/pin"
     vain IssueCertificate
 }
 attack_SetUserEnabled() {
@@ -141,13 +141,36 @@ attack_ChangeMembers() {
     vain ChangeMembers
 }
 attack_AddGroup() {
-    refuse 6 "one makes no group" as operator group add theirs
-    check "both do" both group add theirs
+    check "one makes a group, which by itself gives nobody anything" as operator group add theirs
 }
 attack_RemoveGroup() {
     both group add passing >/dev/null 2>&1
     check "both remove a group" both group remove passing --yes
 }
+attack_ResetUser() { # ends the keys: bob's, who is theirs by now
+    refuse 6 "one does not reset ann" as operator pin reset ann --yes
+    as second request reject "$(sed -n 's/.*request show \([0-9a-f]\{16\}\).*/\1/p' "$work/output")" >/dev/null 2>&1
+    check "both reset bob" both pin reset bob --yes
+    vain ResetUser
+}
+attack_ResetFactor() {
+    both factor reset ann >/dev/null 2>&1
+    vain ResetFactor
+}
+attack_AddDeviceCode() { # one more device of hers is no PIN
+    both device code ann >/dev/null 2>&1
+    vain AddDeviceCode
+}
+attack_RevokeForUser() {
+    as operator device revoke "$(printf '00%.0s' {1..32})" ann >/dev/null 2>&1
+    vain RevokeForUser
+}
+attack_RevokeCertificate() {
+    both cert revoke ann --reason keyCompromise --yes >/dev/null 2>&1
+    vain RevokeCertificate
+}
+attack_ListIssued() { reads ListIssued --json cert list; }
+attack_GetMetrics() { reads GetMetrics --json top --once; }
 attack_ListGroups() { reads ListGroups --json group list; }
 attack_ShowGroup() { reads ShowGroup --json group show theirs; }
 attack_ListGrants() { reads ListGrants --json grant list ann; }

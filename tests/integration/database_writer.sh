@@ -63,7 +63,7 @@ mkdir "$work/eve" && sed s/ann/eve/ "$work/ann/pkcs11.conf" >"$work/eve/pkcs11.c
 mv "$work/eve.key" "$work/eve/device.key" && cp "$work/eve.pem" "$work/eve/device.pem"
 forge "a certificate that nobody registered is not believed for its row" \
     "DELETE FROM principal_certificates WHERE hash = x'$eve';
-     INSERT INTO principal_certificates SELECT x'$eve', principal_id, 3, not_after_ms, 0 FROM principal_certificates WHERE role = 3" \
+     INSERT INTO principal_certificates SELECT x'$eve', principal_id, 3, not_after_ms, 0, '', 0, zeroblob(32) FROM principal_certificates WHERE role = 3" \
     1 as eve user list
 forge "a revocation cannot be written by hand either: it is noticed" \
     "UPDATE principal_certificates SET revoked = 1 WHERE hash = x'$ann'" 1 as ann token show
