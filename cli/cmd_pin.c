@@ -42,12 +42,23 @@ static CK_RV change(struct cli *cli, struct bytes typed, void *new_pin, struct r
     return remote_token_change_pin(cli->token, typed, secret_bytes(new_pin), error);
 }
 
+/* A recovery code from before carries no device secret. */
+static bool needs_another_code(struct cli *cli)
+{
+    CLEANUP(remote_snapshot_unref) struct remote_snapshot *snapshot = NULL;
+    struct remote_error error = { 0 };
+
+    return remote_token_snapshot(cli->token, 0, &snapshot, &error) == CKR_OK &&
+           snapshot->content->has_recovery_code;
+}
+
 enum cli_exit cmd_pin_change(struct cli *cli)
 {
     CLEANUP(new_secret_undo) struct new_secret made = { 0 };
     CLEANUP(secret_free) struct secret *old_pin = NULL;
     CLEANUP(secret_free) struct secret *new_pin = NULL;
     enum cli_exit status = connect_token(cli);
+    bool is_code_old;
 
     if (status == CLI_DONE)
         status = connect_pin(cli, "pin-file", "Old PIN: ", false, &old_pin);
@@ -60,11 +71,16 @@ enum cli_exit cmd_pin_change(struct cli *cli)
     status = connect_with_code(cli, "changing the PIN", old_pin, change, new_pin);
     if (status != CLI_DONE)
         return status;
+    is_code_old = made.is_made && needs_another_code(cli);
     status = new_secret_keep(cli, &made);
     if (status != CLI_DONE)
         return status;
-    return output_done(cli, json_pack("{s:s}", "pin", "changed"),
-                       "The PIN is changed. Keys and certificates are as they were.");
+    return output_done(cli, json_pack("{s:s, s:b}", "pin", "changed", "recovery_code_is_old", is_code_old),
+                       "The PIN is changed. Keys and certificates are as they were.%s",
+                       is_code_old
+                           ? "\nThe recovery code does not bring the device secret: make another with "
+                             "`privyseal recovery make`."
+                           : "");
 }
 
 enum cli_exit cmd_pin_unlock(struct cli *cli)

@@ -6,11 +6,27 @@
 
 #include "cli/activation.h"
 #include "cli/connect.h"
+#include "cli/new_secret.h"
 #include "cli/output.h"
 #include "cli/recovery_code.h"
 #include "client/remote_recovery.h"
 #include "proto/name.h"
 #include "proto/pack.h"
+
+/* A device without a secret gets the user's, if the code brings one: the new PIN is made with it, too. */
+static enum cli_exit take_secret(struct cli *cli, const struct secret *code)
+{
+    struct secret *secret = NULL;
+    struct remote_error error = { 0 };
+    CK_RV rv;
+
+    if (cli->identity->device_secret)
+        return CLI_DONE;
+    rv = remote_token_fetch_recovery(cli->token, secret_bytes(code), &secret, &error);
+    if (rv != CKR_OK)
+        return cli_fail_remote(cli, "presenting the recovery code", rv, &error);
+    return secret ? new_secret_take(cli, secret) : CLI_DONE;
+}
 
 /* The fresh code is made before it is sent, and shown when it counts. */
 static enum cli_exit recover_by_code(struct cli *cli)
@@ -24,6 +40,8 @@ static enum cli_exit recover_by_code(struct cli *cli)
 
     if (status == CLI_DONE)
         status = connect_pin(cli, "new-pin-file", "New PIN: ", true, &pin);
+    if (status == CLI_DONE)
+        status = take_secret(cli, code);
     if (status != CLI_DONE)
         return status;
     if (secret_random(RECOVERY_CODE_LEN, &next) < 0)

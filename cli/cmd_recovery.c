@@ -31,7 +31,7 @@ enum cli_exit cmd_recovery_make(struct cli *cli)
         return status;
     if (secret_random(RECOVERY_CODE_LEN, &code) < 0)
         return cli_fail(cli, CLI_REFUSED, NULL, "no random bytes");
-    rv = remote_token_put_recovery(cli->token, secret_bytes(code), BYTES_NONE, &error);
+    rv = remote_token_put_recovery(cli->token, secret_bytes(code), &error);
     if (rv != CKR_OK)
         return cli_fail_remote(cli, "storing the recovery code", rv, &error);
     return recovery_code_print(cli, code, "made");

@@ -25,22 +25,29 @@ int device_secret_load(const char *path, struct secret **ret)
     return secret_copy(BYTES(content->data, DEVICE_SECRET_LEN), ret);
 }
 
+int device_secret_save(const char *path, const struct secret *secret)
+{
+    CLEANUP(descriptor_close) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int r;
+
+    if (fd < 0)
+        return -errno;
+    errno = 0;
+    if (write(fd, secret->data, secret->len) == (ssize_t)secret->len && fsync(fd) == 0)
+        return 0;
+    r = errno ? -errno : -EIO;
+    unlink(path);
+    return r;
+}
+
 int device_secret_make(const char *path, struct secret **ret)
 {
     CLEANUP(secret_free) struct secret *content = NULL;
-    CLEANUP(descriptor_close) int fd = -1;
     int r = secret_random(DEVICE_SECRET_LEN, &content);
 
-    if (r < 0)
-        return r;
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return -errno;
-    if (write(fd, content->data, content->len) != (ssize_t)content->len || fsync(fd) < 0) {
-        r = errno ? -errno : -EIO;
-        unlink(path);
-        return r;
-    }
-    *ret = TAKE(content);
-    return 0;
+    if (r == 0)
+        r = device_secret_save(path, content);
+    if (r == 0)
+        *ret = TAKE(content);
+    return r;
 }

@@ -6,5 +6,7 @@
 
 /* Errors: -errno, -EBADMSG (not DEVICE_SECRET_LEN bytes). */
 MUST_CHECK int device_secret_load(const char *path, struct secret **ret);
+/* In a new file of mode 0600. Errors: -EEXIST, -errno. */
+MUST_CHECK int device_secret_save(const char *path, const struct secret *secret);
 /* A new one in a new file of mode 0600. Errors: -EEXIST, -errno. */
 MUST_CHECK int device_secret_make(const char *path, struct secret **ret);

@@ -15,6 +15,7 @@
 #include "client/remote_token_state.h"
 #include "proto/certificate.h"
 #include "proto/context.h"
+#include "proto/device_code.h"
 #include "proto/digest.h"
 #include "proto/name.h"
 #include "proto/officer.h"
@@ -65,17 +66,32 @@ static CK_RV call(struct remote_token *token, enum method_id id, const ProtobufC
     return remote_token_call_in_login(token, id, request, deadline_ms, &reply, error);
 }
 
-CK_RV remote_token_put_recovery(struct remote_token *token, struct bytes code, struct bytes blob,
+/* Nothing, where there is no device secret. */
+static CK_RV seal_device_secret(const struct remote_token *token, struct bytes code, struct buffer *ret,
                                 struct remote_error *error)
+{
+    const struct remote *remote = token->remote;
+    const struct secret *secret = remote_next_device_secret(remote);
+    int r = secret ? device_code_seal(remote->libctx, remote->deployment->realm, token->name, code,
+                                      secret_bytes(secret), ret)
+                   : 0;
+
+    return r < 0 ? remote_error_errno(error, r, "sealing the device secret") : CKR_OK;
+}
+
+CK_RV remote_token_put_recovery(struct remote_token *token, struct bytes code, struct remote_error *error)
 {
     Privyseal__V1__PutRecoveryRequest request = PRIVYSEAL__V1__PUT_RECOVERY_REQUEST__INIT;
     CLEANUP(secret_free) struct secret *secret = NULL;
+    CLEANUP(buffer_clear) struct buffer blob = { 0 };
     CK_RV rv = recovery_secret(token, code, &secret, error);
 
+    if (rv == CKR_OK)
+        rv = seal_device_secret(token, code, &blob, error);
     if (rv != CKR_OK)
         return rv;
     request.recovery_secret = pack_borrow(secret_bytes(secret));
-    request.device_secret_blob = pack_borrow(blob);
+    request.device_secret_blob = pack_borrow(buffer_bytes(&blob));
     return call(token, METHOD_PutRecovery, &request.base, error);
 }
 
@@ -293,17 +309,54 @@ static CK_RV stretch_new(struct remote_token *token, struct bytes pin, int64_t d
     return remote_token_stretch(token, &terms, pin, terms.pin_version + 1, ret, error);
 }
 
+static CK_RV open_device_secret(const struct remote_token *token, struct bytes code, struct bytes blob,
+                                struct secret **ret, struct remote_error *error)
+{
+    const struct remote *remote = token->remote;
+    int r = blob.len
+                ? device_code_open(remote->libctx, remote->deployment->realm, token->name, code, blob, ret)
+                : 0;
+
+    return r < 0 ? remote_error_errno(error, r, "the device secret that goes with the recovery code")
+                 : CKR_OK;
+}
+
+CK_RV remote_token_fetch_recovery(struct remote_token *token, struct bytes code, struct secret **ret,
+                                  struct remote_error *error)
+{
+    int64_t deadline_ms = clock_now_ms() + token->remote->deployment->login_timeout_ms;
+    Privyseal__V1__FetchRecoveryRequest request = PRIVYSEAL__V1__FETCH_RECOVERY_REQUEST__INIT;
+    CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
+    CLEANUP(secret_free) struct secret *secret = NULL;
+    CK_RV rv = recovery_secret(token, code, &secret, error);
+
+    if (rv != CKR_OK)
+        return rv;
+    request.token = token->name;
+    request.recovery_secret = pack_borrow(secret_bytes(secret));
+    rv = remote_token_sealed(token, METHOD_FetchRecovery, &request.base, &request.certificate_hash,
+                             deadline_ms, &reply, error);
+    if (rv != CKR_OK)
+        return rv;
+    return open_device_secret(token, code,
+                              pack_lend(&((Privyseal__V1__FetchRecoveryResponse *)reply)->device_secret_blob),
+                              ret, error);
+}
+
 CK_RV remote_token_recover_pin(struct remote_token *token, struct bytes code, struct bytes new_pin,
                                struct bytes next_code, struct remote_error *error)
 {
     int64_t deadline_ms = clock_now_ms() + token->remote->deployment->login_timeout_ms;
     Privyseal__V1__RecoverPinRequest request = PRIVYSEAL__V1__RECOVER_PIN_REQUEST__INIT;
     CLEANUP(secret_free) struct secret *secret = NULL, *next = NULL, *stretched = NULL;
+    CLEANUP(buffer_clear) struct buffer blob = { 0 };
     CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
     CK_RV rv = recovery_secret(token, code, &secret, error);
 
     if (rv == CKR_OK && next_code.len)
         rv = recovery_secret(token, next_code, &next, error);
+    if (rv == CKR_OK && next)
+        rv = seal_device_secret(token, next_code, &blob, error);
     if (rv == CKR_OK)
         rv = stretch_new(token, new_pin, deadline_ms, &request.pin_version, &stretched, error);
     if (rv != CKR_OK)
@@ -313,8 +366,11 @@ CK_RV remote_token_recover_pin(struct remote_token *token, struct bytes code, st
     request.new_stretched_pin = pack_borrow(secret_bytes(stretched));
     if (next)
         request.next_recovery_secret = pack_borrow(secret_bytes(next));
+    request.device_secret_blob = pack_borrow(buffer_bytes(&blob));
     rv = remote_token_sealed(token, METHOD_RecoverPin, &request.base, &request.certificate_hash, deadline_ms,
                              &reply, error);
+    if (rv == CKR_OK)
+        remote_adopt_device_secret(token->remote);
     remote_token_forget_terms(token);
     return rv;
 }

@@ -15,8 +15,8 @@ MUST_CHECK CK_RV remote_token_recovery(struct remote_token *token, Privyseal__V1
 
 /* ------------------------------------------------------------------------------------------ while logged in */
 
-/* @code: RECOVERY_CODE_LEN random bytes. @blob: what GetRecovery shall give back, sealed under the code; may be empty. */
-MUST_CHECK CK_RV remote_token_put_recovery(struct remote_token *token, struct bytes code, struct bytes blob,
+/* @code: RECOVERY_CODE_LEN random bytes. The device secret, if there is one, goes along, sealed under it. */
+MUST_CHECK CK_RV remote_token_put_recovery(struct remote_token *token, struct bytes code,
                                            struct remote_error *error);
 MUST_CHECK CK_RV remote_token_remove_recovery(struct remote_token *token, Privyseal__V1__RecoveryWay way,
                                               struct remote_error *error);
@@ -41,7 +41,16 @@ MUST_CHECK CK_RV remote_token_put_quorum(struct remote_token *token, const struc
 
 /* ------------------------------------------------------------------------------------- when it is forgotten */
 
-/* A new PIN by the recovery code, which is void then; @next_code takes its place (empty: none does). */
+/*
+ * The device secret that went along with @code; NULL: none did. A device without one plans it for the new PIN.
+ * Errors: CKR_PIN_INCORRECT (no such code), CKR_PIN_LOCKED (too many tries: error->failure.retry_after_ms).
+ */
+MUST_CHECK CK_RV remote_token_fetch_recovery(struct remote_token *token, struct bytes code,
+                                             struct secret **ret, struct remote_error *error);
+/*
+ * A new PIN by the recovery code, which is void then; @next_code takes its place (empty: none does), and carries the
+ * device secret on.
+ */
 MUST_CHECK CK_RV remote_token_recover_pin(struct remote_token *token, struct bytes code, struct bytes new_pin,
                                           struct bytes next_code, struct remote_error *error);
 /* Asks the officers for @new_pin; it takes effect when remote_token_finish_recovery() comes with the same. */

@@ -320,7 +320,7 @@ static CK_RV stretch(struct remote_token *token, const struct remote_terms *term
 CK_RV remote_token_stretch(struct remote_token *token, const struct remote_terms *terms, struct bytes pin,
                            uint32_t pin_version, struct secret **ret, struct remote_error *error)
 {
-    return stretch(token, terms, pin, pin_version, token->remote->device_secret, ret, error);
+    return stretch(token, terms, pin, pin_version, remote_next_device_secret(token->remote), ret, error);
 }
 
 /* With a NUL, as the wire's library wants it. */

@@ -34,6 +34,7 @@
 #define SNAKE_RemoveRecovery    remove_recovery
 #define SNAKE_CancelRecovery    cancel_recovery
 #define SNAKE_RecoverPin        recover_pin
+#define SNAKE_FetchRecovery     fetch_recovery
 #define SNAKE_RequestRecovery   request_recovery
 #define SNAKE_FinishRecovery    finish_recovery
 #define SNAKE_EnrolFactor       enrol_factor

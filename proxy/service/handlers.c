@@ -40,6 +40,7 @@ static const struct event events[METHODS] = {
     [METHOD_RemoveRecovery] = { "recovery.remove", RECORD_ALWAYS },
     [METHOD_CancelRecovery] = { "recovery.cancel", RECORD_ALWAYS },
     [METHOD_RecoverPin] = { "pin.recover", RECORD_ALWAYS },
+    [METHOD_FetchRecovery] = { "recovery.fetch", RECORD_ALWAYS },
     [METHOD_RequestRecovery] = { "recovery.request", RECORD_ALWAYS },
     [METHOD_FinishRecovery] = { "recovery.finish", RECORD_ALWAYS },
     [METHOD_EnrolFactor] = { "factor.enrol", RECORD_ALWAYS },

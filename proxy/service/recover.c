@@ -81,22 +81,53 @@ static enum reason forgive(struct service *service, struct change *change)
     return attempt_forgive(&service->access, &change->token);
 }
 
+/* ------------------------------------------------------------------------------------------- FetchRecovery */
+
+/* @ret->code is the row that @secret opens. */
+static enum reason prove_code(struct service *service, struct call *call, struct bytes secret,
+                              struct recovery *ret)
+{
+    enum reason reason = recovery_load(&service->access, &call->token, ret);
+    bool is_right;
+
+    if (reason == REASON_NONE && !ret->has_code)
+        reason = REASON_RECOVERY_UNKNOWN;
+    if (reason == REASON_NONE)
+        reason = check_value(service, call, &ret->code, secret, &is_right);
+    if (reason != REASON_NONE)
+        return reason;
+    return is_right ? REASON_NONE : count_failure(service, call);
+}
+
+/* Sealed as it is: S_r opens the token, but only the code itself what lies here. */
+enum reason handle_FetchRecovery(struct service *service, struct call *call, const ProtobufCMessage *request,
+                                 ProtobufCMessage *reply)
+{
+    const Privyseal__V1__FetchRecoveryRequest *ask = (const Privyseal__V1__FetchRecoveryRequest *)request;
+    Privyseal__V1__FetchRecoveryResponse *answer = (Privyseal__V1__FetchRecoveryResponse *)reply;
+    CLEANUP(recovery_clear) struct recovery recovery = { 0 };
+    struct bytes secret = pack_lend(&ask->recovery_secret);
+    enum reason reason = secret.len == STRETCHED_PIN_LEN ? REASON_NONE : REASON_MALFORMED;
+
+    if (reason == REASON_NONE)
+        reason = check_standing(call, pack_lend(&ask->certificate_hash), call->token.pin_version);
+    if (reason == REASON_NONE)
+        reason = prove_code(service, call, secret, &recovery);
+    if (reason == REASON_NONE &&
+        message_set_bytes(&answer->device_secret_blob, buffer_bytes(&recovery.code.blob)) < 0)
+        reason = REASON_INTERNAL;
+    return reason;
+}
+
 /* ---------------------------------------------------------------------------------------------- RecoverPin */
 
 static enum reason open_by_code(struct service *service, struct call *call, struct bytes secret,
                                 struct opened *ret)
 {
     CLEANUP(recovery_clear) struct recovery recovery = { 0 };
-    enum reason reason = recovery_load(&service->access, &call->token, &recovery);
-    bool is_right;
+    enum reason reason = prove_code(service, call, secret, &recovery);
 
-    if (reason == REASON_NONE && !recovery.has_code)
-        reason = REASON_RECOVERY_UNKNOWN;
-    if (reason == REASON_NONE)
-        reason = check_value(service, call, &recovery.code, secret, &is_right);
-    if (reason != REASON_NONE)
-        return reason;
-    return is_right ? open_by(service, call, &recovery.code, secret, ret) : count_failure(service, call);
+    return reason == REASON_NONE ? open_by(service, call, &recovery.code, secret, ret) : reason;
 }
 
 /* The row of the fresh code; kind PIN, and nothing in it, when the user wants none. */

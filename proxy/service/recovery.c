@@ -353,8 +353,5 @@ enum reason handle_GetRecovery(struct service *service, struct call *call, const
         reason = quorum_info(&recovery, &answer->quorum);
     if (reason == REASON_NONE && recovery_is_pending(&recovery.quorum, call->now_ms))
         reason = recovery_info(&recovery, &answer->request);
-    if (reason == REASON_NONE && recovery.has_code &&
-        message_set_bytes(&answer->device_secret_blob, buffer_bytes(&recovery.code.blob)) < 0)
-        reason = REASON_INTERNAL;
     return reason;
 }

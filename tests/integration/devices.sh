@@ -212,4 +212,38 @@ check "which signs with it" signs heir
 refuse 4 "name and PIN alone enrol nobody any more" new_device bare ann --server "localhost:$enrolment_port" \
     --ca-fingerprint "$fingerprint"
 
+# -------------------------------------------------------------------------------------------- with a recovery code
+
+recovery_code() { sed -n 's/.*"recovery_code": "\([^"]*\)".*/\1/p' "$work/output"; }
+fresh_device() { # NAME: certified by an operator, and that is all it has
+    mkdir -p "$work/$1" && "$privyseal" cert request "$work/$1/device.csr" --device "$work/$1/device.key" &&
+        as operator cert issue ann "$work/$1/device.csr" "$work/$1/device.pem" --profile device &&
+        sed '/device_secret/d' "$work/ann/pkcs11.conf" >"$work/$1/pkcs11.conf"
+}
+check "the user makes a recovery code" as ann --json recovery make --pin-file "$work/ann/pin"
+recovery_code >"$work/recovery"
+check "all devices are lost; an operator certifies another" fresh_device fresh
+pin=640913
+echo "$pin" >"$work/new-pin"
+cp "$work/code" "$work/no-code"
+refuse 4 "another code brings no secret" as fresh pin recover --code-file "$work/no-code" --new-pin-file "$work/new-pin"
+check "nothing is written for it" test ! -e "$work/fresh/device.secret"
+check "name and recovery code bring all back" as fresh --json pin recover --code-file "$work/recovery" \
+    --new-pin-file "$work/new-pin"
+recovery_code >"$work/recovery"
+check "the secret, too, for its user only" bash -c "cmp '$work/ann/device.secret' '$work/fresh/device.secret' &&
+    [[ \$(stat -c %a '$work/fresh/device.secret') == 600 ]]"
+check "and the device signs" signs fresh
+check "as do those that have the secret" signs heir
+fresh_device bare2 || bail "no further device"
+refuse 1 "one that has it not does not" signs bare2
+echo other >"$work/bare2/device.secret"
+refuse 1 "another secret is not overwritten" as bare2 pin recover --code-file "$work/recovery" --new-pin-file "$work/new-pin"
+check "it is what it was" grep -qx other "$work/bare2/device.secret"
+rm "$work/bare2/device.secret"
+echo 751024 >"$work/new-pin"
+check "the code is good for it still" as bare2 pin recover --code-file "$work/recovery" --new-pin-file "$work/new-pin"
+pin=751024
+check "which the next one in turn brought the secret to" signs bare2
+
 check "audit verify finds the logs in order" as operator audit verify

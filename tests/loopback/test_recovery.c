@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/remote_recovery.h"
+#include "include/table.h"
 #include "proto/officer_share.h"
 #include "proto/pack.h"
 #include "tests/loopback/deployment.h"
@@ -95,7 +96,7 @@ static CK_RV log_in_anew(struct bytes pin)
 
 static CK_RV put_code(const uint8_t which[RECOVERY_CODE_LEN])
 {
-    return remote_token_put_recovery(token, BYTES(which, RECOVERY_CODE_LEN), bytes_of_text("blob"), &error);
+    return remote_token_put_recovery(token, BYTES(which, RECOVERY_CODE_LEN), &error);
 }
 
 static CK_RV recover(const uint8_t by[RECOVERY_CODE_LEN])
@@ -135,6 +136,81 @@ START_TEST(used_code_is_void_and_the_fresh_one_works)
     ck_assert_uint_eq(recover(code), CKR_PIN_INCORRECT);
     ck_assert_int_eq(error.failure.reason, REASON_RECOVERY_INCORRECT);
     ck_assert_uint_eq(recover(next_code), CKR_OK);
+}
+END_TEST
+
+static void use_device_secret(void)
+{
+    struct secret *secret;
+
+    ck_assert_int_eq(secret_random(DEVICE_SECRET_LEN, &secret), 0);
+    remote_plan_device_secret(remote, secret);
+    ck_assert_uint_eq(remote_token_change_pin(token, PIN, PIN, &error), CKR_OK);
+}
+
+/* All devices are lost; this one has a certificate, and no secret. */
+static void get_fresh_device(void)
+{
+    remote_token_free(token);
+    remote_free(remote);
+    remote = deployment_remote(&deployment.alice);
+    ck_assert_int_eq(remote_token_new(remote, "alice", &token), 0);
+}
+
+static CK_RV fetch(const uint8_t by[RECOVERY_CODE_LEN], struct secret **ret)
+{
+    return remote_token_fetch_recovery(token, BYTES(by, RECOVERY_CODE_LEN), ret, &error);
+}
+
+START_TEST(device_secret_comes_back_with_each_recovery_code)
+{
+    const uint8_t *const codes[] = { code, next_code };
+
+    use_device_secret();
+    ck_assert_uint_eq(put_code(code), CKR_OK);
+    for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+        struct secret *secret = NULL;
+
+        get_fresh_device();
+        ck_assert_uint_eq(log_in_anew(i ? OTHER_PIN : PIN), CKR_PIN_INCORRECT);
+        ck_assert_uint_eq(fetch(codes[i], &secret), CKR_OK);
+        ck_assert_ptr_nonnull(secret);
+        remote_plan_device_secret(remote, secret);
+        ck_assert_uint_eq(recover(codes[i]), CKR_OK);
+        ck_assert_uint_eq(log_in_anew(OTHER_PIN), CKR_OK);
+        ck_assert_uint_eq(try_to_sign(), CKR_OK);
+    }
+    get_fresh_device();
+    ck_assert_uint_eq(log_in_anew(OTHER_PIN), CKR_PIN_INCORRECT);
+}
+END_TEST
+
+START_TEST(device_secret_is_released_to_the_right_code_only_and_wrong_ones_count)
+{
+    struct secret *secret = NULL;
+
+    ck_assert_uint_eq(fetch(code, &secret), CKR_FUNCTION_FAILED);
+    ck_assert_int_eq(error.failure.reason, REASON_RECOVERY_UNKNOWN);
+    use_device_secret();
+    ck_assert_uint_eq(put_code(code), CKR_OK);
+    for (int i = 0; i < 5; i++) {
+        ck_assert_uint_eq(fetch(next_code, &secret), CKR_PIN_INCORRECT);
+        ck_assert_int_eq(error.failure.reason, REASON_RECOVERY_INCORRECT);
+    }
+    ck_assert_uint_ne(fetch(code, &secret), CKR_OK);
+    ck_assert_int_eq(error.failure.reason, REASON_PIN_DELAYED);
+    ck_assert_uint_ne(recover(code), CKR_OK);
+    ck_assert_ptr_null(secret);
+}
+END_TEST
+
+START_TEST(recovery_code_made_without_a_device_secret_brings_none)
+{
+    struct secret *secret = NULL;
+
+    ck_assert_uint_eq(put_code(code), CKR_OK);
+    ck_assert_uint_eq(fetch(code, &secret), CKR_OK);
+    ck_assert_ptr_null(secret);
 }
 END_TEST
 
@@ -403,7 +479,9 @@ END_TEST
 
 SUITE_WITH_FIXTURE(
     "loopback recovery", setup, teardown, recovery_code_sets_a_new_pin_and_the_keys_are_there,
-    used_code_is_void_and_the_fresh_one_works, locked_token_is_recovered_and_unlocked,
+    used_code_is_void_and_the_fresh_one_works, device_secret_comes_back_with_each_recovery_code,
+    device_secret_is_released_to_the_right_code_only_and_wrong_ones_count,
+    recovery_code_made_without_a_device_secret_brings_none, locked_token_is_recovered_and_unlocked,
     wrong_codes_are_slowed_down_and_lock_nothing, old_recovery_row_put_back_after_use_is_noticed,
     row_put_back_beside_none_opens_nothing_and_is_not_adopted, two_of_three_officers_give_a_user_a_new_pin,
     officers_set_no_other_pin_than_the_one_that_was_asked_for, one_officer_gives_one_share_and_only_his_own,

@@ -61,6 +61,7 @@ static const char *const may_call[METHODS] = {
     [METHOD_RemoveRecovery] = "da",
     [METHOD_CancelRecovery] = "da",
     [METHOD_RecoverPin] = "da",
+    [METHOD_FetchRecovery] = "da",
     [METHOD_RequestRecovery] = "da",
     [METHOD_FinishRecovery] = "da",
     [METHOD_ListRecoveries] = "of",
