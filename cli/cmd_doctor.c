@@ -112,10 +112,11 @@ static bool look_at_certificate(struct examination *examination)
     if (info.st_mode & (S_IRWXG | S_IRWXO))
         found(examination, "key", CLI_REFUSED, "chmod 600 it.", "%s: others may read it", identity->key);
     if (renewal_is_due(NULL, identity))
-        return found(examination, "certificate", CLI_DONE, NULL,
-                     "%s, good for %d more days: due for renewal, which the next login does if it may write the file, "
-                     "or `privyseal device renew`",
-                     subject, days);
+        return found(
+            examination, "certificate", CLI_DONE, NULL,
+            "%s, good for %d more days: due for renewal, which the next login does if it may write the file, "
+            "or `privyseal device renew`",
+            subject, days);
     return found(examination, "certificate", CLI_DONE, NULL, "%s, good for %d more days", subject, days);
 }
 

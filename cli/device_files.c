@@ -161,7 +161,8 @@ enum cli_exit device_files_make_key(struct device_files *files, const char *user
     int len;
 
     snprintf(common_name, sizeof(common_name), "/CN=%.32s", user);
-    if (certificate_parse_subject(common_name, &subject, &why) < 0 || ca_make_key_file(files->key, &key, &why) < 0)
+    if (certificate_parse_subject(common_name, &subject, &why) < 0 ||
+        ca_make_key_file(files->key, &key, &why) < 0)
         return fail(files, why);
     files->is_new_key = true;
     len = request_of_key(key, subject, &request) < 0 ? -1 : i2d_X509_REQ(request, &der);

@@ -730,8 +730,8 @@ static CK_RV set_pin(struct remote_token *token, struct bytes activation_code, s
     if (rv == CKR_OK)
         rv = remote_token_check_new_pin(token, &terms, pin, error);
     if (rv == CKR_OK)
-        rv = stretch(token, &terms, pin, terms.first_version, remote_next_device_secret(token->remote), &stretched,
-                     error);
+        rv = stretch(token, &terms, pin, terms.first_version, remote_next_device_secret(token->remote),
+                     &stretched, error);
     if (rv == CKR_OK)
         rv = send_first(token, activation_code, stretched, keeps_recovery, deadline_ms, error);
     if (rv == CKR_OK)

@@ -30,8 +30,8 @@ struct remote_terms {
     uint32_t pin_version;
     struct pin_policy policy;
     bool needs_device_secret; /* the token's policy */
-    bool asks_code; /* of a second factor, beside the PIN */
-    uint32_t first_version; /* of the first PIN */
+    bool asks_code;           /* of a second factor, beside the PIN */
+    uint32_t first_version;   /* of the first PIN */
     struct seal_target target;
     bool has_challenge; /* single use: false once it was taken */
     int64_t fetched_ms; /* 0: never */

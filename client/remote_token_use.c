@@ -297,7 +297,8 @@ CK_RV remote_token_renew_certificate(struct remote_token *token, struct bytes ke
 
     message.key = pack_borrow(key);
     message.of_key = pack_borrow(of_key);
-    rv = remote_token_call_in_login(token, METHOD_RenewCertificate, &message.base, deadline_ms, &reply, error);
+    rv =
+        remote_token_call_in_login(token, METHOD_RenewCertificate, &message.base, deadline_ms, &reply, error);
     if (rv != CKR_OK)
         return rv;
     *ret_not_after_unix = ((const Privyseal__V1__RenewCertificateResponse *)reply)->not_after_unix;

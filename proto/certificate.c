@@ -187,8 +187,8 @@ static int check_usage(X509_STORE_CTX *ctx, const char *usage, const char **why)
     for (int i = 0; i < 2; i++) {
         if (i < sk_X509_num(path) && has_usage(sk_X509_value(path, i), usage))
             continue;
-        *why =
-            i == 0 ? "the certificate is not for this use" : "its issuer may not issue certificates for this use";
+        *why = i == 0 ? "the certificate is not for this use"
+                      : "its issuer may not issue certificates for this use";
         return -EACCES;
     }
     return 0;
@@ -210,7 +210,7 @@ static int check_path(X509_STORE_CTX *ctx, const char **why)
 /* What OpenSSL checks of a use by itself, and what is left to us. */
 static const struct use_row {
     enum certificate_use use;
-    int purpose; /* X509_PURPOSE_*; 0: it knows none */
+    int purpose;       /* X509_PURPOSE_*; 0: it knows none */
     const char *usage; /* that leaf and issuer must list; NULL: none */
 } uses[] = {
     { CERTIFICATE_CLIENT, X509_PURPOSE_SSL_CLIENT, NULL },

@@ -51,8 +51,8 @@ struct crew {
     unsigned signer_count;
     struct child *signers; /* signer_count of them, behind them the front, the herald, the exporter */
     struct child *front;
-    struct child *herald; /* NULL: none is wanted */
-    struct child *exporter; /* of the metrics; NULL: nobody asks for them */
+    struct child *herald;    /* NULL: none is wanted */
+    struct child *exporter;  /* of the metrics; NULL: nobody asks for them */
     struct metrics *metrics; /* shared by all children */
     struct child *last;
 };

@@ -22,7 +22,7 @@ struct link {
     const struct identity_config *identity;     /* fixed */
     const struct deployment_config *deployment; /* fixed; NULL: the configuration names none that exists */
     pthread_mutex_t lock;
-    struct remote *remote;       /* guarded by lock until made, then fixed */
+    struct remote *remote;         /* guarded by lock until made, then fixed */
     _Atomic int64_t rests_until;   /* clock_now_ms(); before it, presence is not asked for again */
     _Atomic int64_t renewal_until; /* the same; before it, the certificate's age is not looked at again */
 };

@@ -21,9 +21,9 @@
 
 struct access;
 
-#define SENT_CODE_DIGITS    6
-#define SENT_CODE_LIFE_MS   300000 /* five minutes: a message's way, and the typing */
-#define SENT_CODE_PAUSE_MS  30000  /* between two codes for one token */
+#define SENT_CODE_DIGITS   6
+#define SENT_CODE_LIFE_MS  300000 /* five minutes: a message's way, and the typing */
+#define SENT_CODE_PAUSE_MS 30000  /* between two codes for one token */
 
 /* What is asked for: the policy's, else what the user enrolled. */
 enum second_factor factor_in_force(const struct token_row *token);

@@ -80,10 +80,8 @@ static const struct message_kind {
     size_t descriptors;
     int (*take)(struct front *front, uint32_t index, int descriptors[]);
 } message_kinds[] = {
-    { FRONT_CONTROL_SIGNER, 1, take_signer },
-    { FRONT_CONTROL_TLS, TLS_FILES, take_tls },
-    { FRONT_CONTROL_DRAIN, 0, take_drain },
-    { FRONT_CONTROL_LISTEN, 1, take_listener },
+    { FRONT_CONTROL_SIGNER, 1, take_signer },    { FRONT_CONTROL_TLS, TLS_FILES, take_tls },
+    { FRONT_CONTROL_DRAIN, 0, take_drain },      { FRONT_CONTROL_LISTEN, 1, take_listener },
     { FRONT_CONTROL_LISTEN_HTTP, 1, take_http },
 };
 

@@ -128,7 +128,8 @@ static int close_the_door(void)
 
 int front_main(const struct proxy_config *config, int control, struct metrics_front *metrics)
 {
-    CLEANUP(front_clear) struct front front = { .config = config, .control = control, .metrics = metrics, .status = EX_OK };
+    CLEANUP(front_clear)
+    struct front front = { .config = config, .control = control, .metrics = metrics, .status = EX_OK };
     int error;
 
     signal(SIGPIPE, SIG_IGN);

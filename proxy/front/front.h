@@ -21,7 +21,7 @@ enum front_control_kind {
     FRONT_CONTROL_DRAIN =
         3, /* stop accepting, GOAWAY, leave when the last stream is done, or FRONT_DRAIN_MS on */
     FRONT_CONTROL_LISTEN_HTTP = 16, /* one descriptor: where lists and OCSP are asked for over plain HTTP */
-    FRONT_CONTROL_LISTEN = 4, /* one descriptor: a listening socket; index: enum front_listener */
+    FRONT_CONTROL_LISTEN = 4,       /* one descriptor: a listening socket; index: enum front_listener */
     /* From the front: */
     FRONT_CONTROL_READY = 5,  /* it has TLS material and a listening socket, and is in its sandbox */
     FRONT_CONTROL_BROKEN = 6, /* index: that signer sends nonsense or hangs; give me another */

@@ -123,7 +123,7 @@ struct call {
     struct audit_record record; /* what the handler adds: token, key, mechanism, digest, note ... */
     struct call_text text;
     ProtobufCMessage *approved; /* ApproveRequest: what was executed; the record may borrow from it */
-    uint64_t hsm_us; /* that the HSM took for what the method is for */
+    uint64_t hsm_us;            /* that the HSM took for what the method is for */
     bool ends_lease;            /* the lease is removed once the answer is protected under its keys */
 };
 

@@ -102,7 +102,7 @@ struct store {
 
 /* ops->run(), timed. */
 int store_run(struct store *store, const char *sql, struct values parameters, store_row_fn *on_row, void *arg,
-                         size_t *ret_changed);
+              size_t *ret_changed);
 
 struct store_backend {
     const char *scheme;

@@ -210,8 +210,7 @@ static int on_version(void *arg, struct values row)
 int schema_read_version(struct store *store, unsigned *ret)
 {
     unsigned version = 0;
-    int r =
-        store_run(store, "SELECT version FROM schema_version", VALUES_NONE, on_version, &version, NULL);
+    int r = store_run(store, "SELECT version FROM schema_version", VALUES_NONE, on_version, &version, NULL);
 
     if (r < 0)
         return r;
@@ -226,7 +225,7 @@ static int write_version(struct store *store, unsigned version)
     if (r < 0)
         return r;
     return store_run(store, "INSERT INTO schema_version (version) VALUES ($1)",
-                           VALUES(value_integer(version)), NULL, NULL, NULL);
+                     VALUES(value_integer(version)), NULL, NULL, NULL);
 }
 
 int schema_upgrade(struct store *store)

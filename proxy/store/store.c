@@ -29,7 +29,8 @@ static int backend_of(const char *url, const struct store_ops **ret_ops, const c
         *ret_where = url + scheme_len + 1;
         return 0;
     }
-    log_event(LOG_LEVEL_ERROR, "store.url", "scheme=%.*s expected=sqlite:PATH,postgresql:...", (int)scheme_len, url);
+    log_event(LOG_LEVEL_ERROR, "store.url", "scheme=%.*s expected=sqlite:PATH,postgresql:...",
+              (int)scheme_len, url);
     return -EINVAL;
 }
 

@@ -88,7 +88,8 @@ struct token_row {
     struct token_policy policy;
     unsigned recovery_bits;     /* enum recovery_bits */
     uint8_t recovery[HASH_LEN]; /* digest of its ways of recovery; all zero: there are none */
-    uint32_t retired_versions;  /* PIN versions there were before the token was last destroyed: none comes again */
+    uint32_t
+        retired_versions; /* PIN versions there were before the token was last destroyed: none comes again */
     uint32_t recovery_failures; /* wrong recovery codes since the last right one */
     int64_t recovery_failed_ms; /* the last of them */
     enum second_factor factor;  /* what the user enrolled and confirmed */

@@ -23,18 +23,20 @@ void access_row_clear(struct access_row *row)
 
 int store_access_insert(struct store *store, struct access_row *row)
 {
-    return row_insert(store, &access_type,
-                      "INSERT INTO access_rows (token_id, kind, row_name, version, kd_epoch, nonce, sealed,"
-                      " check_value, blob, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
-                      row);
+    return row_insert(
+        store, &access_type,
+        "INSERT INTO access_rows (token_id, kind, row_name, version, kd_epoch, nonce, sealed,"
+        " check_value, blob, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
+        row);
 }
 
 int store_access_get(struct store *store, int64_t token_id, enum access_kind kind, struct access_row *ret)
 {
-    return row_get(store, &access_type,
-                   "SELECT id, token_id, kind, row_name, version, kd_epoch, nonce, sealed, check_value, blob, mac"
-                   " FROM access_rows WHERE token_id = $1 AND kind = $2",
-                   VALUES(value_integer(token_id), value_integer(kind)), ret);
+    return row_get(
+        store, &access_type,
+        "SELECT id, token_id, kind, row_name, version, kd_epoch, nonce, sealed, check_value, blob, mac"
+        " FROM access_rows WHERE token_id = $1 AND kind = $2",
+        VALUES(value_integer(token_id), value_integer(kind)), ret);
 }
 
 int store_access_delete(struct store *store, int64_t token_id, enum access_kind kind)

@@ -19,10 +19,8 @@ static int delete_all(struct store *store, const char *const statements[], size_
 int store_token_empty(struct store *store, int64_t token_id)
 {
     static const char *const statements[] = {
-        "DELETE FROM certificates WHERE token_id = $1",
-        "DELETE FROM keys WHERE token_id = $1",
-        "DELETE FROM access_rows WHERE token_id = $1",
-        "DELETE FROM quorum_shares WHERE token_id = $1",
+        "DELETE FROM certificates WHERE token_id = $1", "DELETE FROM keys WHERE token_id = $1",
+        "DELETE FROM access_rows WHERE token_id = $1",  "DELETE FROM quorum_shares WHERE token_id = $1",
         "DELETE FROM quorums WHERE token_id = $1",
     };
 

@@ -7,7 +7,7 @@
 #include "proxy/store/row.h"
 
 #define PRINCIPAL_COLUMNS                                                                                    \
-    "id, name, enabled, created_ms, sequence, certificates, requests, device_code, device_code_until_ms, "             \
+    "id, name, enabled, created_ms, sequence, certificates, requests, device_code, device_code_until_ms, "   \
     "device_secret, mac"
 #define CERTIFICATE_COLUMNS "hash, principal_id, role, not_after_ms, revoked, label, created_ms, replaces"
 
@@ -78,12 +78,12 @@ int store_principal_update(struct store *store, const struct principal_row *row,
     struct values values = row_values(&principal_type, row, 0, room);
 
     room[values.count++] = value_integer((int64_t)old_sequence);
-    return row_change(
-        store,
-        "UPDATE principals SET enabled = $3, sequence = $5, certificates = $6, requests = $7, device_code = $8,"
-        " device_code_until_ms = $9, device_secret = $10, mac = $11"
-        " WHERE id = $1 AND name = $2 AND created_ms = $4 AND sequence = $12",
-        values, -ESTALE);
+    return row_change(store,
+                      "UPDATE principals SET enabled = $3, sequence = $5, certificates = $6, requests = $7, "
+                      "device_code = $8,"
+                      " device_code_until_ms = $9, device_secret = $10, mac = $11"
+                      " WHERE id = $1 AND name = $2 AND created_ms = $4 AND sequence = $12",
+                      values, -ESTALE);
 }
 
 int store_principal_add_certificate(struct store *store, const struct principal_certificate_row *row)

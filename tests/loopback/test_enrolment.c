@@ -99,8 +99,7 @@ static void setup(void)
 
     deployment_setup();
     for (unsigned i = 0; i < SIGNERS; i++)
-        deployment.config[i].enrolment =
-            (struct enrolment_config){ .is_open = true, .address = ":7444" };
+        deployment.config[i].enrolment = (struct enrolment_config){ .is_open = true, .address = ":7444" };
     alice_remote = deployment_remote(&deployment.alice);
     alice_token = deployment_token(alice_remote, PRIVYSEAL__V1__CUSTODY__CUSTODY_WRAPPED);
     deployment_hook(&hook);

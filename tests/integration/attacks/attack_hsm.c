@@ -394,7 +394,8 @@ START_TEST(nothing_in_the_hsm_signs_for_a_user)
     CK_ULONG mechanism_count = all_mechanisms(mechanisms), object_count = all_objects(objects);
     struct bytes digest = softhsm_digest(1);
 
-    ck_assert_uint_eq(object_count, MASTER_KINDS + 3); /* and the public halves of Kaudit and the authorities */
+    ck_assert_uint_eq(object_count,
+                      MASTER_KINDS + 3); /* and the public halves of Kaudit and the authorities */
     for (CK_ULONG o = 0; o < object_count; o++)
         for (CK_ULONG m = 0; m < mechanism_count; m++) {
             CK_MECHANISM mechanism = { mechanisms[m], NULL, 0 };

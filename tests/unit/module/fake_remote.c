@@ -158,7 +158,7 @@ struct channel_of_nothing {
 };
 
 int channel_http2_new(OSSL_LIB_CTX *libctx, const struct deployment_config *deployment,
-                     const struct identity_config *identity, struct channel **ret, char **why)
+                      const struct identity_config *identity, struct channel **ret, char **why)
 {
     (void)libctx;
     (void)deployment;

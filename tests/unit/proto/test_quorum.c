@@ -31,7 +31,8 @@ static void setup(void)
     }
     ck_assert_int_eq(quorum_seal("test", "thing", &quorum, BYTES_OF_ARRAY(known), &sealed), 0);
     json_array_append(secrets, sealed);
-    ck_assert_int_eq(hpke_derive_key_pair(NULL, BYTES_OF_ARRAY(request_ikm), &request_key, request_public), 0);
+    ck_assert_int_eq(hpke_derive_key_pair(NULL, BYTES_OF_ARRAY(request_ikm), &request_key, request_public),
+                     0);
     ck_assert_int_eq(quorum_ask("test", "restore", secrets, request_public, &request), 0);
     for (int i = 0; i < OFFICERS; i++) {
         const char *name;
