@@ -280,13 +280,17 @@ static CK_RV begin(enum operation operation, CK_MECHANISM *mechanism, CK_OBJECT_
     return inits[operation](session, mechanism, key);
 }
 
+/* A master key signs with one mechanism or with none. */
 static bool is_meant(enum master_kind kind, enum operation operation, CK_MECHANISM_TYPE type)
 {
-    if (operation != OP_SIGN)
-        return false;
-    if (kind == MASTER_AUDIT)
-        return type == CKM_ECDSA;
-    return kind != MASTER_DERIVE && kind != MASTER_WRAP && kind != MASTER_EXCHANGE && type == CKM_SHA256_HMAC;
+    static const CK_MECHANISM_TYPE signs_with[] = {
+        [MASTER_FORM_MACS] = CKM_SHA256_HMAC,
+        [MASTER_FORM_DERIVES] = CK_UNAVAILABLE_INFORMATION,
+        [MASTER_FORM_WRAPS] = CK_UNAVAILABLE_INFORMATION,
+        [MASTER_FORM_PAIR] = CKM_ECDSA,
+    };
+
+    return operation == OP_SIGN && signs_with[master_keys_form(kind)] == type;
 }
 
 START_TEST(master_keys_begin_no_operation_but_their_own)
