@@ -31,9 +31,14 @@ static struct {
     BIO_METHOD *method; /* for the process's life: a BIO may outlive whoever made the first */
 } socket_bio = { .once = PTHREAD_ONCE_INIT };
 
+struct socket {
+    int fd;
+    struct buffer *out; /* NULL: writes go to the kernel */
+};
+
 static int descriptor(BIO *bio)
 {
-    return (int)(intptr_t)BIO_get_data(bio);
+    return ((struct socket *)BIO_get_data(bio))->fd;
 }
 
 static int finish(BIO *bio, ssize_t n, int kind)
@@ -46,6 +51,12 @@ static int finish(BIO *bio, ssize_t n, int kind)
 
 static int socket_write(BIO *bio, const char *data, int len)
 {
+    struct socket *socket = BIO_get_data(bio);
+
+    if (socket->out) {
+        buffer_append(socket->out, BYTES((const uint8_t *)data, (size_t)len));
+        return socket->out->failed ? -1 : len;
+    }
     return finish(bio, send(descriptor(bio), data, (size_t)len, MSG_NOSIGNAL), BIO_FLAGS_WRITE);
 }
 
@@ -60,6 +71,12 @@ static long socket_control(BIO *bio, int command, long number, void *pointer)
     return command == BIO_CTRL_FLUSH; /* nothing is held back */
 }
 
+static int socket_destroy(BIO *bio)
+{
+    free(BIO_get_data(bio));
+    return 1;
+}
+
 static void make_method(void)
 {
     BIO_METHOD *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "privyseal socket");
@@ -69,18 +86,22 @@ static void make_method(void)
     BIO_meth_set_write(method, socket_write);
     BIO_meth_set_read(method, socket_read);
     BIO_meth_set_ctrl(method, socket_control);
+    BIO_meth_set_destroy(method, socket_destroy);
     socket_bio.method = method;
 }
 
 static BIO *socket_bio_new(int fd)
 {
+    CLEANUP(free) void *memory = calloc(1, sizeof(struct socket));
+    struct socket *socket = memory;
     BIO *bio;
 
     pthread_once(&socket_bio.once, make_method);
-    bio = socket_bio.method ? BIO_new(socket_bio.method) : NULL;
+    bio = socket && socket_bio.method ? BIO_new(socket_bio.method) : NULL;
     if (!bio)
         return NULL;
-    BIO_set_data(bio, (void *)(intptr_t)fd);
+    socket->fd = fd;
+    BIO_set_data(bio, TAKE(memory));
     BIO_set_init(bio, 1);
     return bio;
 }
@@ -245,6 +266,13 @@ int tls_connect(SSL_CTX *context, int fd, const char *host, int64_t deadline_ms,
 
 /* ------------------------------------------------------------------------------------------------------- the data */
 
+void tls_collect(SSL *ssl, struct buffer *out)
+{
+    struct socket *socket = BIO_get_data(SSL_get_wbio(ssl));
+
+    socket->out = out;
+}
+
 enum tls_io tls_read(SSL *ssl, uint8_t *data, size_t size, size_t *ret_len, bool *ret_has_more)
 {
     *ret_len = 0;
@@ -263,7 +291,9 @@ enum tls_io tls_write(SSL *ssl, struct bytes data, size_t *ret_len)
 
 void tls_free(SSL *ssl)
 {
-    if (ssl)
+    if (ssl) {
+        tls_collect(ssl, NULL);
         (void)SSL_shutdown(ssl); /* one way, as far as the kernel takes it now */
+    }
     SSL_free(ssl);
 }

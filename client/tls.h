@@ -26,12 +26,15 @@ MUST_CHECK int tls_context_new(OSSL_LIB_CTX *libctx, const struct tls_material *
 MUST_CHECK int tls_connect(SSL_CTX *context, int fd, const char *host, int64_t deadline_ms, SSL **ret,
                            const char **why);
 
+/* From now on what OpenSSL has to send is appended to @out, for the caller to send. @out outlives @ssl. */
+void tls_collect(SSL *ssl, struct buffer *out);
+
 enum tls_io { TLS_DONE, TLS_WOULD_BLOCK, TLS_BROKEN };
 
 /* Reads what is there, at most @size bytes. @ret_has_more: more is at hand without asking the kernel. */
 MUST_CHECK enum tls_io tls_read(SSL *ssl, uint8_t *data, size_t size, size_t *ret_len, bool *ret_has_more);
-/* Writes as much as the kernel takes. */
+/* Writes as much as the kernel takes; all of it where the writes are collected. */
 MUST_CHECK enum tls_io tls_write(SSL *ssl, struct bytes data, size_t *ret_len);
-/* Says goodbye, if that goes through without waiting, and frees it. NULL is allowed. */
+/* Says goodbye on the socket, if that goes through without waiting, and frees it. NULL is allowed. */
 void tls_free(SSL *ssl);
 DEFINE_CLEANUP(tls_free, SSL *);

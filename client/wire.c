@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "client/clock.h"
 #include "client/dial.h"
@@ -25,9 +27,79 @@ struct wire_call {
     int32_t stream;
     bool was_sent, is_over;
     enum wire_end end;
-    pthread_cond_t came; /* it is over, or its turn to lead */
+    struct wire_seat *seat;
     struct wire_call *next;
 };
+
+/*
+ * Where a call waits. A wake-up may come late, when the seat is another call's already: everybody who is woken looks
+ * around and may go on waiting.
+ */
+struct wire_seat {
+    pthread_cond_t called; /* the call is over, or its turn to lead */
+    struct wire_seat *next;
+};
+
+/* -------------------------------------------------------------------------------------------- waiting and waking */
+
+/* Errors: those of clock_condition_init(), -ENOMEM. */
+static int take_seat(struct wire *wire, struct wire_seat **ret)
+{
+    struct wire_seat *seat = wire->seats;
+    int r = 0;
+
+    if (seat) {
+        wire->seats = seat->next;
+    } else {
+        seat = calloc(1, sizeof(*seat));
+        r = seat ? clock_condition_init(&seat->called) : -ENOMEM;
+    }
+    if (r == 0)
+        *ret = seat;
+    else
+        free(seat);
+    return r;
+}
+
+static void leave_seat(struct wire *wire, struct wire_seat *seat)
+{
+    seat->next = wire->seats;
+    wire->seats = seat;
+}
+
+static void free_seats(struct wire *wire)
+{
+    struct wire_seat *seat;
+
+    while ((seat = wire->seats)) {
+        wire->seats = seat->next;
+        pthread_cond_destroy(&seat->called);
+        free(seat);
+    }
+}
+
+static void wake(struct wire *wire, const struct wire_call *call)
+{
+    struct wire_wakes *wakes = &wire->wakes;
+
+    if (wakes->count < ARRAY_SIZE(wakes->seats))
+        wakes->seats[wakes->count++] = call->seat;
+    else
+        pthread_cond_signal(&call->seat->called);
+}
+
+/* Unlocks the wire, of which the caller has a reference: so its seats stay. */
+static void unlock(struct wire *wire)
+{
+    struct wire_wakes wakes;
+
+    wakes.count = wire->wakes.count;
+    memcpy(wakes.seats, wire->wakes.seats, wakes.count * sizeof(*wakes.seats));
+    wire->wakes.count = 0;
+    pthread_mutex_unlock(&wire->lock);
+    for (size_t i = 0; i < wakes.count; i++)
+        pthread_cond_signal(&wakes.seats[i]->called);
+}
 
 /* ---------------------------------------------------------------------------------------------- ends of calls */
 
@@ -39,7 +111,7 @@ static void call_end(struct wire *wire, struct wire_call *call, enum wire_end en
     call->end = end;
     /* What nghttp2 still has to say of the stream is nobody's. */
     (void)nghttp2_session_set_stream_user_data(wire->session, call->stream, NULL);
-    pthread_cond_signal(&call->came);
+    wake(wire, call);
 }
 
 static void give_up(struct wire *wire)
@@ -139,30 +211,74 @@ static ssize_t read_frame(nghttp2_session *session, int32_t stream, uint8_t *dat
 /* Nothing more is taken from a server that does not read, than one connection may hold. */
 static void collect_output(struct wire *wire)
 {
+    size_t waiting = wire->sealed.len + wire->sending.len - wire->sent;
     const uint8_t *data;
     ssize_t len;
 
-    while (wire->out.len < OUTPUT_MOST && (len = nghttp2_session_mem_send(wire->session, &data)) > 0)
-        buffer_append(&wire->out, BYTES(data, (size_t)len));
-    if (wire->out.failed)
+    while (waiting + wire->framed.len < OUTPUT_MOST &&
+           (len = nghttp2_session_mem_send(wire->session, &data)) > 0)
+        buffer_append(&wire->framed, BYTES(data, (size_t)len));
+    if (wire->framed.failed)
         give_up(wire);
 }
 
-static void flush(struct wire *wire)
+/* All that there is to say, as few records as it fits in. */
+static void seal_output(struct wire *wire)
 {
-    enum tls_io io = TLS_DONE;
+    size_t done = 0;
 
     collect_output(wire);
-    while (io == TLS_DONE && wire->written < wire->out.len && !wire->is_broken) {
+    while (done < wire->framed.len && !wire->is_broken) {
         size_t len;
 
-        io = tls_write(wire->ssl, BYTES(wire->out.data + wire->written, wire->out.len - wire->written), &len);
-        wire->written += len;
+        if (tls_write(wire->ssl, BYTES(wire->framed.data + done, wire->framed.len - done), &len) != TLS_DONE)
+            give_up(wire);
+        done += len;
     }
-    if (io == TLS_BROKEN)
+    wire->framed.len = 0;
+}
+
+/* What was sealed while the former lot was on its way is the next lot. */
+static void take_lot(struct wire *wire)
+{
+    struct buffer emptied = wire->sending;
+
+    if (wire->sent < wire->sending.len)
+        return;
+    wire->sending = wire->sealed;
+    wire->sealed = emptied;
+    wire->sealed.len = wire->sent = 0;
+}
+
+/* One write, during which the lock is free. False: the kernel takes no more now, or never again. */
+static bool send_lot(struct wire *wire)
+{
+    struct bytes rest = BYTES(wire->sending.data + wire->sent, wire->sending.len - wire->sent);
+    ssize_t len;
+    int error;
+
+    unlock(wire);
+    len = send(wire->fd, rest.data, rest.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    error = len < 0 ? errno : 0;
+    pthread_mutex_lock(&wire->lock);
+    wire->sent += len > 0 ? (size_t)len : 0;
+    if (error && error != EAGAIN && error != EINTR)
         give_up(wire);
-    if (wire->written == wire->out.len)
-        wire->out.len = wire->written = 0;
+    return !wire->is_broken && error != EAGAIN;
+}
+
+/* Under lock, and without it meanwhile. What somebody else is about to say when he has finished is not waited for. */
+static void flush(struct wire *wire)
+{
+    bool goes_on = !wire->is_writing;
+
+    while (goes_on) {
+        seal_output(wire);
+        take_lot(wire);
+        wire->is_writing = wire->sent < wire->sending.len && !wire->is_broken;
+        goes_on = wire->is_writing && send_lot(wire);
+        wire->is_writing = false;
+    }
 }
 
 static void take_in(struct wire *wire)
@@ -185,6 +301,12 @@ static void take_in(struct wire *wire)
 
 /* ------------------------------------------------------------------------------------------------------ waiting */
 
+/* The kernel took only part of what there was, and nobody tries just now. */
+static bool is_blocked(const struct wire *wire)
+{
+    return !wire->is_writing && wire->sent < wire->sending.len;
+}
+
 /* Lets go of the lock while it waits for the socket. */
 static void lead(struct wire *wire, const struct wire_call *call)
 {
@@ -196,8 +318,8 @@ static void lead(struct wire *wire, const struct wire_call *call)
 
         if (!left)
             break;
-        poll_fd.events = (short)(POLLIN | (wire->written < wire->out.len ? POLLOUT : 0));
-        pthread_mutex_unlock(&wire->lock);
+        poll_fd.events = (short)(POLLIN | (is_blocked(wire) ? POLLOUT : 0));
+        unlock(wire);
         (void)poll(&poll_fd, 1, (int)left);
         pthread_mutex_lock(&wire->lock);
         if (poll_fd.revents)
@@ -214,7 +336,19 @@ static void appoint_leader(struct wire *wire)
     while (call && call->is_over)
         call = call->next;
     if (call && !wire->has_leader)
-        pthread_cond_signal(&call->came);
+        wake(wire, call);
+}
+
+/* Nobody is left unwoken over it. */
+static int wait_in_seat(struct wire *wire, struct wire_call *call)
+{
+    if (wire->wakes.count) {
+        unlock(wire);
+        pthread_mutex_lock(&wire->lock);
+    }
+    if (call->is_over || !wire->has_leader)
+        return 0;
+    return clock_wait(&call->seat->called, &wire->lock, call->request->deadline_ms);
 }
 
 static void await(struct wire *wire, struct wire_call *call)
@@ -223,7 +357,7 @@ static void await(struct wire *wire, struct wire_call *call)
 
     while (!call->is_over && r == 0)
         if (wire->has_leader)
-            r = clock_wait(&call->came, &wire->lock, call->request->deadline_ms);
+            r = wait_in_seat(wire, call);
         else {
             lead(wire, call);
             r = call->is_over ? 0 : -ETIMEDOUT;
@@ -292,9 +426,11 @@ enum wire_end wire_call(struct wire *wire, const struct wire_request *request, s
     struct wire_call call = { .request = request, .answer = answer, .end = WIRE_CUT_OFF };
 
     *ret_was_sent = false;
-    if (clock_condition_init(&call.came) < 0)
-        return WIRE_CUT_OFF;
     pthread_mutex_lock(&wire->lock);
+    if (take_seat(wire, &call.seat) < 0) {
+        unlock(wire);
+        return WIRE_CUT_OFF;
+    }
     call.stream = wire->is_broken || wire->is_closing ? -1 : submit(wire, &call);
     if (call.stream < 0) { /* also when all stream numbers are used */
         wire->is_closing = true;
@@ -306,45 +442,44 @@ enum wire_end wire_call(struct wire *wire, const struct wire_request *request, s
         list_remove(wire, &call);
         appoint_leader(wire);
     }
-    pthread_mutex_unlock(&wire->lock);
-    pthread_cond_destroy(&call.came);
+    leave_seat(wire, call.seat);
+    unlock(wire);
     *ret_was_sent = call.was_sent && call.end != WIRE_REFUSED;
     return call.end;
 }
 
 /* -------------------------------------------------------------------------------------------------- connections */
 
-bool wire_is_good(struct wire *wire)
+/* Looks at the socket, unless somebody does so anyway. */
+static void look(struct wire *wire)
 {
-    bool is_good;
+    int64_t used_ms = wire->used_ms;
 
     pthread_mutex_lock(&wire->lock);
-    if (!wire->is_broken && !wire->has_leader && clock_boot_ms() - wire->used_ms > QUIET_MS) {
-        int64_t used_ms = wire->used_ms;
-
+    if (!wire->is_broken && !wire->has_leader) {
         take_in(wire);
         wire->used_ms = used_ms; /* a goodbye is no sign of life */
     }
-    is_good = !wire->is_broken && !wire->is_closing;
-    pthread_mutex_unlock(&wire->lock);
-    return is_good;
+    unlock(wire);
 }
 
-int64_t wire_idle_ms(struct wire *wire)
+bool wire_is_good(struct wire *wire)
 {
-    int64_t idle_ms;
+    if (wire_idle_ms(wire) > QUIET_MS)
+        look(wire);
+    return !wire->is_broken && !wire->is_closing;
+}
 
-    pthread_mutex_lock(&wire->lock);
-    idle_ms = clock_boot_ms() - wire->used_ms;
-    pthread_mutex_unlock(&wire->lock);
-    return idle_ms;
+int64_t wire_idle_ms(const struct wire *wire)
+{
+    return clock_boot_ms() - wire->used_ms;
 }
 
 void wire_break(struct wire *wire)
 {
     pthread_mutex_lock(&wire->lock);
     give_up(wire);
-    pthread_mutex_unlock(&wire->lock);
+    unlock(wire);
 }
 
 static int start_session(struct wire *wire)
@@ -394,6 +529,7 @@ int wire_new(struct credentials *credentials, struct descriptors *descriptors,
         r = start_session(wire);
     if (r < 0)
         return r;
+    tls_collect(wire->ssl, &wire->sealed);
     *ret = TAKE(wire);
     return 0;
 }
@@ -412,7 +548,10 @@ void wire_unref(struct wire *wire)
     tls_free(wire->ssl);
     if (wire->fd >= 0)
         descriptors_remove(wire->descriptors, wire->fd);
-    buffer_clear(&wire->out);
+    buffer_clear(&wire->framed);
+    buffer_clear(&wire->sealed);
+    buffer_clear(&wire->sending);
+    free_seats(wire);
     credentials_unref(wire->credentials);
     pthread_mutex_destroy(&wire->lock);
     free(wire);

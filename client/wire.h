@@ -2,8 +2,9 @@
 /*
  * wire.h - one HTTP/2 connection to one endpoint, for any number of calls at once (nghttp2).
  *
- * There is no thread behind it. Whoever calls writes the request himself. One of those who wait leads: it alone waits
- * for the socket, takes in what arrives for all of them, and hands over when its own answer is there.
+ * There is no thread behind it. Whoever calls writes the request himself, and with it what others say while the kernel
+ * is busy with the write. One of those who wait leads: it alone waits for the socket, takes in what arrives for all of
+ * them, and hands over when its own answer is there.
  *
  * Source:  RFC 9113 5.1 (Stream States), 6.8 (GOAWAY), 8.7 (Request Reliability in HTTP/2).
  * Threads: any, on one wire. wire->lock guards what is said so; nobody waits for the network with it.
@@ -24,6 +25,15 @@
 #include "include/bytes.h"
 
 struct wire_call;
+struct wire_seat;
+
+#define WIRE_WAKES_MOST 32
+
+/* Whom to wake once the lock is free: woken under it, they would only queue up for it. */
+struct wire_wakes {
+    struct wire_seat *seats[WIRE_WAKES_MOST];
+    size_t count;
+};
 
 struct wire {
     atomic_uint references;
@@ -35,13 +45,18 @@ struct wire {
     pthread_mutex_t lock;
     SSL *ssl; /* guarded by lock, as the rest */
     nghttp2_session *session;
-    struct buffer out; /* framed, not yet written beyond @written */
-    size_t written;
+    struct buffer framed;  /* by nghttp2, not yet under TLS */
+    struct buffer sealed;  /* by OpenSSL, not yet for the kernel */
+    struct buffer sending; /* the writer's: what the kernel has not taken yet, beyond @sent */
+    size_t sent;
+    bool is_writing;         /* somebody is at it, without the lock */
     struct wire_call *calls; /* on their way */
+    struct wire_seat *seats; /* empty ones; they stay until the wire goes */
+    struct wire_wakes wakes;
     bool has_leader;
-    bool is_broken;  /* nothing comes back any more */
-    bool is_closing; /* takes no new calls: GOAWAY */
-    int64_t used_ms; /* clock_boot_ms(): when something last arrived */
+    atomic_bool is_broken;    /* nothing comes back any more; written under lock, as the next two */
+    atomic_bool is_closing;   /* takes no new calls: GOAWAY */
+    _Atomic(int64_t) used_ms; /* clock_boot_ms(): when something last arrived */
 };
 
 /*
@@ -63,7 +78,7 @@ DEFINE_CLEANUP(wire_unref, struct wire *);
 /* Whether a new call may use it. Looks, without waiting, whether the server has said goodbye meanwhile. */
 bool wire_is_good(struct wire *wire);
 /* How long nothing has come from it, although nothing is the matter: a doubt grows with it. */
-int64_t wire_idle_ms(struct wire *wire);
+int64_t wire_idle_ms(const struct wire *wire);
 /* Gives it up: everybody's calls on it end. */
 void wire_break(struct wire *wire);
 
