@@ -24,10 +24,14 @@
 struct connection {
     struct h2_shared *shared;
     SSL *ssl;
-    struct buffer body;
-    size_t sent;
     bool has_answered;
-    bool ends;
+    bool ends; /* once all is said */
+};
+
+/* One call: a record may bring several. */
+struct stream {
+    struct buffer body; /* the request's, which is the answer's too */
+    size_t sent;
 };
 
 #define HEADER(name_, value_)                                                                                \
@@ -39,13 +43,13 @@ struct connection {
 static ssize_t give_body(nghttp2_session *session, int32_t stream, uint8_t *data, size_t room,
                          uint32_t *flags, nghttp2_data_source *source, void *cookie)
 {
-    struct connection *connection = cookie;
+    struct stream *call = source->ptr;
     nghttp2_nv trailers[] = { HEADER("grpc-status", "0") };
-    size_t rest = connection->body.len - connection->sent, n = rest < room ? rest : room;
+    size_t rest = call->body.len - call->sent, n = rest < room ? rest : room;
 
-    (void)source;
-    memcpy(data, connection->body.data + connection->sent, n);
-    connection->sent += n;
+    (void)cookie;
+    memcpy(data, call->body.data + call->sent, n);
+    call->sent += n;
     if (n == rest) {
         *flags = NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
         nghttp2_submit_trailer(session, stream, trailers, 1);
@@ -53,16 +57,15 @@ static ssize_t give_body(nghttp2_session *session, int32_t stream, uint8_t *data
     return (ssize_t)n;
 }
 
-static void answer_with_body(nghttp2_session *session, int32_t stream, struct connection *connection)
+static void answer_with_body(nghttp2_session *session, int32_t stream, struct stream *call)
 {
-    nghttp2_data_provider body = { .read_callback = give_body };
+    nghttp2_data_provider body = { .source.ptr = call, .read_callback = give_body };
     char length[24];
     nghttp2_nv headers[] = { HEADER(":status", "200"), HEADER("content-type", "application/grpc"),
                              HEADER("content-length", length) };
 
-    snprintf(length, sizeof(length), "%zu", connection->body.len);
+    snprintf(length, sizeof(length), "%zu", call->body.len);
     headers[2].valuelen = strlen(length);
-    connection->sent = 0;
     nghttp2_submit_response(session, stream, headers, 3, &body);
 }
 
@@ -86,6 +89,7 @@ static void fill_with_much(struct buffer *body)
 
 static void act(nghttp2_session *session, int32_t stream, struct connection *connection)
 {
+    struct stream *call = nghttp2_session_get_stream_user_data(session, stream);
     enum h2_behaviour behaviour = atomic_load(&connection->shared->behaviour);
 
     atomic_fetch_add(&connection->shared->requests, 1);
@@ -103,8 +107,8 @@ static void act(nghttp2_session *session, int32_t stream, struct connection *con
         return;
     }
     if (behaviour == H2_TOO_MUCH)
-        fill_with_much(&connection->body);
-    answer_with_body(session, stream, connection);
+        fill_with_much(&call->body);
+    answer_with_body(session, stream, call);
     connection->has_answered = true;
     if (behaviour == H2_GOAWAY_AFTER)
         nghttp2_submit_goaway(session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_NO_ERROR, NULL, 0);
@@ -114,10 +118,29 @@ static void act(nghttp2_session *session, int32_t stream, struct connection *con
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *data, size_t len,
                    void *cookie)
 {
-    (void)session;
+    struct stream *call = nghttp2_session_get_stream_user_data(session, stream);
+
     (void)flags;
-    (void)stream;
-    buffer_append(&((struct connection *)cookie)->body, BYTES(data, len));
+    (void)cookie;
+    buffer_append(&call->body, BYTES(data, len));
+    return 0;
+}
+
+static int on_begin(nghttp2_session *session, const nghttp2_frame *frame, void *cookie)
+{
+    (void)cookie;
+    nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, calloc(1, sizeof(struct stream)));
+    return 0;
+}
+
+static int on_close(nghttp2_session *session, int32_t stream, uint32_t error, void *cookie)
+{
+    struct stream *call = nghttp2_session_get_stream_user_data(session, stream);
+
+    (void)error;
+    (void)cookie;
+    buffer_clear(&call->body);
+    free(call);
     return 0;
 }
 
@@ -125,8 +148,6 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 {
     struct connection *connection = cookie;
 
-    if (frame->hd.type == NGHTTP2_HEADERS)
-        buffer_clear(&connection->body);
     if (frame->hd.type == NGHTTP2_DATA && frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
         act(session, frame->hd.stream_id, connection);
     return 0;
@@ -150,7 +171,9 @@ static void serve(struct connection *connection)
     int n;
 
     nghttp2_session_callbacks_new(&callbacks);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
     nghttp2_session_server_new(&session, callbacks, connection);
     nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, NULL, 0);
@@ -159,7 +182,7 @@ static void serve(struct connection *connection)
         if (nghttp2_session_mem_recv(session, data, (size_t)n) < 0)
             break;
         flush(session, connection);
-        if (connection->ends && connection->sent == connection->body.len)
+        if (connection->ends && !nghttp2_session_want_write(session))
             break;
     }
     SSL_shutdown(connection->ssl);
