@@ -7,9 +7,9 @@
 
 #include "include/table.h"
 #include "proxy/front/grpc_frame.h"
+#include "proxy/front/route.h"
 
 #define REPLY_BYTES_MAX ((size_t)8 * 1024 * 1024) /* answers one client has not taken away yet */
-#define RETRY_AFTER_MS  100                       /* with REASON_BUSY: a queue is shorter by then */
 
 static nghttp2_nv field(const char *name, const char *value)
 {
@@ -83,7 +83,7 @@ void answer_reason(struct stream *stream, enum reason reason)
 
     memcpy(failure.request_id, stream->request_id, sizeof(failure.request_id));
     if (reason == REASON_BUSY)
-        failure.retry_after_ms = RETRY_AFTER_MS;
+        failure.retry_after_ms = route_retry_after_ms(stream->connection->front->route);
     if (!stream->method || failure_encode(NULL, &failure, stream->method, BYTES_NONE, BYTES_NONE, &packed) ||
         failure_wrap_status(row->status, row->sentence, buffer_bytes(&packed), &details))
         buffer_clear(&details);

@@ -47,6 +47,11 @@ struct front {
 
 /* Into the numbers that everybody may read. */
 void front_tell(const struct front *front);
+static inline void front_count(const struct front *front, enum front_value what)
+{
+    if (front->metrics)
+        metrics_add(&front->metrics->values[what], 1);
+}
 /* Leaves the event loop with @status as soon as the current callbacks are done. */
 void front_leave(struct front *front, int status);
 /* A connection is gone: the last one of a draining front ends it. */

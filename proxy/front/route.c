@@ -3,7 +3,8 @@
  * route.c - calls move between lists: the queue of a link, what its signer has been sent, and out.
  *
  * A call that nobody waits for any more is removed from a queue, but stays among those sent until its answer comes,
- * because the signer is still busy with it.
+ * because the signer is still busy with it. Refusals that another call brought about (it took the last place, or was
+ * served before) are given from the event loop, since that other is in the middle of its own business.
  */
 #include "proxy/front/route.h"
 
@@ -18,15 +19,26 @@
 #include "proto/envelope.pb-c.h"
 #include "proto/limits.h"
 #include "proxy/front/control.h"
+#include "proxy/front/queue.h"
 #include "proxy/front/signer_frame.h"
 
-#define SENT_MAX 32     /* two rounds of a signer: it never waits for us, and little is lost with it */
-#define STUCK_MS 120000 /* no answer for so long, twice the longest deadline: the signer hangs */
+#define SENT_MAX 32 /* two rounds of a signer: it never waits for us, and little is lost with it */
+#define SENT_FEW 2  /* so many always: one that is served, and the next */
+#define SENT_US                                                                                              \
+    20000 /* more is not sent than this is thought to last: what is sent has left its fair turn behind */
+#define LEARNING       8   /* an estimate moves so great a part of the way to each new figure */
+#define RETRY_LEAST_MS 100 /* what a client is told that is refused: when to ask again */
+#define RETRY_MOST_MS  2000
+#define STUCK_MS       120000 /* no answer for so long, twice the longest deadline: the signer hangs */
 
 TAILQ_HEAD(call_list, call);
 
+enum call_place { CALL_NOWHERE, CALL_QUEUED, CALL_SENT, CALL_REFUSED };
+
 struct call {
-    TAILQ_ENTRY(call) entry;
+    struct queue_item item;  /* first: what the queue gives back is the call */
+    TAILQ_ENTRY(call) entry; /* when sent or refused */
+    enum call_place place;
     struct link *link;
     uint64_t id;
     route_done *done; /* NULL: cancelled */
@@ -40,7 +52,7 @@ struct call {
     char request_id[REQUEST_ID_LEN + 1];
     uint64_t received_ns, deadline_ms;
     int wanted; /* the signer it names; -1: any */
-    bool is_sent, is_repeated, is_rerouted;
+    bool is_repeated, is_rerouted;
 };
 
 /* To one signer. */
@@ -48,15 +60,20 @@ struct link {
     struct route *route;
     unsigned index;
     struct bufferevent *bev; /* NULL: no signer there */
-    struct call_list queue, sent;
-    unsigned queue_count, sent_count;
-    struct event stuck; /* runs while anything is sent */
+    struct queue queue;
+    struct call_list sent;
+    unsigned sent_count;
+    uint64_t sent_us;           /* the time that what is sent is thought to take */
+    uint64_t spent_us[METHODS]; /* what a call takes, from the signer's answers; 0: none came yet */
+    struct event stuck;         /* runs while anything is sent */
 };
 
 struct route {
     struct front *front;
     uint64_t next_id;
-    unsigned next_link; /* of equals the next in turn */
+    unsigned next_link;       /* of equals the next in turn */
+    struct call_list refused; /* to be told so by the event */
+    struct event refusing;
     unsigned count, wrapped_count;
     struct link links[];
 };
@@ -73,20 +90,27 @@ static void call_free(struct call *call)
 }
 DEFINE_CLEANUP(call_free, struct call *);
 
-/* Takes the call out of its link's lists. */
+static void call_enter(struct call *call, enum call_place place, struct link *link)
+{
+    call->place = place;
+    call->link = link;
+}
+
+/* Takes the call out of its list. */
 static void call_remove(struct call *call)
 {
     struct link *link = call->link;
 
-    if (call->is_sent) {
+    if (call->place == CALL_SENT) {
         TAILQ_REMOVE(&link->sent, call, entry);
         link->sent_count--;
-    } else {
-        TAILQ_REMOVE(&link->queue, call, entry);
-        link->queue_count--;
+        link->sent_us -= call->item.cost_us;
+    } else if (call->place == CALL_QUEUED) {
+        queue_remove(&link->queue, &call->item);
+    } else if (call->place == CALL_REFUSED) {
+        TAILQ_REMOVE(&link->route->refused, call, entry);
     }
-    call->link = NULL;
-    call->is_sent = false;
+    call->place = CALL_NOWHERE;
 }
 
 /* Gives the owner its answer, if there still is one. The call is in no list any more; the end of it. */
@@ -102,6 +126,56 @@ static void call_fail(struct call *call, enum reason reason)
     call_answer(call, &(struct answer){ .reason = reason });
 }
 
+/* The call is in no list: its owner hears soon that we are too busy. */
+static void call_refuse(struct call *call, struct link *link, enum front_value why)
+{
+    call_enter(call, CALL_REFUSED, link);
+    TAILQ_INSERT_TAIL(&link->route->refused, call, entry);
+    event_active(&link->route->refusing, EV_TIMEOUT, 1);
+    front_count(link->route->front, why);
+}
+
+static void on_refusing(evutil_socket_t fd, short what, void *context)
+{
+    struct route *route = context;
+    struct call *call;
+
+    (void)fd;
+    (void)what;
+    while ((call = TAILQ_FIRST(&route->refused))) {
+        call_remove(call);
+        call_fail(call, REASON_BUSY);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------- estimating */
+
+static uint64_t estimate_us(const struct link *link, const struct method *method)
+{
+    uint64_t spent_us = link->spent_us[method->id];
+
+    return spent_us ? spent_us : 1;
+}
+
+/* A refusal is soon given: who has many of them would make everybody's calls look short. */
+static void learn(struct link *link, const struct method *method, const Privyseal__V1__EnvelopeReply *reply)
+{
+    uint64_t *known = &link->spent_us[method->id], spent_us = reply->spent_us;
+
+    if (!spent_us || (reply->grpc_status != GRPC_OK && spent_us < *known))
+        return;
+    *known = *known ? (*known * (LEARNING - 1) + spent_us) / LEARNING : spent_us;
+}
+
+/*
+ * Whether a call that has @ahead_us of work before it cannot be done in time. One that has none is always tried, which
+ * is how an estimate that was once too high is corrected.
+ */
+static bool is_hopeless(uint64_t ahead_us, uint64_t cost_us, uint64_t deadline_ms)
+{
+    return ahead_us && front_now_ns() / 1000 + ahead_us + cost_us > deadline_ms * 1000;
+}
+
 /* ------------------------------------------------------------------------------------------------- choosing */
 
 static bool is_partition(const struct link *link)
@@ -109,9 +183,9 @@ static bool is_partition(const struct link *link)
     return link->index >= link->route->wrapped_count;
 }
 
-static unsigned load(const struct link *link)
+static uint64_t load(const struct link *link)
 {
-    return link->queue_count + link->sent_count;
+    return link->queue.cost_us + link->sent_us;
 }
 
 /* The wrapped signer with the least to do; one that is there, if any is. */
@@ -175,45 +249,74 @@ static void watch_for_answers(struct link *link)
         evtimer_del(&link->stuck);
 }
 
-/* Sends from the queue what the signer may have by now. */
+static bool may_send(const struct link *link)
+{
+    return link->bev && link->sent_count < SENT_MAX &&
+           (link->sent_count < SENT_FEW || link->sent_us < SENT_US);
+}
+
+/* Errors: -ENOMEM. */
+static int send_call(struct link *link, struct call *call)
+{
+    if (write_envelope(link, call))
+        return -ENOMEM;
+    call_enter(call, CALL_SENT, link);
+    TAILQ_INSERT_TAIL(&link->sent, call, entry);
+    link->sent_us += call->item.cost_us;
+    if (++link->sent_count == 1)
+        watch_for_answers(link);
+    return 0;
+}
+
+static void tell_waiting(const struct route *route)
+{
+    uint64_t waiting = 0;
+
+    if (!route->front->metrics)
+        return;
+    for (unsigned i = 0; i < route->count; i++)
+        waiting += route->links[i].queue.count;
+    metrics_set(&route->front->metrics->values[FRONT_WAITING], waiting);
+}
+
+/* Sends from the queue what the signer may have by now. What would be done too late, it is not asked to do. */
 static void pump(struct link *link)
 {
     struct call *call;
 
-    while (link->bev && link->sent_count < SENT_MAX && (call = TAILQ_FIRST(&link->queue))) {
-        if (write_envelope(link, call))
-            return; /* no memory: it waits, and so does its deadline */
-        call_remove(call);
-        call->link = link;
-        call->is_sent = true;
-        TAILQ_INSERT_TAIL(&link->sent, call, entry);
-        if (++link->sent_count == 1)
-            watch_for_answers(link);
+    while (may_send(link) && (call = (struct call *)queue_next(&link->queue))) {
+        if (is_hopeless(link->sent_us, call->item.cost_us, call->deadline_ms))
+            call_refuse(call, link, FRONT_REFUSED_LATE);
+        else if (send_call(link, call))
+            call_refuse(call, link, FRONT_REFUSED_FULL);
     }
+    tell_waiting(link->route);
 }
 
-static void enqueue(struct link *link, struct call *call)
+/* What finds the link at leisure goes straight through. Errors: -EBUSY (no room), -ENOMEM; the call is in no list. */
+static int enqueue(struct link *link, struct call *call)
 {
-    call->link = link;
-    TAILQ_INSERT_TAIL(&link->queue, call, entry);
-    link->queue_count++;
+    struct queue_item *pushed;
+    int r;
+
+    call->item.cost_us = estimate_us(link, call->method);
+    if (link->queue.count == 0 && may_send(link))
+        return send_call(link, call);
+    r = queue_add(&link->queue, call->has_certificate ? call->certificate_hash : NULL, &call->item, &pushed);
+    if (r < 0)
+        return r;
+    call_enter(call, CALL_QUEUED, link);
+    if (pushed)
+        call_refuse((struct call *)pushed, link, FRONT_REFUSED_FULL);
     pump(link);
-}
-
-static bool is_full(const struct link *link)
-{
-    return link->queue_count >= link->route->front->config->queue;
+    return 0;
 }
 
 /* Finds the call a link, or answers that there is no room. */
 static void place(struct route *route, struct call *call)
 {
-    struct link *link = choose(route, call->wanted);
-
-    if (is_full(link))
+    if (enqueue(choose(route, call->wanted), call))
         call_fail(call, REASON_BUSY);
-    else
-        enqueue(link, call);
 }
 
 /* ---------------------------------------------------------------------------------------- answers and deaths */
@@ -226,8 +329,9 @@ static void give_queue_away(struct link *link)
 {
     struct call *call;
 
-    for (unsigned left = link->queue_count; left && (call = TAILQ_FIRST(&link->queue)); left--) {
-        call_remove(call);
+    for (unsigned left = link->queue.count; left && (call = (struct call *)queue_next(&link->queue));
+         left--) {
+        call_enter(call, CALL_NOWHERE, NULL);
         place(link->route, call);
     }
 }
@@ -310,6 +414,7 @@ static int take_reply(struct link *link)
         return error;
     call = find_sent(link, reply->id);
     if (call) {
+        learn(link, call->method, reply);
         call_remove(call);
         deliver(link->route, call, reply);
     }
@@ -365,17 +470,29 @@ int route_new(struct front *front, struct route **ret)
     route->front = front;
     route->count = count;
     route->wrapped_count = wrapped;
+    TAILQ_INIT(&route->refused);
+    evtimer_assign(&route->refusing, front->base, on_refusing, route);
     for (unsigned i = 0; i < count; i++) {
         struct link *link = &route->links[i];
 
         link->route = route;
         link->index = i;
-        TAILQ_INIT(&link->queue);
+        queue_init(&link->queue, front->config->queue);
         TAILQ_INIT(&link->sent);
         evtimer_assign(&link->stuck, front->base, on_stuck, link);
     }
     *ret = route;
     return 0;
+}
+
+static void forget(struct call_list *list)
+{
+    struct call *call;
+
+    while ((call = TAILQ_FIRST(list))) {
+        call_remove(call);
+        call_free(call);
+    }
 }
 
 static void link_clear(struct link *link)
@@ -385,17 +502,17 @@ static void link_clear(struct link *link)
     evtimer_del(&link->stuck);
     if (link->bev)
         bufferevent_free(link->bev);
-    TAILQ_CONCAT(&link->queue, &link->sent, entry);
-    while ((call = TAILQ_FIRST(&link->queue))) {
-        TAILQ_REMOVE(&link->queue, call, entry);
+    forget(&link->sent);
+    while ((call = (struct call *)queue_next(&link->queue)))
         call_free(call);
-    }
 }
 
 void route_free(struct route *route)
 {
     if (!route)
         return;
+    forget(&route->refused);
+    event_del(&route->refusing);
     for (unsigned i = 0; i < route->count; i++)
         link_clear(&route->links[i]);
     free(route);
@@ -433,6 +550,38 @@ bool route_is_serving(const struct route *route)
     return false;
 }
 
+unsigned route_retry_after_ms(struct route *route)
+{
+    uint64_t ms = load(least_loaded(route)) / 1000;
+
+    return ms < RETRY_LEAST_MS ? RETRY_LEAST_MS : ms > RETRY_MOST_MS ? RETRY_MOST_MS : (unsigned)ms;
+}
+
+/* Errors: -ENOMEM. */
+static int call_new(struct route *route, const struct request *request, struct call **ret)
+{
+    CLEANUP(call_free) struct call *call = calloc(1, sizeof(*call));
+
+    if (!call)
+        return -ENOMEM;
+    call->peer = strdup(request->peer);
+    if (!call->peer)
+        return -ENOMEM;
+    call->id = ++route->next_id;
+    call->method = request->method;
+    call->message_at = request->message_at;
+    call->received_ns = front_now_ns();
+    call->deadline_ms = request->deadline_ms;
+    call->has_certificate = request->certificate_hash != NULL;
+    if (call->has_certificate)
+        memcpy(call->certificate_hash, request->certificate_hash, HASH_LEN);
+    memcpy(call->request_id, request->request_id, sizeof(call->request_id));
+    call->body = *request->body;
+    *request->body = (struct buffer){ 0 };
+    *ret = TAKE(call);
+    return 0;
+}
+
 int route_submit(struct route *route, const struct request *request, route_done *done, void *owner,
                  struct call **ret)
 {
@@ -440,38 +589,35 @@ int route_submit(struct route *route, const struct request *request, route_done 
     int wanted = method_route(request->method, BYTES(request->body->data + request->message_at,
                                                      request->body->len - request->message_at));
     struct link *link = choose(route, wanted);
+    uint64_t cost_us = estimate_us(link, request->method);
+    uint64_t ahead_us = queue_wait_us(&link->queue, request->certificate_hash, cost_us) + link->sent_us;
+    int r;
 
-    if (is_full(link))
+    if (link->bev && is_hopeless(ahead_us, cost_us, request->deadline_ms)) {
+        front_count(route->front, FRONT_REFUSED_LATE);
         return -EBUSY;
-    call = calloc(1, sizeof(*call));
-    if (!call)
-        return -ENOMEM;
-    call->peer = strdup(request->peer);
-    if (!call->peer)
-        return -ENOMEM;
-    call->id = ++route->next_id;
+    }
+    r = call_new(route, request, &call);
+    if (r < 0)
+        return r;
+    call->wanted = wanted;
     call->done = done;
     call->owner = owner;
-    call->method = request->method;
-    call->message_at = request->message_at;
-    call->received_ns = front_now_ns();
-    call->deadline_ms = request->deadline_ms;
-    call->wanted = wanted;
-    call->has_certificate = request->certificate_hash != NULL;
-    if (call->has_certificate)
-        memcpy(call->certificate_hash, request->certificate_hash, HASH_LEN);
-    memcpy(call->request_id, request->request_id, sizeof(call->request_id));
-    call->body = *request->body;
-    *request->body = (struct buffer){ 0 };
-    *ret = call;
-    enqueue(link, TAKE(call));
+    r = enqueue(link, call);
+    if (r < 0) {
+        *request->body = call->body;
+        call->body = (struct buffer){ 0 };
+        front_count(route->front, FRONT_REFUSED_FULL);
+        return r;
+    }
+    *ret = TAKE(call);
     return 0;
 }
 
 void route_cancel(struct call *call)
 {
     call->done = NULL;
-    if (call->is_sent) {
+    if (call->place == CALL_SENT) {
         buffer_clear(&call->body); /* it will not be repeated */
         return;
     }

@@ -3,7 +3,9 @@
  * route.h - which signer answers a request, and the sockets to the signers.
  *
  * A request that names a signer (by its lease or challenge) goes there; any other to the one with the least to do. A
- * signer is sent a few requests at a time, the rest waits here in a bounded queue, where it can still be withdrawn.
+ * signer is sent a few requests at a time, the rest waits here in a bounded queue, fair to each certificate (queue.h),
+ * where it can still be withdrawn. What each method takes is learned from the signers' answers; a request that would be
+ * done too late for its caller is refused at once, and once more looked at when its turn comes.
  *
  * A signer may die. What was not sent yet goes elsewhere. What was sent goes elsewhere once if its method is
  * REPEAT_SAFE; if not, nobody knows whether it was done, and the answer is REASON_UNAVAILABLE. Without any signer
@@ -50,8 +52,10 @@ void route_free(struct route *route); /* forgets every call without an answer */
 MUST_CHECK int route_attach(struct route *route, unsigned index, int socket);
 bool route_is_serving(const struct route *route); /* is any signer there? */
 
-/* Errors: -EBUSY (the queue is full), -ENOMEM. @ret stays valid until @done is called or the call is cancelled. */
+/* Errors: -EBUSY (the queue is full, or it would be done too late), -ENOMEM. @ret stays valid until @done is called or the call is cancelled. */
 MUST_CHECK int route_submit(struct route *route, const struct request *request, route_done *done, void *owner,
                             struct call **ret);
 /* Nobody waits for the answer any more. */
 void route_cancel(struct call *call);
+/* When somebody who was refused had better ask again: as long as what waits at the signer with the least takes. */
+unsigned route_retry_after_ms(struct route *route);

@@ -87,10 +87,13 @@ void stream_header(struct stream *stream, const char *name, const char *value)
 static bool may_call(const struct connection *connection)
 {
     struct front *front = connection->front;
+    bool may = connection->is_anonymous
+                   ? strangers_may_call(front->strangers, connection->address, front_now_ns())
+                   : !front->rate || rate_take(front->rate, connection->certificate_hash, front_now_ns());
 
-    if (connection->is_anonymous)
-        return strangers_may_call(front->strangers, connection->address, front_now_ns());
-    return !front->rate || rate_take(front->rate, connection->certificate_hash, front_now_ns());
+    if (!may)
+        front_count(front, FRONT_REFUSED_RATE);
+    return may;
 }
 
 void stream_headers_end(struct stream *stream)
@@ -257,6 +260,7 @@ static void refuse_slow_body(struct stream *stream)
 static void give_up(struct stream *stream)
 {
     route_cancel(TAKE(stream->call));
+    front_count(stream->connection->front, FRONT_EXPIRED);
     answer_reason(stream, REASON_DEADLINE);
 }
 

@@ -95,6 +95,15 @@ static const struct value_row front_rows[FRONT_VALUES] = {
                            "Unix time when the server's certificate ends." },
     [FRONT_SEEN] = { "front_seen_seconds", "gauge",
                      "Unix time when the front last accepted or lost a client." },
+    [FRONT_WAITING] = { "front_waiting", "gauge", "Calls that wait in the front for a signer." },
+    [FRONT_REFUSED_RATE] = { "front_refused_rate_total", "counter",
+                             "Calls refused because their client makes too many." },
+    [FRONT_REFUSED_FULL] = { "front_refused_full_total", "counter",
+                             "Calls refused because the queue had no place for them." },
+    [FRONT_REFUSED_LATE] = { "front_refused_late_total", "counter",
+                             "Calls refused because they would not have been done within their deadline." },
+    [FRONT_EXPIRED] = { "front_expired_total", "counter",
+                        "Calls whose deadline passed before their answer came." },
 };
 
 static void say_requests(const struct metrics *metrics, const char *proxy, struct buffer *out)

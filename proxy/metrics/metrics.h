@@ -46,7 +46,17 @@ struct metrics_signer {
     uint64_t values[SIGNER_VALUES];
 };
 
-enum front_value { FRONT_CONNECTIONS, FRONT_TLS_EXPIRY, FRONT_SEEN, FRONT_VALUES };
+enum front_value {
+    FRONT_CONNECTIONS,
+    FRONT_TLS_EXPIRY,
+    FRONT_SEEN,
+    FRONT_WAITING, /* calls that no signer was sent yet */
+    FRONT_REFUSED_RATE,
+    FRONT_REFUSED_FULL, /* no place in the queue, or it was another's fair share */
+    FRONT_REFUSED_LATE, /* it would have been done after its deadline */
+    FRONT_EXPIRED,      /* its deadline passed while it waited */
+    FRONT_VALUES
+};
 
 struct metrics_front {
     uint64_t values[FRONT_VALUES];

@@ -121,6 +121,15 @@ static void write_reply(const Privyseal__V1__EnvelopeReply *reply, struct buffer
         ret->failed = true;
 }
 
+static Privyseal__V1__EnvelopeReply reply_to(const struct exchange *exchange)
+{
+    Privyseal__V1__EnvelopeReply reply = PRIVYSEAL__V1__ENVELOPE_REPLY__INIT;
+
+    reply.id = exchange->envelope->id;
+    reply.spent_us = (uint32_t)(record_clock_us() - exchange->started_us);
+    return reply;
+}
+
 static void fill_failure(struct exchange *exchange, enum reason reason, struct failure *failure)
 {
     *failure = exchange->call.failure;
@@ -135,7 +144,7 @@ static void fill_failure(struct exchange *exchange, enum reason reason, struct f
 static void write_failure(struct exchange *exchange, enum reason reason, struct buffer *ret)
 {
     CLEANUP(buffer_clear) struct buffer serialized = { 0 };
-    Privyseal__V1__EnvelopeReply reply = PRIVYSEAL__V1__ENVELOPE_REPLY__INIT;
+    Privyseal__V1__EnvelopeReply reply;
     const struct reason_row *row = reason_row(reason);
     const char *sentence = exchange->call.sentence ? exchange->call.sentence : row->sentence;
     struct bytes key = BYTES_NONE, binding = BYTES_NONE;
@@ -146,7 +155,7 @@ static void write_failure(struct exchange *exchange, enum reason reason, struct 
         exchange->proof->failure_key(exchange, &key, &binding);
     if (failure_encode(NULL, &failure, exchange->call.method, key, binding, &serialized) < 0)
         buffer_clear(&serialized); /* the status still tells that nothing came of it */
-    reply.id = exchange->envelope->id;
+    reply = reply_to(exchange);
     reply.grpc_status = row->status;
     reply.message = (char *)(uintptr_t)sentence;
     reply.failure = (ProtobufCBinaryData){ .data = serialized.data, .len = serialized.len };
@@ -157,14 +166,14 @@ static enum reason write_answer(struct exchange *exchange, const ProtobufCMessag
 {
     CLEANUP(secret_free) struct secret *packed = NULL;
     CLEANUP(buffer_clear) struct buffer body = { 0 };
-    Privyseal__V1__EnvelopeReply reply = PRIVYSEAL__V1__ENVELOPE_REPLY__INIT;
+    Privyseal__V1__EnvelopeReply reply;
 
     if (message_pack(answer, &packed) < 0 ||
         exchange->proof->protect(exchange, secret_bytes(packed), &body) < 0)
         return REASON_INTERNAL;
     if (body.len > exchange->call.method->reply_max)
         return REASON_LIMIT;
-    reply.id = exchange->envelope->id;
+    reply = reply_to(exchange);
     reply.body = (ProtobufCBinaryData){ .data = body.data, .len = body.len };
     write_reply(&reply, ret);
     return REASON_NONE;
@@ -172,9 +181,8 @@ static enum reason write_answer(struct exchange *exchange, const ProtobufCMessag
 
 static void write_reroute(const struct exchange *exchange, struct buffer *ret)
 {
-    Privyseal__V1__EnvelopeReply reply = PRIVYSEAL__V1__ENVELOPE_REPLY__INIT;
+    Privyseal__V1__EnvelopeReply reply = reply_to(exchange);
 
-    reply.id = exchange->envelope->id;
     reply.grpc_status = GRPC_UNAVAILABLE;
     reply.reroute_to = (uint32_t)exchange->call.reroute_to + 1;
     write_reply(&reply, ret);
@@ -193,6 +201,7 @@ static void write_kept(const struct exchange *exchange, struct buffer *ret)
     }
     reply = (Privyseal__V1__EnvelopeReply *)message;
     reply->id = exchange->envelope->id;
+    reply->spent_us = 0; /* that was then */
     write_reply(reply, ret);
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "include/bytes.h"
@@ -20,7 +21,16 @@
 struct stub {
     int stream;
     unsigned index, signers;
+    int64_t began_us; /* the call it is at */
 };
+
+static int64_t now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
 
 static bool read_all(int stream, uint8_t *target, size_t len)
 {
@@ -64,6 +74,7 @@ static void send_message(const struct stub *stub, uint64_t id, const ProtobufCMe
     Privyseal__V1__EnvelopeReply reply = PRIVYSEAL__V1__ENVELOPE_REPLY__INIT;
 
     reply.id = id;
+    reply.spent_us = (uint32_t)(now_us() - stub->began_us);
     reply.body.len = protobuf_c_message_get_packed_size(message);
     reply.body.data = malloc(reply.body.len + 1);
     protobuf_c_message_pack(message, reply.body.data);
@@ -243,7 +254,7 @@ static void serve(const struct stub *stub, const Privyseal__V1__Envelope *envelo
 
 void stub_signer(int stream, unsigned index, unsigned signers)
 {
-    const struct stub stub = { stream, index, signers };
+    struct stub stub = { stream, index, signers, 0 };
     uint8_t *frame = malloc(FRAME_MAX);
     Privyseal__V1__Envelope *envelope;
     uint32_t prefix;
@@ -253,6 +264,7 @@ void stub_signer(int stream, unsigned index, unsigned signers)
         envelope = privyseal__v1__envelope__unpack(NULL, ntohl(prefix), frame);
         if (!envelope)
             break;
+        stub.began_us = now_us();
         serve(&stub, envelope);
         privyseal__v1__envelope__free_unpacked(envelope, NULL);
     }

@@ -192,6 +192,67 @@ START_TEST(full_queue_is_busy_and_empties_again)
 }
 END_TEST
 
+/* Ten calls of 300 ms from one client; the front knows from one before them what they take. */
+static void crowd(int32_t streams[10])
+{
+    ck_assert_int_eq(client_order(&client, "slow")->grpc_status, GRPC_OK);
+    for (size_t i = 0; i < 10; i++)
+        streams[i] = client_send_order(&client, "slow", NULL);
+}
+
+START_TEST(call_that_would_be_done_too_late_is_refused_at_once)
+{
+    int32_t streams[10];
+
+    rig.config.signers = 1;
+    start();
+    crowd(streams);
+    ck_assert_int_eq(client_wait(&client, client_send_order(&client, "slow", "2000m"))->grpc_status,
+                     (int)reason_row(REASON_BUSY)->status);
+    ck_assert(!client.results[(streams[9] - 1) / 2].is_closed); /* what came before is still waited for */
+    for (size_t i = 0; i < 10; i++)
+        ck_assert_int_eq(client_wait(&client, streams[i])->grpc_status, GRPC_OK);
+}
+END_TEST
+
+START_TEST(modest_client_is_served_in_time_beside_a_crowd_of_anothers)
+{
+    struct client modest;
+    int32_t streams[10];
+
+    rig.config.signers = 1;
+    start();
+    client_connect(&modest, &rig);
+    crowd(streams);
+    /* What was sent first, so that it is there first. */
+    ck_assert_int_eq(client_wait(&client, streams[0])->grpc_status, GRPC_OK);
+    ck_assert_int_eq(client_wait(&modest, client_send_order(&modest, "slow", "2000m"))->grpc_status, GRPC_OK);
+    for (size_t i = 0; i < 10; i++)
+        ck_assert_int_eq(client_wait(&client, streams[i])->grpc_status, GRPC_OK);
+    client_close(&modest);
+}
+END_TEST
+
+START_TEST(full_queue_makes_room_for_another_client)
+{
+    struct client modest;
+    int32_t streams[10];
+    unsigned busy = 0;
+
+    rig.config.signers = 1;
+    rig.config.queue = 4;
+    start();
+    client_connect(&modest, &rig);
+    crowd(streams);
+    ck_assert_int_eq(client_wait(&client, streams[0])->grpc_status, GRPC_OK);
+    ck_assert_int_eq(client_order(&modest, "slow")->grpc_status, GRPC_OK);
+    for (size_t i = 1; i < 10; i++)
+        busy += client_wait(&client, streams[i])->grpc_status == (int)reason_row(REASON_BUSY)->status;
+    ck_assert_uint_ge(busy, 4);
+    client_close(&modest);
+}
+END_TEST
+
 START_TEST(signer_that_sends_nonsense_is_reported_and_its_calls_move)
 {
     struct front_control message;
@@ -214,4 +275,7 @@ SUITE_WITH_FIXTURE("front: signers", setup, teardown, lease_names_its_signer,
                    lease_of_a_dead_signer_is_answered_by_another_at_once,
                    call_without_any_signer_waits_for_the_next, partition_call_waits_for_the_partition_signer,
                    killed_signer_in_the_midst_of_fifty_calls_costs_none, full_queue_is_busy_and_empties_again,
+                   call_that_would_be_done_too_late_is_refused_at_once,
+                   modest_client_is_served_in_time_beside_a_crowd_of_anothers,
+                   full_queue_makes_room_for_another_client,
                    signer_that_sends_nonsense_is_reported_and_its_calls_move);
