@@ -281,6 +281,7 @@ static void write_server_section(struct init *init, FILE *out)
     static const struct {
         const char *option, *key;
     } copied[] = { { "signers", "signers" },
+                   { "partitions", "partitions" },
                    { "front-user", "front_user" },
                    { "signer-user", "signer_user" } };
 
@@ -292,8 +293,6 @@ static void write_server_section(struct init *init, FILE *out)
         init->realm, init->proxy, init->listen);
     if (cli_option(init->cli, "server-config"))
         fprintf(out, "state = %s\n", init->directory);
-    if (cli_option(init->cli, "partitions"))
-        fputs("partitions = yes\n", out);
     for (size_t i = 0; i < ARRAY_SIZE(copied); i++)
         if (cli_option(init->cli, copied[i].option))
             fprintf(out, "%s = %s\n", copied[i].key, cli_option(init->cli, copied[i].option));

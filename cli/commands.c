@@ -46,7 +46,7 @@ const struct command commands[] = {
         { "hsm-module", "FILE", "PKCS#11 library of the HSM (default: SoftHSM)" },
         { "allow-software-hsm", NULL, "accept an HSM that is only software: for tests and demonstrations" },
         { "no-ca", NULL, "no authorities in the HSM: certificates come from elsewhere" },
-        { "partitions", NULL, "also hold users' keys in HSM partitions of their own" },
+        { "partitions", "N", "also hold users' keys in HSM partitions of their own, in N more signers" },
         { "quorum", "M", "key ceremony: any M of the officers can bring the master keys back" },
         { "officers", "FILE,...", "the officers' public keys, which `officer key` makes" },
         { "signers", "N", "signer processes (default: one per core)" },

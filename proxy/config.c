@@ -32,7 +32,7 @@ typedef int parse_fn(const struct key *key, const char *value, void *member);
 
 static parse_fn parse_text, parse_realm, parse_proxy, parse_listen, parse_number, parse_switch, parse_sync,
     parse_level, parse_assignment, parse_policy, parse_classes, parse_address, parse_forward, parse_proof,
-    parse_log_format;
+    parse_log_format, parse_partitions;
 
 /* What a value looks like. */
 struct form {
@@ -50,6 +50,8 @@ static const struct form form_addresses = { parse_listen, false,
 static const struct form form_address = { parse_address, true, "an address like 127.0.0.1:80" };
 static const struct form form_number = { parse_number, false, NULL };
 static const struct form form_yes_no = { parse_switch, false, "yes or no" };
+static const struct form form_partitions = { parse_partitions, false,
+                                             "yes, no or a number of signers up to 64" };
 static const struct form form_batch_write = { parse_sync, false, "batch or write" };
 static const struct form form_forward = { parse_forward, true,
                                           "journald, syslog:ADDRESS:PORT or syslog-tcp:ADDRESS:PORT" };
@@ -89,7 +91,8 @@ static const struct key keys[] = {
     { "server", "client_ca", &form_text, AT(client_ca), REQUIRED },
     { "server", "seal_chain", &form_text, AT(seal_chain), REQUIRED },
     { "server", "signers", &form_number, AT(signers), OPTIONAL, 1, 256 },
-    { "server", "partitions", &form_yes_no, AT(partitions), DEFAULT(no) },
+    { "server", "partitions", &form_partitions, AT(partitions), DEFAULT(no), 0, 64 },
+    { "server", "partition_users", &form_number, AT(partition_users), DEFAULT(1000), 1, 65536 },
     { "server", "front_user", &form_text, AT(front_user), OPTIONAL },
     { "server", "signer_user", &form_text, AT(signer_user), OPTIONAL },
     { "server", "log_format", &form_log_format, AT(log_json), DEFAULT(text) },
@@ -374,6 +377,18 @@ static int parse_switch(const struct key *key, const char *value, void *member)
     return r;
 }
 
+/* "yes" is one: who has few users need not think about how many. */
+static int parse_partitions(const struct key *key, const char *value, void *member)
+{
+    static const char *const words[] = { "no", "yes" };
+    size_t index;
+
+    if (parse_choice(words, ARRAY_SIZE(words), value, &index) < 0)
+        return parse_number(key, value, member);
+    *(unsigned *)member = (unsigned)index;
+    return 0;
+}
+
 static int parse_sync(const struct key *key, const char *value, void *member)
 {
     static const char *const words[] = { "batch", "write" };
@@ -598,7 +613,7 @@ static int set_fallbacks(struct loader *loader)
 /* Names all that is missing at once: nobody wants to learn it one by one. */
 static int check_required(struct loader *loader)
 {
-    bool has_partitions = loader->config->partitions;
+    bool has_partitions = loader->config->partitions > 0;
     CLEANUP(buffer_clear) struct buffer missing = { 0 };
 
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
@@ -674,6 +689,24 @@ int proxy_config_load(const char *path, struct proxy_config **ret, char **why)
         return r;
     }
     *ret = TAKE(config);
+    return 0;
+}
+
+int proxy_config_of_shard(const char *value, unsigned shard, char **ret)
+{
+    const char *name = value ? strrchr(value, '/') : NULL, *suffix;
+    char *path = NULL;
+
+    *ret = NULL;
+    if (!value)
+        return 0;
+    suffix = strrchr(name ? name : value, '.');
+    if (!suffix)
+        suffix = value + strlen(value);
+    if ((shard == 0 ? asprintf(&path, "%s", value)
+                    : asprintf(&path, "%.*s-%u%s", (int)(suffix - value), value, shard, suffix)) < 0)
+        return -ENOMEM;
+    *ret = path;
     return 0;
 }
 

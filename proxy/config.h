@@ -39,7 +39,8 @@ struct proxy_config {
     char *client_ca;         /* required; PEM: roots of client certificates */
     char *seal_chain;        /* required; PEM: sealing certificates */
     unsigned signers;        /* wrapped-custody signers; default: one per core */
-    bool partitions;         /* one more signer, which holds the HSM partitions (index = signers); no */
+    unsigned partitions; /* more signers, each of which holds HSM partitions: index = signers + number; 0 */
+    unsigned partition_users; /* a new user's partition goes to a signer with fewer than so many: 1000 */
     char *front_user, *signer_user; /* names or numeric uids; used only when started as root */
     bool log_json;                  /* log_format = json; text */
     char *log_level;                /* error, warning, notice, info (the default), debug */
@@ -71,8 +72,8 @@ struct proxy_config {
     /* [hsm] */
     char *hsm_module, *hsm_token, *hsm_pin_file; /* required */
     char *hsm_environment;                       /* "SOFTHSM2_CONF=path", or NULL */
-    char *hsm_partition_environment;             /* for the partition signer: its own SOFTHSM2_CONF */
-    char *hsm_partition_directory;               /* both required with partitions = yes */
+    char *hsm_partition_environment;             /* for the first partition signer: its own SOFTHSM2_CONF */
+    char *hsm_partition_directory; /* both required with partitions; others': proxy_config_of_shard() */
     char *hsm_manifest; /* of a key ceremony, signed by client_ca's first certificate; NULL: there was none */
     char *hsm_master_backup; /* "master-backup": the master keys, wrapped for the officers */
     bool allow_software_hsm; /* no */
@@ -126,4 +127,9 @@ struct proxy_config {
 /* @why: "FILE:LINE: what was expected", caller frees. Errors: -EINVAL, -errno of the file. */
 MUST_CHECK int proxy_config_load(const char *path, struct proxy_config **ret, char **why);
 void proxy_config_free(struct proxy_config *config);
+/*
+ * What @value, a path or NAME=path of the first partition signer, is to the one with the number @shard: of
+ * "hsm/softhsm2-partitions.conf" the second has "hsm/softhsm2-partitions-1.conf". NULL stays NULL. Errors: -ENOMEM.
+ */
+MUST_CHECK int proxy_config_of_shard(const char *value, unsigned shard, char **ret);
 DEFINE_CLEANUP(proxy_config_free, struct proxy_config *);

@@ -62,7 +62,7 @@ int crew_init(struct crew *crew, const struct proxy_config *config, enum log_lev
     *crew = (struct crew){
         .config = config, .log_level = level, .material = MATERIAL_NONE, .notices = { -1, -1 }
     };
-    crew->signer_count = config->signers + (config->partitions ? 1 : 0);
+    crew->signer_count = config->signers + config->partitions;
     crew->signers = calloc(crew->signer_count + 3, sizeof(*crew->signers));
     if (!crew->signers)
         return -ENOMEM;

@@ -460,7 +460,7 @@ static void on_stuck(evutil_socket_t fd, short what, void *context)
 int route_new(struct front *front, struct route **ret)
 {
     unsigned wrapped = front->config->signers;
-    unsigned count = wrapped + (front->config->partitions ? 1 : 0);
+    unsigned count = wrapped + front->config->partitions;
     struct route *route;
 
     assert(wrapped > 0); /* config.c sees to it */

@@ -13,6 +13,7 @@
 #include "include/descriptor.h"
 #include "include/secret.h"
 #include "proxy/provision/progress.h"
+#include "proxy/provision/verbs.h"
 
 #define PIECE_LEN ((size_t)64 * 1024)
 #define NO_LIMIT  INT64_MAX
@@ -184,7 +185,7 @@ static int add_tokens(struct backup_writer *writer, const char *path, const char
             continue;
         if (snprintf(master, sizeof(master), "%s/%s", without, entry->d_name) >= PATH_MAX ||
             snprintf(token, sizeof(token), "%s/%s", path, entry->d_name) >= PATH_MAX ||
-            snprintf(name, sizeof(name), "%s%s/", prefix, entry->d_name) >= BACKUP_NAME_MAX)
+            snprintf(name, sizeof(name), "%s/%s/", prefix, entry->d_name) >= BACKUP_NAME_MAX)
             return -ENAMETOOLONG;
         if (access(master, F_OK) < 0)
             r = add_folder(writer, token, name, "", add_file);
@@ -192,14 +193,18 @@ static int add_tokens(struct backup_writer *writer, const char *path, const char
     return r;
 }
 
-int backup_add_partitions(struct backup_writer *writer, const char *partitions, const char *master_tokens)
+int backup_add_partitions(struct backup_writer *writer, unsigned number, const char *partitions,
+                          const char *master_tokens)
 {
-    char backup[PATH_MAX];
-    int r = add_tokens(writer, partitions, ENTRY_PARTITIONS, master_tokens);
+    char backup[PATH_MAX], entry[SHARD_ENTRY_LEN];
+    int r;
 
+    provision_shard_entry(ENTRY_PARTITIONS, number, entry);
+    r = add_tokens(writer, partitions, entry, master_tokens);
     if (r < 0)
         return r;
     if (snprintf(backup, sizeof(backup), "%s-backup", partitions) >= PATH_MAX)
         return -ENAMETOOLONG;
-    return add_tokens(writer, backup, ENTRY_PARTITION_BACKUP, master_tokens);
+    provision_shard_entry(ENTRY_PARTITION_BACKUP, number, entry);
+    return add_tokens(writer, backup, entry, master_tokens);
 }

@@ -18,13 +18,16 @@
 #define ENTRY_STORE            "store"
 #define ENTRY_CONFIG           "privyseald.conf"
 #define ENTRY_AUDIT            "audit/"
-#define ENTRY_PARTITIONS       "partitions/"
-#define ENTRY_PARTITION_BACKUP "partition-backup/"
+#define ENTRY_PARTITIONS       "partitions"       /* and "partitions-1" ..., of further partition signers */
+#define ENTRY_PARTITION_BACKUP "partition-backup" /* the same */
 
 /* Each appends entries. The working directory is the state directory. Errors: -errno, those of the store. */
 MUST_CHECK int backup_add_store(struct backup_writer *writer, struct store_copy *copy, struct store *store);
 MUST_CHECK int backup_add_audit(struct backup_writer *writer, const struct proxy_config *config);
 MUST_CHECK int backup_add_files(struct backup_writer *writer, const struct proxy_config *config);
-/* @master_tokens: SoftHSM's directory of the master token, whose copies are left out. */
-MUST_CHECK int backup_add_partitions(struct backup_writer *writer, const char *partitions,
+/*
+ * Those of the partition signer @number, which lie in @partitions. @master_tokens: SoftHSM's directory of the master
+ * token, whose copies are left out.
+ */
+MUST_CHECK int backup_add_partitions(struct backup_writer *writer, unsigned number, const char *partitions,
                                      const char *master_tokens);

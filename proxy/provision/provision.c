@@ -85,38 +85,14 @@ static int make_directory(const char *path)
     return EX_OK;
 }
 
-/* The partition signer's library sees one token directory: it gets a copy of the master token beside the partitions. */
-static int lay_out_partitions(const struct proxy_config *config, const char *tokens,
-                              const struct owners *owners)
-{
-    char partitions[PATH_MAX], backup[PATH_MAX + 16];
-    int r;
-
-    if (!config->partitions)
-        return EX_OK;
-    if (!provision_softhsm_directory(config->hsm_partition_environment, partitions))
-        return provision_fail(
-            EX_CONFIG, "[hsm] partition_environment names no SoftHSM configuration with a token directory");
-    r = directory_for_signers(partitions, owners);
-    if (r == 0)
-        r = directory_copy(tokens, partitions);
-    if (r == 0)
-        r = directory_read_only(partitions, owners);
-    if (r == 0)
-        r = directory_for_signers(partitions, owners);
-    snprintf(backup, sizeof(backup), "%s-backup", partitions);
-    if (r == 0)
-        r = directory_for_signers(backup, owners);
-    return r == 0 ? EX_OK : provision_fail(EX_CANTCREAT, "%s: %s", partitions, strerror(-r));
-}
-
 static int lay_out_hsm(const struct proxy_config *config, const struct owners *owners)
 {
     char tokens[PATH_MAX];
+    unsigned made;
     int status, r = 0;
 
     if (provision_softhsm_directory(config->hsm_environment, tokens)) {
-        status = lay_out_partitions(config, tokens, owners);
+        status = provision_partitions(config, tokens, owners, &made);
         if (status != EX_OK)
             return status;
         r = directory_read_only(tokens, owners);
@@ -134,8 +110,7 @@ int provision_refresh_hsm(const struct proxy_config *config, const struct owners
     if (!provision_softhsm_directory(config->hsm_environment, tokens))
         return EX_OK;
     r = directory_read_only(tokens, owners);
-    if (r == 0 && config->partitions &&
-        provision_softhsm_directory(config->hsm_partition_environment, partitions))
+    for (unsigned i = 0; r == 0 && provision_shard_directory(config, i, partitions); i++)
         r = directory_follow(tokens, partitions, owners);
     return r == 0 ? EX_OK : provision_fail(EX_CANTCREAT, "%s: %s", tokens, strerror(-r));
 }
@@ -395,7 +370,7 @@ static const struct verb {
     { "add-hsm", verb_add_hsm },     { "migrate-store", verb_migrate_store },
     { "self-test", verb_self_test }, { "epoch-list", verb_epoch_list },
     { "epoch-new", verb_epoch_new }, { "epoch-destroy", verb_epoch_destroy },
-    { "seal-key", verb_seal_key },
+    { "seal-key", verb_seal_key },   { "partitions", verb_partitions },
 };
 
 int provision_main(const struct proxy_config *config, int argc, char **argv)

@@ -160,17 +160,17 @@ static int create(struct backup_making *making, const char *path)
 static int add_all(struct backup_making *making, bool *ret_has_partitions)
 {
     char partitions[PATH_MAX], master[PATH_MAX];
-    bool has_partitions =
-        provision_softhsm_directory(making->config->hsm_partition_environment, partitions) &&
-        provision_softhsm_directory(making->config->hsm_environment, master);
+    bool has_partitions = provision_shard_directory(making->config, 0, partitions) &&
+                          provision_softhsm_directory(making->config->hsm_environment, master);
     int r = backup_add_store(making->writer, making->copy, making->store);
 
     if (r == 0)
         r = backup_add_audit(making->writer, making->config);
     if (r == 0)
         r = backup_add_files(making->writer, making->config);
-    if (r == 0 && has_partitions)
-        r = backup_add_partitions(making->writer, partitions, master);
+    for (unsigned i = 0; r == 0 && has_partitions && provision_shard_directory(making->config, i, partitions);
+         i++)
+        r = backup_add_partitions(making->writer, i, partitions, master);
     *ret_has_partitions = has_partitions;
     return r == 0 ? EX_OK : fail_errno("reading the deployment", r);
 }

@@ -224,20 +224,29 @@ static int mark_logs(const struct restoring *restoring, struct store *store, jso
     return r == 0 ? EX_OK : provision_fail(EX_DATAERR, "the audit logs: %s", strerror(-r));
 }
 
-/* The users' partitions go beside the copy of the new master token. */
+/* What the backup calls @word goes to @path, if it has it. */
+static int restore_shard(const struct restoring *restoring, const char *word, unsigned number,
+                         const char *path)
+{
+    char entry[SHARD_ENTRY_LEN];
+
+    provision_shard_entry(word, number, entry);
+    return access(entry, F_OK) == 0 ? directory_move(entry, path, &restoring->owners) : 0;
+}
+
+/* The users' partitions go beside the copies of the new master token. */
 static int restore_partitions(const struct restoring *restoring)
 {
     char partitions[PATH_MAX], backup[PATH_MAX + 16];
     int r = 0;
 
-    if (!provision_softhsm_directory(restoring->config->hsm_partition_environment, partitions))
-        return EX_OK;
-    snprintf(backup, sizeof(backup), "%s-backup", partitions);
-    if (access("partitions", F_OK) == 0)
-        r = directory_move("partitions", partitions, &restoring->owners);
-    if (r == 0 && access("partition-backup", F_OK) == 0)
-        r = directory_move("partition-backup", backup, &restoring->owners);
-    return r == 0 ? EX_OK : provision_fail(EX_CANTCREAT, "%s: %s", partitions, strerror(-r));
+    for (unsigned i = 0; r == 0 && provision_shard_directory(restoring->config, i, partitions); i++) {
+        snprintf(backup, sizeof(backup), "%s-backup", partitions);
+        r = restore_shard(restoring, ENTRY_PARTITIONS, i, partitions);
+        if (r == 0)
+            r = restore_shard(restoring, ENTRY_PARTITION_BACKUP, i, backup);
+    }
+    return r == 0 ? EX_OK : provision_fail(EX_CANTCREAT, "the partitions: %s", strerror(-r));
 }
 
 static int restore_state(const struct restoring *restoring, json_t *ret_marked, json_t *ret_absent)

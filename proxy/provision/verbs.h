@@ -15,6 +15,8 @@ int provision_fail(int status, const char *format, ...) PRINTF_LIKE(2, 3);
 /* The verb's result, on standard output. */
 MUST_CHECK int provision_print(const json_t *object);
 
+#define SHARD_ENTRY_LEN 32
+
 struct hsm_config provision_hsm_config(const struct proxy_config *config);
 /*
  * SoftHSM keeps its tokens where its configuration says: "SOFTHSM2_CONF=FILE" and a line "directories.tokendir = DIR"
@@ -45,3 +47,15 @@ int verb_backup(const struct proxy_config *config, int argc, char **argv);
 int verb_restore(const struct proxy_config *config, int argc, char **argv);
 int verb_add_hsm(const struct proxy_config *config, int argc, char **argv);
 int verb_migrate_store(const struct proxy_config *config, int argc, char **argv);
+int verb_partitions(const struct proxy_config *config, int argc, char **argv);
+
+/*
+ * Makes the token directories that the configured partition signers still want; @tokens: that of the master token.
+ * @ret_made: how many it were.
+ */
+MUST_CHECK int provision_partitions(const struct proxy_config *config, const char *tokens,
+                                    const struct owners *owners, unsigned *ret_made);
+/* The token directory of the partition signer @number; false: there is none, or it has no such files. */
+bool provision_shard_directory(const struct proxy_config *config, unsigned number, char ret[PATH_MAX]);
+/* What a backup calls it: "partitions", "partitions-1"; or, with @word "partition-backup", what lies beside it. */
+void provision_shard_entry(const char *word, unsigned number, char ret[SHARD_ENTRY_LEN]);

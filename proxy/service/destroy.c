@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "proxy/service/named_token.h"
 #include "proxy/service/refusal.h"
 
 /* Counted by rows, believed or not: what cannot be believed is to go as well. */
@@ -24,7 +25,9 @@ static enum reason count_contents(struct store *store, int64_t token_id, struct 
 
 static bool is_elsewhere(const struct service *service, const struct token_row *token)
 {
-    return token->home >= 0 && token->home != (int)service->config->signer;
+    int signer = token_signer(service->config, token);
+
+    return signer >= 0 && signer != (int)service->config->signer;
 }
 
 enum reason destroy_contents(struct service *service, struct call *call, struct token_row *token,
@@ -34,7 +37,7 @@ enum reason destroy_contents(struct service *service, struct call *call, struct 
     enum reason reason;
 
     if (is_elsewhere(service, token)) {
-        call->reroute_to = token->home;
+        call->reroute_to = token_signer(service->config, token);
         return REASON_UNAVAILABLE;
     }
     reason = count_contents(store, token->id, ret);

@@ -15,6 +15,7 @@
 #include "proxy/service/activation.h"
 #include "proxy/service/handlers.h"
 #include "proxy/service/message.h"
+#include "proxy/service/partition_home.h"
 #include "proxy/service/random.h"
 #include "proxy/service/refusal.h"
 
@@ -44,16 +45,19 @@ static enum reason refuse(struct newcomer *newcomer, enum reason reason, const c
     return reason;
 }
 
-static enum reason check_custody(const struct service *service, struct newcomer *newcomer)
+/* Which also says where the token will live. */
+static enum reason check_custody(struct service *service, struct newcomer *newcomer)
 {
+    const char *why;
+    enum reason reason;
+
+    newcomer->token.home = -1;
     switch ((int)newcomer->ask->custody) {
     case TOKEN_WRAPPED:
         return REASON_NONE;
     case TOKEN_PARTITION:
-        if (service->config->partition_home >= 0)
-            return REASON_NONE;
-        return refuse(newcomer, REASON_NOT_FOUND,
-                      "this deployment has no signer for partitions: set partitions = yes under [server]");
+        reason = partition_home(service, &newcomer->token.home, &why);
+        return why ? refuse(newcomer, reason, why) : reason;
     default:
         return refuse(newcomer, REASON_MALFORMED, "no such custody");
     }
@@ -125,7 +129,6 @@ static enum reason give_code(struct service *service, int64_t now_ms, struct new
 static enum reason fill_token(struct service *service, int64_t now_ms, struct newcomer *newcomer)
 {
     const Privyseal__V1__NewUser *ask = newcomer->ask;
-    bool is_partition = ask->custody == (Privyseal__V1__Custody)TOKEN_PARTITION;
     struct token_row *token = &newcomer->token;
     uint8_t serial[SERIAL_LEN / 2];
     enum reason reason;
@@ -133,7 +136,6 @@ static enum reason fill_token(struct service *service, int64_t now_ms, struct ne
     if (random_fill(serial, sizeof(serial)) < 0)
         return REASON_INTERNAL;
     token->custody = (enum token_custody)ask->custody;
-    token->home = is_partition ? service->config->partition_home : -1;
     token->enabled = true;
     token->version = token->sequence = 1;
     token->created_ms = now_ms;

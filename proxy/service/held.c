@@ -303,7 +303,7 @@ static enum reason run_method(struct service *service, struct call *call, const 
     enum reason reason = named_token_load(service, call, body);
 
     if (reason == REASON_NONE && named_token_is_elsewhere(service, call)) {
-        call->reroute_to = call->token.home;
+        call->reroute_to = token_signer(service->config, &call->token);
         return REASON_UNAVAILABLE;
     }
     return reason == REASON_NONE ? service_handler_of(call->method->id)(service, call, body, answer) : reason;

@@ -31,6 +31,13 @@ enum reason named_token_load(struct service *service, struct call *call, const P
 
 bool named_token_is_elsewhere(const struct service *service, const struct call *call)
 {
-    return call->has_token && !call->lease && call->token.home >= 0 &&
-           call->token.home != (int)service->config->signer;
+    int signer = token_signer(service->config, &call->token);
+
+    return call->has_token && !call->lease && signer >= 0 && signer != (int)service->config->signer;
+}
+
+/* Counted from the first partition signer, so that more signers for everybody else move nobody's home. */
+int token_signer(const struct service_config *config, const struct token_row *token)
+{
+    return token->home < 0 ? -1 : (int)(config->signers - config->partition_signers) + token->home;
 }

@@ -41,8 +41,9 @@ struct service_config {
     const char *realm;
     const char *proxy;  /* our name among those that share the store */
     uint32_t signer;    /* our index */
-    uint32_t signers;   /* how many there are; a partition's home is one of them */
-    int partition_home; /* the signer that holds partitions; -1: none */
+    uint32_t signers;   /* how many there are; the last partition_signers of them hold partitions */
+    uint32_t partition_signers; /* a token's home is a number among these */
+    uint32_t partition_users;   /* of each, when new ones are given a home */
     uint32_t argon2_memory_kib, argon2_passes, argon2_lanes;
     uint32_t pin_min_len, pin_max_len, pin_classes; /* of new PINs; 0: what the program insists on */
     bool refuse_trivial_pins;

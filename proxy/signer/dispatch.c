@@ -217,7 +217,7 @@ static enum reason handle(struct exchange *exchange, ProtobufCMessage *answer)
     if (reason != REASON_NONE)
         return reason;
     if (named_token_is_elsewhere(exchange->service, call)) {
-        call->reroute_to = call->token.home;
+        call->reroute_to = token_signer(exchange->service->config, &call->token);
         return REASON_UNAVAILABLE;
     }
     if (dual_is_needed(exchange->service, call->method, exchange->request))

@@ -36,6 +36,7 @@ struct signer {
     const struct proxy_config *config;
     unsigned index;
     int herald; /* -1: none */
+    char *partition_environment, *partition_directory; /* NULL: it holds none */
     struct hsm *hsm;
     struct store *store;
     struct audit *audit;
@@ -63,6 +64,8 @@ static void signer_clear(struct signer *signer)
     store_close(signer->store);
     if (signer->hsm)
         hsm_close(signer->hsm);
+    free(signer->partition_environment);
+    free(signer->partition_directory);
 }
 DEFINE_CLEAR(signer_clear, struct signer);
 
@@ -95,7 +98,30 @@ static int confine(void)
 
 static bool holds_partitions(const struct signer *signer)
 {
-    return signer->config->partitions && signer->index == signer->config->signers;
+    return signer->index >= signer->config->signers;
+}
+
+/* What the configuration says of the first partition signer, as it is for this one. */
+static int fill_shard(struct signer *signer)
+{
+    const struct proxy_config *config = signer->config;
+    unsigned shard = signer->index - config->signers;
+    int r = 0;
+
+    if (!holds_partitions(signer))
+        return EX_OK;
+    r = proxy_config_of_shard(config->hsm_partition_environment, shard, &signer->partition_environment);
+    if (r == 0)
+        r = proxy_config_of_shard(config->hsm_partition_directory, shard, &signer->partition_directory);
+    if (r == 0 && access(signer->partition_directory, R_OK | W_OK | X_OK) < 0)
+        r = -errno;
+    if (r == 0)
+        return EX_OK;
+    log_event(
+        LOG_LEVEL_ERROR, "signer.failed",
+        "what=\"no place for partitions: run privyseald --provision partitions\" directory=%s why=\"%s\"",
+        signer->partition_directory ? signer->partition_directory : "", strerror(-r));
+    return r == -ENOMEM ? EX_OSERR : EX_CONFIG;
 }
 
 /* What a restart does not mend: no such token, no master keys, or software that nobody allowed. */
@@ -123,7 +149,7 @@ static int open_hsm(struct signer *signer)
     const struct proxy_config *config = signer->config;
     const struct hsm_config hsm = {
         .module = config->hsm_module,
-        .environment = holds_partitions(signer) ? config->hsm_partition_environment : config->hsm_environment,
+        .environment = holds_partitions(signer) ? signer->partition_environment : config->hsm_environment,
         .token_label = config->hsm_token,
         .pin_file = config->hsm_pin_file,
         .allow_software = config->allow_software_hsm,
@@ -272,8 +298,9 @@ static void fill_service_config(struct signer *signer)
         .realm = config->realm,
         .proxy = config->proxy,
         .signer = signer->index,
-        .signers = config->signers + (config->partitions ? 1 : 0),
-        .partition_home = config->partitions ? (int)config->signers : -1,
+        .signers = config->signers + config->partitions,
+        .partition_signers = config->partitions,
+        .partition_users = config->partition_users,
         .argon2_memory_kib = config->argon2_memory_kib,
         .argon2_passes = config->argon2_passes,
         .argon2_lanes = config->argon2_lanes,
@@ -296,7 +323,7 @@ static void fill_service_config(struct signer *signer)
                      [ISSUE_CLIENT] = config->ca_device_days,
                      [ISSUE_DOCUMENT] = config->ca_document_days },
         .audit_directory = config->audit_directory,
-        .partition_dir = holds_partitions(signer) ? config->hsm_partition_directory : NULL,
+        .partition_dir = signer->partition_directory,
         .verify_every_ec = config->verify_every_ec,
         .key_life_days = config->key_life_days,
         .two_for = config->two_for,
@@ -339,8 +366,8 @@ static int open_service(struct signer *signer)
 /* The HSM is proved last and before the first request: its findings belong to the service. */
 static int open_all(struct signer *signer)
 {
-    static int (*const steps[])(struct signer *) = { open_hsm, open_store, open_audit, open_service,
-                                                     prove_hsm };
+    static int (*const steps[])(struct signer *) = { fill_shard, open_hsm,     open_store,
+                                                     open_audit, open_service, prove_hsm };
     int status = confine();
 
     for (size_t i = 0; status == EX_OK && i < sizeof(steps) / sizeof(steps[0]); i++)

@@ -88,6 +88,7 @@ static const char version_1[] =
     /* What operators look for among a million users is a few: found without reading the others. */
     "CREATE INDEX tokens_locked ON tokens (name) WHERE locked = 1;"
     "CREATE INDEX tokens_disabled ON tokens (name) WHERE enabled = 0;"
+    "CREATE INDEX tokens_home ON tokens (home) WHERE home >= 0;"
     "CREATE INDEX tokens_without_pin ON tokens (name) WHERE pin_version = 0;"
 
     "CREATE TABLE enrolment_attempts (slot {number} NOT NULL PRIMARY KEY, failures {number} NOT NULL,"

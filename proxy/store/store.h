@@ -69,7 +69,7 @@ struct token_row {
     char name[NAME_MAX_LEN + 1]; /* the user's and the token's */
     char serial[SERIAL_LEN + 1]; /* CK_TOKEN_INFO.serialNumber: 16 hexadecimal digits, random */
     enum token_custody custody;
-    int home;                       /* signer index a partition belongs to; -1: any */
+    int home; /* which of the partition signers it belongs to; -1: any signer serves it */
     char partition[SERIAL_LEN + 1]; /* serial number of its HSM partition; "" */
     bool enabled;
     bool locked;          /* the 10th failure; cleared by an operator */
@@ -118,6 +118,8 @@ struct token_filter {
 MUST_CHECK int store_token_search(struct store *store, const char *after, unsigned limit,
                                   const struct token_filter *filter, struct token_row **ret_rows,
                                   size_t *ret_count);
+/* How many tokens belong to each of the @count partition signers. */
+MUST_CHECK int store_token_homes(struct store *store, uint64_t *ret, size_t count);
 MUST_CHECK int store_count(struct store *store, uint64_t *ret_tokens, uint64_t *ret_keys);
 
 /* Deletes its keys, their certificates and its access rows. */

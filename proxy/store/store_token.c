@@ -3,6 +3,7 @@
 #include "proxy/store/store.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "proxy/store/row.h"
 
@@ -153,6 +154,35 @@ int store_token_search(struct store *store, const char *after, unsigned limit,
 
     return row_list(store, &token_type, searches[index],
                     (struct values){ parameters, filter->group_id ? 3 : 2 }, (void **)ret_rows, ret_count);
+}
+
+struct home {
+    int number;
+    uint64_t tokens;
+};
+
+static const struct field home_fields[] = {
+    FIELD(struct home, number),
+    FIELD(struct home, tokens),
+};
+static const struct row_type home_type = ROW_TYPE("home", struct home, home_fields);
+
+int store_token_homes(struct store *store, uint64_t *ret, size_t count)
+{
+    CLEANUP(free) void *memory = NULL;
+    struct home *homes = NULL;
+    size_t found = 0;
+    int r = row_list(store, &home_type, "SELECT home, count(*) FROM tokens WHERE home >= 0 GROUP BY home",
+                     VALUES_NONE, (void **)&homes, &found);
+
+    memory = homes;
+    if (r < 0)
+        return r;
+    memset(ret, 0, count * sizeof(*ret));
+    for (size_t i = 0; i < found; i++)
+        if (homes[i].number >= 0 && (size_t)homes[i].number < count)
+            ret[homes[i].number] = homes[i].tokens;
+    return 0;
 }
 
 struct counts {

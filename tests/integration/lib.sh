@@ -115,7 +115,7 @@ deploy() {
     port=$(free_port)
     [[ $EUID == 0 ]] && users=(--front-user 64301 --signer-user 64302)
     "$privyseal" init "$server" --realm test --listen "127.0.0.1:$port" --hostname localhost --allow-software-hsm \
-        --partitions --signers 2 "${users[@]}" "${init_options[@]}" >"$work/init.log" 2>&1 || { cat "$work/init.log"; bail "init failed"; }
+        --partitions "${partitions:-1}" --signers 2 "${users[@]}" "${init_options[@]}" >"$work/init.log" 2>&1 || { cat "$work/init.log"; bail "init failed"; }
     # Tests stretch hundreds of PINs: the floor's cost is enough for them.
     set_config pin.argon2_memory_kib=19456
     set_config pin.argon2_passes=2

@@ -150,7 +150,7 @@ START_TEST(partition_call_waits_for_the_partition_signer)
 {
     int32_t stream;
 
-    rig.config.partitions = true; /* its index is 2, and it has not been attached yet */
+    rig.config.partitions = 1; /* its index is 2, and it has not been attached yet */
     start();
     stream = send_session_call("/privyseal.v1.Tokens/Sign", 2);
     ck_assert_int_eq(client_order(&client, "echo")->grpc_status, GRPC_OK);

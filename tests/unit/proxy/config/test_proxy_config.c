@@ -88,7 +88,8 @@ START_TEST(least_file_gives_the_defaults)
     ck_assert_str_eq(config->client_ca, "tls/clients.pem");
     ck_assert_str_eq(config->seal_chain, "seal/chain.pem");
     ck_assert_uint_eq(config->signers, (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
-    ck_assert(!config->partitions);
+    ck_assert_uint_eq(config->partitions, 0);
+    ck_assert_uint_eq(config->partition_users, 1000);
     ck_assert_ptr_null(config->front_user);
     ck_assert_ptr_null(config->signer_user);
     ck_assert_str_eq(config->log_level, "info");
@@ -126,7 +127,8 @@ START_TEST(every_key_is_taken)
 {
     CLEANUP(proxy_config_free)
     struct proxy_config *config = load(
-        "# a comment\n" SERVER "signers = 3\npartitions = yes\nfront_user = 1001 ; an inline comment\n"
+        "# a comment\n" SERVER
+        "signers = 3\npartitions = 4\npartition_users = 50\nfront_user = 1001 ; an inline comment\n"
         "signer_user = privyseal\nlog_level = debug\n"
         "\n[limits]\nmax_connections = 1\nmax_connections_per_address = 2\nmax_streams = 3\nqueue = 4\n"
         "idle_ms = 5000\nhandshake_ms = 6000\nrate = 7\n"
@@ -139,7 +141,8 @@ START_TEST(every_key_is_taken)
         "[keys]\nverify_every_ec = 1\nlife_days = 13");
 
     ck_assert_uint_eq(config->signers, 3);
-    ck_assert(config->partitions);
+    ck_assert_uint_eq(config->partitions, 4);
+    ck_assert_uint_eq(config->partition_users, 50);
     ck_assert_str_eq(config->front_user, "1001");
     ck_assert_str_eq(config->signer_user, "privyseal");
     ck_assert_str_eq(config->log_level, "debug");
@@ -315,7 +318,10 @@ START_TEST(values_of_the_wrong_form_are_refused)
                       "2: queue = \"99999999999999999999\": expected a number from 1 to 65536");
     ck_assert_refused("[limits]\nqueue = -1\n", "2: queue = \"-1\": expected a number from 1 to 65536");
     ck_assert_refused("[limits]\nqueue =\n", "2: queue = \"\": expected a number from 1 to 65536");
-    ck_assert_refused("[server]\npartitions = maybe\n", "2: partitions = \"maybe\": expected yes or no");
+    ck_assert_refused("[server]\npartitions = maybe\n",
+                      "2: partitions = \"maybe\": expected yes, no or a number of signers up to 64");
+    ck_assert_refused("[server]\npartitions = 65\n",
+                      "2: partitions = \"65\": expected yes, no or a number of signers up to 64");
     ck_assert_refused("[audit]\nsync = yes\n", "2: sync = \"yes\": expected batch or write");
     ck_assert_refused("[audit]\ndirectory =\n", "2: directory = \"\": expected something");
     ck_assert_refused("[server]\nlog_level = loud\n",
@@ -343,6 +349,29 @@ START_TEST(addresses_that_are_none_or_too_many_are_refused)
     }
     ck_assert_refused("[server]\nlisten = a:1 a:2 a:3 a:4\nlisten = a:5 a:6 a:7 a:8\nlisten = a:9\n",
                       "4: listen = \"a:9\": expected up to 8 addresses like 127.0.0.1:7443 or [::]:7443");
+}
+END_TEST
+
+START_TEST(other_partition_signers_get_a_number_before_the_suffix)
+{
+    static const struct {
+        const char *first;
+        unsigned shard;
+        const char *expected;
+    } rows[] = {
+        { "SOFTHSM2_CONF=hsm/softhsm2-partitions.conf", 0, "SOFTHSM2_CONF=hsm/softhsm2-partitions.conf" },
+        { "SOFTHSM2_CONF=hsm/softhsm2-partitions.conf", 1, "SOFTHSM2_CONF=hsm/softhsm2-partitions-1.conf" },
+        { "hsm.d/partitions", 12, "hsm.d/partitions-12" },
+        { "partitions", 2, "partitions-2" },
+        { NULL, 2, NULL },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        CLEANUP(free_string) char *value = NULL;
+
+        ck_assert_int_eq(proxy_config_of_shard(rows[i].first, rows[i].shard, &value), 0);
+        ck_assert_pstr_eq(value, rows[i].expected);
+    }
 }
 END_TEST
 
@@ -391,5 +420,6 @@ SUITE_WITH_FIXTURE("proxy config", setup, teardown, least_file_gives_the_default
                    directory_instead_of_a_file_is_refused, required_keys_that_are_missing_are_all_named,
                    unknown_key_gets_a_suggestion, unknown_section_gets_a_suggestion,
                    values_of_the_wrong_form_are_refused, addresses_that_are_none_or_too_many_are_refused,
-                   key_given_twice_is_refused, line_that_is_no_line_is_refused,
-                   line_that_would_be_split_is_refused, file_with_a_nul_is_refused);
+                   other_partition_signers_get_a_number_before_the_suffix, key_given_twice_is_refused,
+                   line_that_is_no_line_is_refused, line_that_would_be_split_is_refused,
+                   file_with_a_nul_is_refused);

@@ -246,6 +246,29 @@ START_TEST(token_with_a_name_that_is_taken_is_refused)
 }
 END_TEST
 
+START_TEST(tokens_are_counted_by_their_homes)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    static const struct {
+        const char *name;
+        int home;
+    } rows[] = { { "a", -1 }, { "b", 0 }, { "c", 2 }, { "d", 2 }, { "e", 7 } };
+    uint64_t users[4] = { 9, 9, 9, 9 };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct token_row row = simple_token(rows[i].name);
+
+        row.home = rows[i].home;
+        ck_assert_int_eq(store_token_insert(store, &row), 0);
+    }
+    ck_assert_int_eq(store_token_homes(store, users, ARRAY_SIZE(users)), 0);
+    ck_assert_uint_eq(users[0], 1);
+    ck_assert_uint_eq(users[1], 0);
+    ck_assert_uint_eq(users[2], 2);
+    ck_assert_uint_eq(users[3], 0);
+}
+END_TEST
+
 START_TEST(token_is_written_over_the_sequence_that_was_read)
 {
     CLEANUP(store_close) struct store *store = open_new(_i);
@@ -1525,6 +1548,7 @@ int main(void)
         token_of_hostile_words_and_extreme_numbers_comes_back_unchanged,
         unknown_token_is_not_found,
         token_with_a_name_that_is_taken_is_refused,
+        tokens_are_counted_by_their_homes,
         token_is_written_over_the_sequence_that_was_read,
         token_written_over_an_old_sequence_is_refused,
         token_cannot_change_its_name,
