@@ -223,6 +223,11 @@ MUST_CHECK CK_RV remote_token_manage(struct remote_token *token, enum method_id 
 /* Changes the PIN; a login goes on with the new one. */
 MUST_CHECK CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin,
                                          struct bytes new_pin, struct remote_error *error);
+/*
+ * The token goes on as a partition of the HSM, under the same PIN in its next version.
+ * Errors: also CKR_FUNCTION_FAILED (it cannot: REASON_MOVE).
+ */
+MUST_CHECK CK_RV remote_token_move(struct remote_token *token, struct bytes pin, struct remote_error *error);
 /* The first PIN, with the activation code (16 bytes). Errors: also CKR_PIN_INVALID (against the policy). */
 MUST_CHECK CK_RV remote_token_set_pin(struct remote_token *token, struct bytes activation_code,
                                       struct bytes pin, struct remote_error *error);

@@ -605,7 +605,7 @@ static void adopt_new_pin(struct remote_token *token, struct login *fresh)
 }
 
 static CK_RV send_change(struct remote_token *token, const struct login *former, const struct login *fresh,
-                         int64_t deadline_ms, ProtobufCMessage **ret, struct remote_error *error)
+                         bool moves, int64_t deadline_ms, ProtobufCMessage **ret, struct remote_error *error)
 {
     struct remote *remote = token->remote;
     const struct method *method = method_by_id(METHOD_ChangePin);
@@ -624,6 +624,7 @@ static CK_RV send_change(struct remote_token *token, const struct login *former,
     else
         request.ticket = remote_token_ticket(token, ticket);
     request.token = token->name;
+    request.moves = moves;
     request.pin_version = former->pin_version;
     request.stretched_pin = pack_borrow(secret_bytes(former->stretched));
     request.new_stretched_pin = pack_borrow(secret_bytes(fresh->stretched));
@@ -649,8 +650,9 @@ static CK_RV find_out_about_change(struct remote_token *token, struct login *fre
     return why.rv;
 }
 
-CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin, struct bytes new_pin,
-                              struct remote_error *error)
+/* One that @moves keeps its PIN: @new_pin is not looked at. */
+static CK_RV change_pin(struct remote_token *token, struct bytes old_pin, struct bytes new_pin, bool moves,
+                        struct remote_error *error)
 {
     int64_t deadline_ms = clock_now_ms() + token->remote->deployment->login_timeout_ms;
     CLEANUP(login_unref) struct login *former = NULL, *fresh = NULL;
@@ -658,7 +660,7 @@ CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin, 
     struct remote_terms terms;
     CK_RV rv = check_typed_len(old_pin, error);
 
-    if (rv == CKR_OK)
+    if (rv == CKR_OK && !moves)
         rv = check_pin_len(new_pin, error);
     if (rv == CKR_OK)
         remote_token_forget_terms(
@@ -668,6 +670,8 @@ CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin, 
     if (rv == CKR_OK && terms.pin_version == 0)
         rv = remote_error_set(error, CKR_USER_PIN_NOT_INITIALIZED, "%s",
                               reason_row(REASON_PIN_NOT_SET)->sentence);
+    if (rv == CKR_OK && moves)
+        new_pin = typed_pin_split(old_pin, terms.asks_code).pin;
     if (rv == CKR_OK)
         rv = remote_token_check_new_pin(token, &terms, new_pin, error);
     if (rv == CKR_OK)
@@ -679,7 +683,7 @@ CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin, 
     if (rv != CKR_OK)
         return rv;
     fresh->needs_ticket = terms.asks_code;
-    rv = send_change(token, former, fresh, deadline_ms, &reply, error);
+    rv = send_change(token, former, fresh, moves, deadline_ms, &reply, error);
     if (rv == CKR_DEVICE_REMOVED)
         rv = find_out_about_change(token, fresh, error);
     if (rv != CKR_OK)
@@ -689,6 +693,17 @@ CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin, 
     if (reply && remote_token_is_logged_in(token))
         remote_token_keep_ticket(token, &((const Privyseal__V1__ChangePinResponse *)reply)->ticket);
     return CKR_OK;
+}
+
+CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin, struct bytes new_pin,
+                              struct remote_error *error)
+{
+    return change_pin(token, old_pin, new_pin, false, error);
+}
+
+CK_RV remote_token_move(struct remote_token *token, struct bytes pin, struct remote_error *error)
+{
+    return change_pin(token, pin, BYTES_NONE, true, error);
 }
 
 static CK_RV send_first(struct remote_token *token, struct bytes activation_code,

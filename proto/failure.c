@@ -69,6 +69,9 @@ static const struct reason_row reasons[REASONS] = {
         "If the PIN was right, a code is on its way; enter both with a comma between them: PIN,CODE."),
     ROW(FACTOR_MISSING,  CKR_USER_NOT_LOGGED_IN,         FAILED_PRECONDITION, false,
         "The token's policy wants an authenticator and there is none yet; run `privyseal factor add totp`."),
+    ROW(MOVE,            CKR_FUNCTION_FAILED,            FAILED_PRECONDITION, false,
+        "This token cannot move: an operator has to allow it first (`privyseal user move`), and ways of recovery do not "
+        "go along (`privyseal recovery remove`)."),
     ROW(DISABLED,        CKR_PIN_LOCKED,                 PERMISSION_DENIED,   false,
         "The user is disabled; ask an operator."),
     ROW(ENROLMENT,       CKR_PIN_INCORRECT,              UNAUTHENTICATED,     false,

@@ -60,6 +60,7 @@
 #define SNAKE_ListDevices       list_devices
 #define SNAKE_RevokeDevice      revoke_device
 #define SNAKE_RenewDevice       renew_device
+#define SNAKE_MoveUser          move_user
 #define SNAKE_AddDeviceCode     add_device_code
 #define SNAKE_RevokeForUser     revoke_for_user
 #define SNAKE_GetAuthority      get_authority

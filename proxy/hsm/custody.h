@@ -44,7 +44,7 @@ struct custody_ops {
     /*
      * First PIN: makes U or the partition. Fills @row->sealed and nonce (its name, version and token are set) and,
      * for a partition, @token->partition. The caller stores both; undo() takes back what was made when it cannot.
-     * A partition has a U (its SO PIN is made of it) only if @token->recovery_bits say RECOVERY_KEPT; else its SO PIN
+     * A partition has a U of its own (its SO PIN is made of it) only if @token->recovery_bits say RECOVERY_KEPT; else its SO PIN
      * is destroyed at birth, and there is no other way in than the PIN, ever.
      */
     CK_RV (*create)(struct custody *custody, struct token_row *token, struct bytes s, struct access_row *row);

@@ -251,6 +251,12 @@ CK_RV library_find_blank(const struct library *library, struct library_token *re
 
 /* ------------------------------------------------------------------------------------------------ new tokens */
 
+/* A library that knows no maximum says 0, or that it does not tell. v3.1 3.2 (CK_TOKEN_INFO). */
+bool library_takes_pin(const CK_TOKEN_INFO *info, size_t len)
+{
+    return info->ulMaxPinLen == CK_EFFECTIVELY_INFINITE || info->ulMaxPinLen >= len;
+}
+
 CK_RV library_random_pin(struct secret **ret)
 {
     CLEANUP(secret_free) struct secret *random = NULL;
@@ -309,6 +315,8 @@ CK_RV library_init_token(const struct library *library, const char *label, const
     rv = library_find_blank(library, &token);
     if (rv != CKR_OK)
         return rv;
+    if (!library_takes_pin(&token.info, pin_len) || !library_takes_pin(&token.info, so_pin->len))
+        return CKR_PIN_LEN_RANGE;
     rv = library->p11->C_InitToken(token.slot, so_pin->data, so_pin->len, padded);
     if (rv != CKR_OK)
         return rv;

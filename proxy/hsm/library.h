@@ -51,7 +51,8 @@ MUST_CHECK CK_RV library_random_pin(struct secret **ret);
  * returns. Whoever keeps one can reset the user PIN and take the token over.
  * @ret: set as soon as there is a token, even when its PIN cannot be set, so that the caller can take it away; until
  * then its serial number is all zero.
- * Errors: CKR_TOKEN_NOT_PRESENT (no blank slot), CKR_ARGUMENTS_BAD (@label over 32 bytes), what the library says.
+ * Errors: CKR_TOKEN_NOT_PRESENT (no blank slot), CKR_PIN_LEN_RANGE (it takes no such PINs; nothing was done),
+ * CKR_ARGUMENTS_BAD (@label over 32 bytes), what the library says.
  */
 MUST_CHECK CK_RV library_init_token(const struct library *library, const char *label,
                                     const struct secret *so_pin, const CK_UTF8CHAR *pin, size_t pin_len,
@@ -59,6 +60,12 @@ MUST_CHECK CK_RV library_init_token(const struct library *library, const char *l
 /* The security officer sets the user PIN; nobody may be logged in. v3.1 5.5.8 (C_InitPIN). */
 MUST_CHECK CK_RV library_reset_pin(const struct library *library, CK_SLOT_ID slot,
                                    const struct secret *so_pin, const struct secret *pin);
+
+/*
+ * Whether a token takes a PIN of @len characters. A PIN of ours is 256 bits in base64url and never shortened: a token
+ * that takes fewer than 43 characters (opencryptoki's soft token: 8) can hold neither master keys nor partitions.
+ */
+bool library_takes_pin(const CK_TOKEN_INFO *info, size_t len);
 
 /* CK_TOKEN_INFO pads its texts with blanks to a fixed length: @ret gets the text and a NUL. */
 void library_text(const CK_UTF8CHAR *field, size_t len, char *ret);

@@ -9,6 +9,9 @@
  * A partition's SO PIN is random and wiped once the user PIN is set: nobody can reset the PIN and take the keys. Only for
  * a user who wanted to have a way back (RECOVERY_KEPT) it is base64url(U), and U stands in the access rows, sealed under S
  * and under the recovery code, as a wrapped token's does. The security officer never works but to set a new S.
+ * A token that came from wrapped custody keeps the U it had, in its PIN's row, for the keys that it brought along: those
+ * stay what they were, and wrapped.c uses them. Its SO PIN is destroyed.
+ *
  * A partition is found by its serial number; slot ids change when the library starts anew.
  */
 #include "proxy/hsm/custody.h"
@@ -22,19 +25,19 @@
 #include "include/table.h"
 #include "proxy/hsm/hsm_state.h"
 #include "proxy/hsm/key_pair.h"
+#include "proxy/hsm/partition_serial.h"
 #include "proxy/hsm/row_seal.h"
 #include "proxy/hsm/template.h"
 #include "proxy/hsm/token_directory.h"
 
-#define LABEL_LEN        32           /* CK_TOKEN_INFO.label */
-#define PIN_LEN          43           /* base64url of STRETCHED_PIN_LEN bytes */
-#define SLOT_DIGITS      8            /* SoftHSM makes a slot id of a serial number's last digits ... */
-#define SLOT_MASK        0x7fffffffUL /* ... 31 bits of them */
-#define CREATE_TRIES_MAX 3            /* among 1,000 tokens, slot ids collide once in two million */
+#define LABEL_LEN        32 /* CK_TOKEN_INFO.label */
+#define PIN_LEN          43 /* base64url of STRETCHED_PIN_LEN bytes */
+#define CREATE_TRIES_MAX 3  /* among 1,000 tokens, slot ids collide once in two million */
 #define DAY_MS           (24LL * 60 * 60 * 1000)
 
 struct custody {
     struct custody_config config;
+    struct custody *wrapped; /* of keys that were brought along */
     struct login *logins;
     bool is_stale; /* a token's file was put back: only a new process reads it */
 };
@@ -55,24 +58,19 @@ struct custody_token {
     struct login *login; /* NULL: not opened by the PIN */
     char name[NAME_MAX_LEN + 1];
     char serial[SERIAL_LEN + 1];
-    struct secret *u; /* of which the SO PIN is made; NULL: that was destroyed */
+    struct secret *u;              /* NULL: it has none */
+    bool is_officer;               /* the SO PIN is made of U; else it was destroyed */
+    struct custody_token *brought; /* opens the keys that were brought along; NULL: there can be none */
 };
 
 /* ------------------------------------------------------------------------------------------------- serials */
-
-static unsigned long slot_of(const char *serial)
-{
-    size_t len = strlen(serial);
-
-    return strtoul(len > SLOT_DIGITS ? serial + len - SLOT_DIGITS : serial, NULL, 16) & SLOT_MASK;
-}
 
 /* With SoftHSM one look suffices, mostly; asking every token takes 26 us each, and there may be a thousand. */
 static CK_RV find_partition(const struct library *library, const char *serial, struct library_token *ret)
 {
     char found[sizeof(ret->info.serialNumber) + 1];
 
-    ret->slot = slot_of(serial);
+    ret->slot = serial_slot(serial);
     if (library->p11->C_GetTokenInfo(ret->slot, &ret->info) == CKR_OK) {
         library_text(ret->info.serialNumber, sizeof(ret->info.serialNumber), found);
         if (strcmp(found, serial) == 0)
@@ -218,23 +216,34 @@ static CK_RV login_get(struct custody *custody, const char *serial, struct bytes
 
 /* ------------------------------------------------------------------------------------------- life of a token */
 
+static void partition_free(struct custody *custody)
+{
+    if (custody)
+        custody_wrapped.free(custody->wrapped);
+    free(custody);
+}
+DEFINE_CLEANUP(partition_free, struct custody *);
+
 static CK_RV partition_new(const struct custody_config *config, struct custody **ret)
 {
-    struct custody *custody;
+    CLEANUP(partition_free) struct custody *custody = NULL;
+    CK_RV rv;
 
     if (!config->partition_dir)
         return CKR_ARGUMENTS_BAD;
+    if (!library_takes_pin(&config->hsm->token.info, PIN_LEN)) {
+        log_event(LOG_LEVEL_ERROR, "partition.pin-too-short", "max=%lu needed=%d",
+                  config->hsm->token.info.ulMaxPinLen, PIN_LEN);
+        return CKR_PIN_LEN_RANGE;
+    }
     custody = calloc(1, sizeof(*custody));
     if (!custody)
         return CKR_HOST_MEMORY;
     custody->config = *config;
-    *ret = custody;
-    return CKR_OK;
-}
-
-static void partition_free(struct custody *custody)
-{
-    free(custody);
+    rv = custody_wrapped.new(config, &custody->wrapped);
+    if (rv == CKR_OK)
+        *ret = TAKE(custody);
+    return rv;
 }
 
 static bool partition_can_hold(const struct custody *custody, CK_KEY_TYPE type, unsigned bits)
@@ -246,22 +255,18 @@ static bool partition_can_hold(const struct custody *custody, CK_KEY_TYPE type, 
 /* Two tokens with one slot id make SoftHSM abort at its next start, and with it the signer: forever. */
 static CK_RV check_slot(const struct library *library, const char *serial)
 {
-    struct library_token *tokens;
     CLEANUP(free) void *memory = NULL;
-    char other[sizeof(tokens->info.serialNumber) + 1];
+    struct library_token *tokens = NULL;
     size_t count = 0;
-    CK_RV rv = library_tokens(library, &tokens, &count);
+    CK_RV rv;
 
+    if (!serial[0])
+        return CKR_TOKEN_NOT_RECOGNIZED; /* nothing that it could be found by */
+    rv = library_tokens(library, &tokens, &count);
     if (rv != CKR_OK)
         return rv;
     memory = tokens;
-    for (size_t i = 0; i < count; i++) {
-        library_text(tokens[i].info.serialNumber, sizeof(tokens[i].info.serialNumber), other);
-        if ((tokens[i].info.flags & CKF_TOKEN_INITIALIZED) && strcmp(other, serial) != 0 &&
-            slot_of(other) == slot_of(serial))
-            return CKR_SLOT_ID_INVALID;
-    }
-    return CKR_OK;
+    return serial_collides(serial, tokens, count) ? CKR_SLOT_ID_INVALID : CKR_OK;
 }
 
 static CK_RV errno_to_rv(int r)
@@ -341,10 +346,20 @@ static void partition_close(struct custody_token *token)
         return;
     if (token->login)
         login_unref(token->login);
+    custody_wrapped.close(token->brought);
     secret_free(token->u);
     free(token);
 }
 DEFINE_CLEANUP(partition_close, struct custody_token *);
+
+/* A partition of its own has its U for the security officer alone, so any other U is that of keys brought along. */
+static CK_RV open_brought(struct custody_token *token, const struct token_row *row,
+                          const struct access_row *access, struct bytes s)
+{
+    if (!token->u || token->is_officer || access->kind != ACCESS_PIN)
+        return CKR_OK;
+    return custody_wrapped.authorise(token->custody->wrapped, row, access, s, &token->brought);
+}
 
 /* The PIN's row: the partition itself knows S. Another's proves nothing but that it opens. */
 static CK_RV partition_authorise(struct custody *custody, const struct token_row *row,
@@ -361,10 +376,13 @@ static CK_RV partition_authorise(struct custody *custody, const struct token_row
     token->custody = custody;
     memcpy(token->name, row->name, sizeof(token->name));
     memcpy(token->serial, row->partition, sizeof(token->serial));
+    token->is_officer = row->recovery_bits & RECOVERY_KEPT;
     if (access->sealed.len || access->kind != ACCESS_PIN)
         rv = access_row_open(&custody->config, row->name, s, access, &token->u);
     if (rv == CKR_OK && access->kind == ACCESS_PIN)
         rv = login_get(custody, row->partition, s, &token->login);
+    if (rv == CKR_OK)
+        rv = open_brought(token, row, access, s);
     if (rv == CKR_OK)
         *ret = TAKE(token);
     return rv;
@@ -374,7 +392,8 @@ static CK_RV partition_add_secret(struct custody_token *token, struct bytes s, s
 {
     if (s.len != STRETCHED_PIN_LEN)
         return CKR_ARGUMENTS_BAD;
-    return token->u ? seal_so_pin(token->custody, token->name, s, token->u, row) : CKR_FUNCTION_NOT_SUPPORTED;
+    return token->u && token->is_officer ? seal_so_pin(token->custody, token->name, s, token->u, row)
+                                         : CKR_FUNCTION_NOT_SUPPORTED;
 }
 
 /* --------------------------------------------------------------------------------------------- change of S */
@@ -564,10 +583,15 @@ static CK_RV find_object(const struct login *login, const struct key_row *row, C
     return rv == CKR_OK && count == 0 ? CKR_DATA_INVALID : rv;
 }
 
-/* The backup too has had the key since it was made. */
-static CK_RV partition_destroy(struct custody_token *token, const struct key_row *row)
+/* A key that was brought along is in its row, one of the partition's own is not. */
+static bool is_brought(const struct key_row *row)
 {
-    struct login *login = token->login;
+    return row->sealed.len > 0;
+}
+
+/* The backup too has had the key since it was made. */
+static CK_RV destroy_object(struct login *login, const struct key_row *row)
+{
     struct handle_cache *cache = login->custody->config.hsm->handles;
     struct key_handle *key = handle_cache_peek(cache, &login->keys, row->name);
     CK_OBJECT_HANDLE object;
@@ -581,6 +605,13 @@ static CK_RV partition_destroy(struct custody_token *token, const struct key_row
     if (rv == CKR_OK)
         rv = errno_to_rv(token_directory_backup(login->custody->config.partition_dir, login->serial));
     return rv;
+}
+
+static CK_RV partition_destroy(struct custody_token *token, const struct key_row *row)
+{
+    if (!is_brought(row))
+        return destroy_object(token->login, row);
+    return token->brought ? custody_wrapped.destroy(token->brought, row) : CKR_DATA_INVALID;
 }
 
 /* Once per login and key. */
@@ -625,8 +656,12 @@ static CK_RV sign_once(struct login *login, const struct key_row *row, CK_MECHAN
 static CK_RV partition_sign(struct custody_token *token, const struct key_row *row, CK_MECHANISM_TYPE raw,
                             const Privyseal__V1__PssParameters *pss, struct bytes data, struct buffer *ret)
 {
-    CK_RV rv = sign_once(token->login, row, raw, pss, data, ret);
+    CK_RV rv;
 
+    if (is_brought(row))
+        return token->brought ? custody_wrapped.sign(token->brought, row, raw, pss, data, ret)
+                              : CKR_DATA_INVALID;
+    rv = sign_once(token->login, row, raw, pss, data, ret);
     return key_pair_is_lost(rv) ? sign_once(token->login, row, raw, pss, data, ret) : rv;
 }
 
@@ -643,8 +678,12 @@ static CK_RV partition_decrypt(struct custody_token *token, const struct key_row
                                CK_MECHANISM_TYPE mechanism, const Privyseal__V1__OaepParameters *oaep,
                                struct bytes data, struct secret **ret)
 {
-    CK_RV rv = decrypt_once(token->login, row, mechanism, oaep, data, ret);
+    CK_RV rv;
 
+    if (is_brought(row))
+        return token->brought ? custody_wrapped.decrypt(token->brought, row, mechanism, oaep, data, ret)
+                              : CKR_DATA_INVALID;
+    rv = decrypt_once(token->login, row, mechanism, oaep, data, ret);
     return key_pair_is_lost(rv) ? decrypt_once(token->login, row, mechanism, oaep, data, ret) : rv;
 }
 
@@ -663,8 +702,11 @@ static CK_RV derive_once(struct login *login, const struct key_row *row, struct 
 static CK_RV partition_derive(struct custody_token *token, const struct key_row *row, struct bytes peer,
                               struct secret **ret)
 {
-    CK_RV rv = derive_once(token->login, row, peer, ret);
+    CK_RV rv;
 
+    if (is_brought(row))
+        return token->brought ? custody_wrapped.derive(token->brought, row, peer, ret) : CKR_DATA_INVALID;
+    rv = derive_once(token->login, row, peer, ret);
     return key_pair_is_lost(rv) ? derive_once(token->login, row, peer, ret) : rv;
 }
 

@@ -90,6 +90,9 @@ static CK_RV make_token(const struct hsm_config *config, const struct library *l
         rv = make_keys(library, token.slot, pin, fill, arg, why);
     if (rv == CKR_OK)
         return CKR_OK;
+    if (rv == CKR_PIN_LEN_RANGE)
+        say(why, "the HSM's PINs are too short: a PIN of 43 characters, 256 bits, is never shortened",
+            config->token_label);
     if (!*why && asprintf(why, "the HSM could not make the token \"%s\" or its keys (CK_RV 0x%lx)",
                           config->token_label, rv) < 0)
         *why = NULL;

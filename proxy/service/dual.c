@@ -180,6 +180,7 @@ static const struct row rows[METHODS] = {
     [METHOD_ListUsers] = ONE_PERSON,
     [METHOD_ShowUser] = ONE_PERSON,
     [METHOD_SetUserEnabled] = DEPENDS(of_user_enabled),
+    [METHOD_MoveUser] = CLASSES(DUAL_BIT(DUAL_ENROL)), /* a custody was chosen when the user was added */
     [METHOD_UnlockPin] = CLASSES(DUAL_BIT(DUAL_UNLOCK)),
     [METHOD_AddCertificate] = DEPENDS(of_certificate),
     [METHOD_IssueCertificate] = DEPENDS(of_issue),

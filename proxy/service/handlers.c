@@ -51,6 +51,7 @@ static const struct event events[METHODS] = {
     [METHOD_ListUsers] = { "user.list", RECORD_REFUSED },
     [METHOD_ShowUser] = { "user.show", RECORD_REFUSED },
     [METHOD_SetUserEnabled] = { "user.enable", RECORD_ALWAYS },
+    [METHOD_MoveUser] = { "user.move", RECORD_ALWAYS },
     [METHOD_UnlockPin] = { "pin.unlock", RECORD_ALWAYS },
     [METHOD_AddCertificate] = { "device.add", RECORD_ALWAYS },
     [METHOD_AddUsers] = { "user.add_many", RECORD_ALWAYS },

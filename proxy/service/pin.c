@@ -12,6 +12,7 @@
 #include "proxy/service/handlers.h"
 #include "proxy/service/kd_rotation.h"
 #include "proxy/service/message.h"
+#include "proxy/service/moving.h"
 #include "proxy/service/notice.h"
 #include "proxy/service/pin_proof.h"
 #include "proxy/service/pin_renewal.h"
@@ -247,16 +248,24 @@ enum reason handle_ChangePin(struct service *service, struct call *call, const P
     };
     struct bytes new_s = pack_lend(&ask->new_stretched_pin);
     CLEANUP(opened_clear) struct opened opened = { 0 };
-    const struct pin_renewal renewal = { .opened = &opened, .old_s = proof.s, .new_s = new_s };
+    CLEANUP(moving_undo) struct moving moving = { 0 };
+    struct pin_renewal renewal = { .opened = &opened, .old_s = proof.s, .new_s = new_s };
     enum reason reason;
 
     if (new_s.len != STRETCHED_PIN_LEN)
         return REASON_MALFORMED;
     reason = pin_proof_open(service, call, &proof, &opened);
+    if (reason == REASON_NONE && ask->moves) {
+        renewal.also = moving_store;
+        renewal.arg = &moving;
+        reason = moving_begin(service, call, new_s, &moving);
+    }
     if (reason == REASON_NONE)
         reason = pin_renew(service, call, &renewal, &answer->pin_version);
     if (reason != REASON_NONE)
         return reason;
+    moving.custody = NULL; /* stored: it stays */
+    call->record.note = ask->moves ? "moved into a partition" : "";
     call->token.pin_version = answer->pin_version;
     if (factor_way_ticket(service, call, &call->token, &opened.way, true, &answer->ticket) != REASON_NONE)
         call->record.note = "without a new ticket"; /* the PIN is changed; a code will be asked for */

@@ -17,6 +17,7 @@ static const struct rv_row rv_rows[] = {
     { CKR_OK, REASON_NONE },
     { CKR_HOST_MEMORY, REASON_INTERNAL },
     { CKR_PIN_INCORRECT, REASON_INTEGRITY }, /* the check value was right before: a row was swapped */
+    { CKR_PIN_LOCKED, REASON_PIN_LOCKED },   /* by the HSM itself, not by our count */
     { CKR_DATA_INVALID, REASON_INTEGRITY },
     { CKR_DATA_LEN_RANGE, REASON_DATA_LEN },
     { CKR_MECHANISM_INVALID, REASON_MECHANISM },

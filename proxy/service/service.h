@@ -39,9 +39,9 @@ struct expiry {
 /* Fixed after start; the strings outlive the service. */
 struct service_config {
     const char *realm;
-    const char *proxy;  /* our name among those that share the store */
-    uint32_t signer;    /* our index */
-    uint32_t signers;   /* how many there are; the last partition_signers of them hold partitions */
+    const char *proxy;          /* our name among those that share the store */
+    uint32_t signer;            /* our index */
+    uint32_t signers;           /* how many there are; the last partition_signers of them hold partitions */
     uint32_t partition_signers; /* a token's home is a number among these */
     uint32_t partition_users;   /* of each, when new ones are given a home */
     uint32_t argon2_memory_kib, argon2_passes, argon2_lanes;

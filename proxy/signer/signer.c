@@ -35,7 +35,7 @@
 struct signer {
     const struct proxy_config *config;
     unsigned index;
-    int herald; /* -1: none */
+    int herald;                                        /* -1: none */
     char *partition_environment, *partition_directory; /* NULL: it holds none */
     struct hsm *hsm;
     struct store *store;

@@ -47,12 +47,15 @@ both() {
 printf '271828\n' >"$work/evil/pin"
 evil() { "$privyseal" --config "$work/evil/pkcs11.conf" "$@"; }
 signs_as_ann() { evil cert request "$work/evil/out.csr" --key one --subject /CN=ann --pin-file "$work/evil/pin"; }
-# vain NAME: after all that, still no signature. One guess each: thirty would slow ann down as well.
+# vain NAME: after all that, still no signature. A guess each, and thirty would slow ann down as well (see fresh_pin).
 vain() {
     if signs_as_ann >"$work/output" 2>&1 </dev/null; then report not-ok "$1: no signature by ann's key" "$work/output"
     else report ok "$1: no signature by ann's key"; fi
     both pin unlock ann >/dev/null 2>&1 # their guesses do not count against ann
 }
+
+# Another version of ann's PIN, which has no failures yet.
+fresh_pin() { as ann pin change --pin-file "$work/ann/pin" --new-pin-file "$work/ann/pin"; }
 
 # --- one attack for each method of operators
 attack_AddUser() {
@@ -85,6 +88,12 @@ attack_SetUserEnabled() {
     check "one disables" as operator user disable ann
     check "two enable" both user enable ann
     vain SetUserEnabled
+}
+attack_MoveUser() { # a home among the partitions: nothing of hers is there, and nothing goes there without her PIN
+    refuse 6 "one moves nobody" as operator user move ann --custody partition
+    check "both let ann have a partition" both user move ann --custody partition
+    refuse 4 "which they cannot make for her" evil token move --custody partition --yes --pin-file "$work/evil/pin"
+    both pin unlock ann >/dev/null 2>&1
 }
 attack_UnlockPin() {
     local i
@@ -226,8 +235,10 @@ attack_ListOperators() { reads ListOperators --json operator list; }
 mapfile -t methods < <(sed -n 's/^METHOD(\w*, *\(\w*\), *OPERATOR.*/\1/p' "$repository/proto/methods.def")
 ((${#methods[@]} > 10)) && report ok "methods.def is understood" || report not-ok "methods.def is understood"
 attack_IssueCertificate # first: the others use the device
-for method in "${methods[@]}"; do
+for i in "${!methods[@]}"; do
+    method=${methods[i]}
     [[ $method == IssueCertificate ]] && continue
+    ((i % 10 == 9)) && check "ann changes her PIN" fresh_pin
     if declare -F "attack_$method" >/dev/null; then "attack_$method"; else report not-ok "$method has an attack in this script"; fi
 done
 

@@ -44,6 +44,23 @@ is() { if [[ $2 == "$3" ]]; then report ok "$1"; else echo "have $2, want $3" >"
 kill_signers
 for user in ann ben cid dan eve; do check "$user signs after every signer was killed" signs $user; done
 
+# From wrapped custody into a partition: an operator's consent, the user's PIN, and what comes along.
+set_config server.partition_users=3
+stop
+start || bail "privyseald did not start with room for three users"
+check "a user of wrapped custody is enrolled" enroll fay
+check "makes a key" key fay p-256 one
+refuse 1 "nobody moves without an operator" as fay token move --custody partition --yes --pin-file "$work/fay/pin"
+check "an operator allows it" as operator user move fay --custody partition
+check "which changes nothing yet" signs fay
+is "and makes no partition" "$(homes)" "2 2 1"
+check "the user moves" as fay token move --custody partition --yes --pin-file "$work/fay/pin"
+is "into a partition" "$(homes)" "2 2 2"
+check "the old key signs" signs fay
+check "a new one is made in the partition" key fay ed25519 two
+check "the old key is deleted" as fay key delete one --yes --pin-file "$work/fay/pin"
+check "the new one stays" grep -q two <(as fay key list)
+
 stop
 set_config server.signers=1
 start || bail "privyseald did not start with one signer less"

@@ -434,6 +434,8 @@ START_TEST(nothing_that_is_kept_is_secret)
         "AddUser.activation_hours",
         "SetUserEnabled.user",
         "SetUserEnabled.enabled",
+        "MoveUser.user",
+        "MoveUser.custody",
         "UnlockPin.user",
         "AddCertificate.principal",
         "AddCertificate.der",

@@ -230,9 +230,57 @@ START_TEST(key_whose_row_cannot_be_stored_leaves_nothing_in_the_partition)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------------------- one login, many clients */
+
+static CK_RV sign_of(struct remote_token *whose, const uint8_t name[KEY_NAME_LEN])
+{
+    CLEANUP(buffer_clear) struct buffer signature = { 0 };
+    const uint8_t digest[HASH_LEN] = { 7 };
+    const struct remote_sign request = { .key_name = BYTES(name, KEY_NAME_LEN),
+                                         .raw = CKM_ECDSA,
+                                         .data = BYTES_OF_ARRAY(digest) };
+
+    return remote_token_sign(whose, &request, &signature, &error);
+}
+
+static void make_key(uint8_t ret_name[KEY_NAME_LEN])
+{
+    CK_RV rv = remote_token_generate(
+        token, &(struct remote_new_key){ .type = CKK_EC, .bits = 256, .label = "" }, ret_name, &error);
+
+    ck_assert_msg(rv == CKR_OK, "generate: %s", error.detail);
+}
+
+/* The library counts alice's partition as logged in for the whole signer while this goes on. */
+START_TEST(open_partition_signs_for_nobody_else)
+{
+    struct remote *others = deployment_remote(&deployment.mallory);
+    struct remote_token *bob = NULL, *alices = NULL;
+    uint8_t code[ACTIVATION_CODE_LEN], name[KEY_NAME_LEN];
+
+    log_in(PIN);
+    make_key(name);
+    ck_assert_int_eq(remote_token_new(others, "alice", &alices), 0);
+    ck_assert_uint_ne(remote_token_login(alices, PIN, &error), CKR_OK); /* a certificate of nobody's */
+    ck_assert_uint_ne(sign_of(alices, name), CKR_OK);
+
+    deployment_add_user("bob", &deployment.mallory, PRIVYSEAL__V1__CUSTODY__CUSTODY_PARTITION, code);
+    ck_assert_int_eq(remote_token_new(others, "bob", &bob), 0);
+    ck_assert_uint_eq(remote_token_set_pin(bob, BYTES_OF_ARRAY(code), PIN, &error), CKR_OK);
+    ck_assert_uint_eq(remote_token_login(bob, PIN, &error), CKR_OK);
+    ck_assert_uint_ne(sign_of(bob, name), CKR_OK); /* bob's login, alice's key */
+    ck_assert_uint_ne(remote_token_login(alices, PIN, &error),
+                      CKR_OK); /* bob's certificate, alice's very PIN */
+    ck_assert_uint_eq(sign_of(token, name), CKR_OK);
+    remote_token_free(alices);
+    remote_token_free(bob);
+    remote_free(others);
+}
+END_TEST
+
 SUITE_WITH_FIXTURE("loopback partition", setup, teardown, partition_signs_with_every_type_of_key,
                    partition_is_served_at_its_home_only,
                    changed_pin_opens_the_partition_and_the_old_one_does_not,
-                   wrong_pin_does_not_ride_on_an_open_login,
+                   wrong_pin_does_not_ride_on_an_open_login, open_partition_signs_for_nobody_else,
                    wrapped_token_refuses_a_key_its_custody_cannot_hold,
                    key_whose_row_cannot_be_stored_leaves_nothing_in_the_partition);

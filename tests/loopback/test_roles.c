@@ -51,6 +51,7 @@ static const char *const may_call[METHODS] = {
     [METHOD_ListUsers] = "o",
     [METHOD_ShowUser] = "o",
     [METHOD_SetUserEnabled] = "o",
+    [METHOD_MoveUser] = "o",
     [METHOD_UnlockPin] = "o",
     [METHOD_AddCertificate] = "o",
     [METHOD_GetStatus] = "ow",
