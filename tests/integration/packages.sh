@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The Debian packages on this machine: install, run, upgrade, remove, purge; the machine is left as it was.
+# alone: users and packages are the machine's
 . "$(dirname "$0")/lib.sh"
 
 packages=(privyseal-pkcs11 privyseald privyseal-cli)
