@@ -57,12 +57,13 @@ static int64_t next_backoff(struct carry *carry)
 
 /*
  * Whether to go on trying to reach anybody. A login or a signature waits for a proxy that is just being restarted; a
- * listing does so only where one was there a moment ago, since applications list every slot they see.
+ * listing does so only where one was there a moment ago, or took the request and died with it: applications list every
+ * slot they see.
  */
-static bool is_patient(struct remote *remote, const struct method *method, struct carry *carry)
+static bool is_patient(struct remote *remote, const struct method *method, bool was_sent, struct carry *carry)
 {
     int64_t now = clock_now_ms(), reached = atomic_load(&remote->reached_ms);
-    bool may_wait = method->proof != PROOF_PLAIN || (reached && now - reached < RECENTLY_MS);
+    bool may_wait = was_sent || method->proof != PROOF_PLAIN || (reached && now - reached < RECENTLY_MS);
 
     if (!carry->patience_ends_ms)
         carry->patience_ends_ms = now + (may_wait ? remote->deployment->connect_timeout_ms : 0);
@@ -80,7 +81,7 @@ static int64_t pause_before_repeat(struct remote *remote, const struct method *m
     if (reply->failure.len == 0) {
         if (reply->was_sent && method->repeat == REPEAT_NEVER)
             return -1;
-        return is_patient(remote, method, carry) ? next_backoff(carry) : -1;
+        return is_patient(remote, method, reply->was_sent, carry) ? next_backoff(carry) : -1;
     }
     if (failure_decode(remote->libctx, buffer_bytes(&reply->failure), method, BYTES_NONE, BYTES_NONE,
                        &failure) < 0)
@@ -89,7 +90,7 @@ static int64_t pause_before_repeat(struct remote *remote, const struct method *m
         return failure.retry_after_ms ? failure.retry_after_ms : next_backoff(carry);
     /* The front lost the signer: what was on its way there may have been done. */
     if (failure.reason == REASON_UNAVAILABLE && method->repeat == REPEAT_SAFE &&
-        is_patient(remote, method, carry))
+        is_patient(remote, method, true, carry))
         return next_backoff(carry);
     return -1;
 }
