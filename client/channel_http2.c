@@ -296,6 +296,7 @@ static const struct {
     [WIRE_TOO_LARGE] = { GRPC_RESOURCE_EXHAUSTED, "the answer is larger than it may be" },
     [WIRE_REFUSED] = { GRPC_UNAVAILABLE, "the connection took no more calls" },
     [WIRE_CUT_OFF] = { GRPC_UNAVAILABLE, "the connection ended before the answer" },
+    [WIRE_SILENT] = { GRPC_UNAVAILABLE, "the server fell silent" },
 };
 
 static enum wire_end send_once(struct channel_http2 *http2, size_t index, struct wire *wire,
@@ -323,8 +324,8 @@ static enum wire_end send_once(struct channel_http2 *http2, size_t index, struct
  * prove itself: it gets the time that making a new one may take, and the call is then made again. What must not be
  * made again gets a new one at once.
  */
-static bool attempt(struct channel_http2 *http2, size_t index, struct wire *wire,
-                    const struct carried *carried)
+static enum wire_end attempt(struct channel_http2 *http2, size_t index, struct wire *wire,
+                             const struct carried *carried)
 {
     bool is_doubtful = wire_idle_ms(wire) > DOUBT_MS;
     int64_t trial_ms = clock_now_ms() + http2->deployment->connect_timeout_ms;
@@ -333,14 +334,19 @@ static bool attempt(struct channel_http2 *http2, size_t index, struct wire *wire
 
     if (is_doubtful && carried->method->repeat == REPEAT_NEVER) {
         retire(http2, index, wire);
-        return false;
+        return WIRE_REFUSED;
     }
     end = send_once(http2, index, wire, carried, is_on_trial ? trial_ms : carried->deadline_ms);
-    if (is_on_trial && end == WIRE_EXPIRED && wire_idle_ms(wire) > DOUBT_MS)
-        wire_break(wire);
-    else
-        return end != WIRE_REFUSED;
-    return false;
+    if (!is_on_trial || end != WIRE_EXPIRED || wire_idle_ms(wire) <= DOUBT_MS)
+        return end;
+    wire_break(wire);
+    return WIRE_SILENT;
+}
+
+/* Whether the call may be made again here: it was surely not processed, or that does no harm. */
+static bool is_repeatable(const struct carried *carried, enum wire_end end)
+{
+    return end == WIRE_REFUSED || (end == WIRE_SILENT && carried->method->repeat == REPEAT_SAFE);
 }
 
 /* One endpoint. */
@@ -350,6 +356,7 @@ static void call_endpoint(struct channel_http2 *http2, size_t index, const struc
 
     for (unsigned i = 0; i < ATTEMPTS_MOST && !is_over && clock_left_ms(carried->deadline_ms); i++) {
         CLEANUP(wire_unref) struct wire *wire = NULL;
+        enum wire_end end;
         const char *why;
         int r = take_wire(http2, index, carried, &wire, &why);
 
@@ -360,8 +367,9 @@ static void call_endpoint(struct channel_http2 *http2, size_t index, const struc
             endpoints_report(&http2->endpoints, index, false, clock_now_ms());
             return;
         }
-        is_over = attempt(http2, index, wire, carried);
-        endpoints_report(&http2->endpoints, index, is_over, clock_now_ms());
+        end = attempt(http2, index, wire, carried);
+        is_over = !is_repeatable(carried, end);
+        endpoints_report(&http2->endpoints, index, end != WIRE_REFUSED && end != WIRE_SILENT, clock_now_ms());
     }
 }
 

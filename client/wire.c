@@ -16,6 +16,8 @@
 
 #define WINDOW      (2 * 1024 * 1024) /* bytes in flight to us: more than the largest answer there is */
 #define READ_SIZE   16384             /* a TLS record */
+#define SILENCE_MS  1000              /* with calls out, until the server is asked whether it is there */
+#define ANSWER_MS   3000              /* that it has for saying yes: a lost packet or two, a busy machine */
 #define QUIET_MS    5                 /* one that was used so lately is not asked whether it is still there */
 #define OUTPUT_MOST ((size_t)4 * 1024 * 1024)
 
@@ -116,9 +118,11 @@ static void call_end(struct wire *wire, struct wire_call *call, enum wire_end en
 
 static void give_up(struct wire *wire)
 {
+    enum wire_end sent_end = wire->is_silent ? WIRE_SILENT : WIRE_CUT_OFF;
+
     wire->is_broken = true;
     for (struct wire_call *call = wire->calls; call; call = call->next)
-        call_end(wire, call, call->was_sent ? WIRE_CUT_OFF : WIRE_REFUSED);
+        call_end(wire, call, call->was_sent ? sent_end : WIRE_REFUSED);
 }
 
 static struct wire_call *call_of(nghttp2_session *session, int32_t stream)
@@ -294,6 +298,7 @@ static void take_in(struct wire *wire)
             give_up(wire);
         } else if (len) {
             wire->used_ms = clock_boot_ms();
+            wire->is_asked = false;
         }
     }
     flush(wire);
@@ -307,6 +312,29 @@ static bool is_blocked(const struct wire *wire)
     return !wire->is_writing && wire->sent < wire->sending.len;
 }
 
+/*
+ * Asks a server that says nothing whether it is still there, and gives it up when it does not answer that either.
+ * Returns how long nothing need be done about it.
+ */
+static unsigned mind_silence(struct wire *wire)
+{
+    int64_t now = clock_boot_ms();
+    int64_t heard_ms = wire->used_ms > wire->awaited_ms ? wire->used_ms : wire->awaited_ms;
+
+    if (now - heard_ms < SILENCE_MS)
+        return (unsigned)(heard_ms + SILENCE_MS - now);
+    if (!wire->is_asked) {
+        wire->is_asked = nghttp2_submit_ping(wire->session, NGHTTP2_FLAG_NONE, NULL) == 0;
+        wire->asked_ms = now;
+        flush(wire);
+    }
+    if (now - wire->asked_ms < ANSWER_MS)
+        return (unsigned)(wire->asked_ms + ANSWER_MS - now);
+    wire->is_silent = true;
+    give_up(wire);
+    return 0;
+}
+
 /* Lets go of the lock while it waits for the socket. */
 static void lead(struct wire *wire, const struct wire_call *call)
 {
@@ -314,13 +342,13 @@ static void lead(struct wire *wire, const struct wire_call *call)
 
     wire->has_leader = true;
     while (!call->is_over) {
-        unsigned left = clock_left_ms(call->request->deadline_ms);
+        unsigned left = clock_left_ms(call->request->deadline_ms), quiet = mind_silence(wire);
 
-        if (!left)
+        if (!left || call->is_over)
             break;
         poll_fd.events = (short)(POLLIN | (is_blocked(wire) ? POLLOUT : 0));
         unlock(wire);
-        (void)poll(&poll_fd, 1, (int)left);
+        (void)poll(&poll_fd, 1, (int)(left < quiet ? left : quiet));
         pthread_mutex_lock(&wire->lock);
         if (poll_fd.revents)
             take_in(wire);
@@ -436,6 +464,8 @@ enum wire_end wire_call(struct wire *wire, const struct wire_request *request, s
         wire->is_closing = true;
         call.end = WIRE_REFUSED;
     } else {
+        if (!wire->calls)
+            wire->awaited_ms = clock_boot_ms();
         list_add(wire, &call);
         flush(wire);
         await(wire, &call);

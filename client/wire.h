@@ -6,7 +6,10 @@
  * is busy with the write. One of those who wait leads: it alone waits for the socket, takes in what arrives for all of
  * them, and hands over when its own answer is there.
  *
- * Source:  RFC 9113 5.1 (Stream States), 6.8 (GOAWAY), 8.7 (Request Reliability in HTTP/2).
+ * A server whose machine is gone, or that is frozen, sends no end. So who waits and hears nothing for a second sends a
+ * PING, which the other side's HTTP/2 answers whatever its signers are doing; no answer to that ends the connection.
+ *
+ * Source:  RFC 9113 5.1 (Stream States), 6.7 (PING), 6.8 (GOAWAY), 8.7 (Request Reliability in HTTP/2).
  * Threads: any, on one wire. wire->lock guards what is said so; nobody waits for the network with it.
  */
 #pragma once
@@ -54,9 +57,12 @@ struct wire {
     struct wire_seat *seats; /* empty ones; they stay until the wire goes */
     struct wire_wakes wakes;
     bool has_leader;
-    atomic_bool is_broken;    /* nothing comes back any more; written under lock, as the next two */
-    atomic_bool is_closing;   /* takes no new calls: GOAWAY */
-    _Atomic(int64_t) used_ms; /* clock_boot_ms(): when something last arrived */
+    atomic_bool is_broken;        /* nothing comes back any more; written under lock, as the next two */
+    atomic_bool is_closing;       /* takes no new calls: GOAWAY */
+    _Atomic(int64_t) used_ms;     /* clock_boot_ms(): when something last arrived */
+    bool is_silent;               /* broken because nothing came */
+    bool is_asked;                /* a PING is out, since @asked_ms */
+    int64_t asked_ms, awaited_ms; /* clock_boot_ms(); awaited: since the first of these calls */
 };
 
 /*
@@ -88,6 +94,7 @@ enum wire_end {
     WIRE_TOO_LARGE, /* the answer is larger than it may be */
     WIRE_REFUSED,   /* surely not processed: it may be sent again. RFC 9113 8.7 */
     WIRE_CUT_OFF,   /* the stream or the connection ended before the answer did */
+    WIRE_SILENT,    /* nothing came, not even the answer to a PING: the server may have the request */
     WIRE_ENDS
 };
 

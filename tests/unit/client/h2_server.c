@@ -95,6 +95,8 @@ static void act(nghttp2_session *session, int32_t stream, struct connection *con
     atomic_fetch_add(&connection->shared->requests, 1);
     if (behaviour == H2_HANG || (behaviour == H2_HANG_OLD && connection->has_answered))
         return;
+    while (behaviour == H2_FREEZE_OLD && connection->has_answered)
+        pause();
     if (behaviour == H2_CLOSE)
         _exit(0);
     if (behaviour == H2_REFUSE_STREAM) {

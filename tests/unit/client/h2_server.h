@@ -17,7 +17,8 @@ enum h2_behaviour {
     H2_REFUSE,   /* grpc-status 7 and a message, without a body */
     H2_HANG,     /* no answer */
     H2_HANG_OLD, /* no answer on connections that have answered before, as if a firewall had forgotten them */
-    H2_CLOSE,    /* the connection ends once the request is there */
+    H2_FREEZE_OLD, /* connections that have answered before do nothing any more, not even for HTTP/2 itself */
+    H2_CLOSE,      /* the connection ends once the request is there */
     H2_CLOSE_AFTER,   /* ... once the answer is sent */
     H2_GOAWAY_AFTER,  /* the answer, and GOAWAY */
     H2_REFUSE_STREAM, /* RST_STREAM(REFUSED_STREAM), the next time H2_ECHO */

@@ -177,6 +177,34 @@ START_TEST(silence_of_a_connection_in_use_is_a_slow_server)
 }
 END_TEST
 
+START_TEST(server_that_answers_a_ping_is_waited_for)
+{
+    ck_assert_uint_eq(call(), GRPC_OK);
+    behave(H2_HANG_OLD);
+    ck_assert_uint_eq(call_with(METHOD_Sign, 4500), GRPC_DEADLINE_EXCEEDED);
+    ck_assert_uint_eq(server.shared->connections, 1);
+}
+END_TEST
+
+START_TEST(frozen_server_is_asked_again_over_a_new_connection)
+{
+    ck_assert_uint_eq(call(), GRPC_OK);
+    behave(H2_FREEZE_OLD);
+    ck_assert_uint_eq(call_with(METHOD_Sign, 15000), GRPC_OK);
+    ck_assert_uint_eq(server.shared->connections, 2);
+}
+END_TEST
+
+START_TEST(frozen_server_is_not_sent_again_what_is_not_to_be_repeated)
+{
+    ck_assert_uint_eq(call(), GRPC_OK);
+    behave(H2_FREEZE_OLD);
+    ck_assert_uint_eq(call_with(METHOD_GenerateKey, 15000), GRPC_UNAVAILABLE);
+    ck_assert(reply.was_sent);
+    ck_assert_uint_eq(server.shared->requests, 2);
+}
+END_TEST
+
 START_TEST(connection_that_says_goaway_is_made_anew)
 {
     behave(H2_GOAWAY_AFTER);
@@ -451,11 +479,13 @@ SUITE_WITH_FIXTURE("channel_http2", set_up, tear_down, many_calls_share_one_conn
                    nothing_is_connected_before_the_first_call, no_thread_is_started_for_a_call_or_a_name,
                    connection_closed_while_idle_is_made_anew,
                    connection_that_went_silent_while_idle_is_made_anew,
-                   silence_of_a_connection_in_use_is_a_slow_server, connection_that_says_goaway_is_made_anew,
-                   refused_stream_is_sent_again, what_is_not_to_be_repeated_is_sent_once,
-                   threads_call_side_by_side, threads_take_turns_with_few_connections,
-                   second_endpoint_serves_when_the_first_is_down, nobody_there_is_not_sent,
-                   unknown_name_is_not_sent, servers_no_is_told_with_its_words,
+                   silence_of_a_connection_in_use_is_a_slow_server, server_that_answers_a_ping_is_waited_for,
+                   frozen_server_is_asked_again_over_a_new_connection,
+                   frozen_server_is_not_sent_again_what_is_not_to_be_repeated,
+                   connection_that_says_goaway_is_made_anew, refused_stream_is_sent_again,
+                   what_is_not_to_be_repeated_is_sent_once, threads_call_side_by_side,
+                   threads_take_turns_with_few_connections, second_endpoint_serves_when_the_first_is_down,
+                   nobody_there_is_not_sent, unknown_name_is_not_sent, servers_no_is_told_with_its_words,
                    server_that_does_not_answer_costs_no_more_than_the_deadline,
                    answer_larger_than_the_method_allows_is_refused,
                    request_larger_than_the_method_allows_is_not_sent,
