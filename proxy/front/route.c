@@ -168,12 +168,13 @@ static void learn(struct link *link, const struct method *method, const Privysea
 }
 
 /*
- * Whether a call that has @ahead_us of work before it cannot be done in time. One that has none is always tried, which
- * is how an estimate that was once too high is corrected.
+ * Whether a call that has @ahead_us of work before it would be done too late. The estimate is a mean, and a call that takes
+ * twice as long is nothing special. Nobody is refused for what an idle signer is thought to take: trying is how an
+ * estimate that was once too high is corrected.
  */
-static bool is_hopeless(uint64_t ahead_us, uint64_t cost_us, uint64_t deadline_ms)
+static bool is_late(uint64_t ahead_us, uint64_t cost_us, uint64_t deadline_ms)
 {
-    return ahead_us && front_now_ns() / 1000 + ahead_us + cost_us > deadline_ms * 1000;
+    return front_now_ns() / 1000 + ahead_us + 2 * cost_us > deadline_ms * 1000;
 }
 
 /* ------------------------------------------------------------------------------------------------- choosing */
@@ -279,13 +280,18 @@ static void tell_waiting(const struct route *route)
     metrics_set(&route->front->metrics->values[FRONT_WAITING], waiting);
 }
 
-/* Sends from the queue what the signer may have by now. What would be done too late, it is not asked to do. */
+/*
+ * Sends from the queue what the signer may have by now. What would be done too late it is not asked to do, as long as others
+ * wait that it could do instead.
+ */
 static void pump(struct link *link)
 {
     struct call *call;
 
     while (may_send(link) && (call = (struct call *)queue_next(&link->queue))) {
-        if (is_hopeless(link->sent_us, call->item.cost_us, call->deadline_ms))
+        bool is_alone = link->sent_count == 0 && link->queue.count == 0;
+
+        if (!is_alone && is_late(link->sent_us, call->item.cost_us, call->deadline_ms))
             call_refuse(call, link, FRONT_REFUSED_LATE);
         else if (send_call(link, call))
             call_refuse(call, link, FRONT_REFUSED_FULL);
@@ -593,7 +599,7 @@ int route_submit(struct route *route, const struct request *request, route_done 
     uint64_t ahead_us = queue_wait_us(&link->queue, request->certificate_hash, cost_us) + link->sent_us;
     int r;
 
-    if (link->bev && is_hopeless(ahead_us, cost_us, request->deadline_ms)) {
+    if (link->bev && ahead_us && is_late(ahead_us, cost_us, request->deadline_ms)) {
         front_count(route->front, FRONT_REFUSED_LATE);
         return -EBUSY;
     }
