@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -25,6 +26,8 @@
 #define HEALTHY_MS      60000 /* one that lived so long is replaced at once */
 #define HAND_OVER_MAX_S 2     /* to take a message; a child that does not is stuck */
 
+#define CHILDREN_BESIDES 3 /* the signers: front, herald, exporter */
+
 uint64_t crew_now_ms(void)
 {
     struct timespec now;
@@ -40,7 +43,9 @@ static void name_children(struct crew *crew)
     for (EACH_CHILD(child, crew)) {
         unsigned index = (unsigned)(child - crew->signers);
 
-        *child = (struct child){ .crew = crew, .index = index, .control = -1, .ready = -1 };
+        *child = (struct child){
+            .crew = crew, .index = index, .control = -1, .ready = -1, .pulse = &crew->pulses[index]
+        };
         snprintf(child->name, sizeof(child->name), "signer %u", index);
     }
     crew->front->kind = CHILD_FRONT;
@@ -55,6 +60,20 @@ static void name_children(struct crew *crew)
     }
 }
 
+static size_t pulses_size(const struct crew *crew)
+{
+    return (crew->signer_count + CHILDREN_BESIDES) * sizeof(*crew->pulses);
+}
+
+static int pulses_new(struct crew *crew)
+{
+    crew->pulses = mmap(NULL, pulses_size(crew), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (crew->pulses != MAP_FAILED)
+        return 0;
+    crew->pulses = NULL;
+    return -ENOMEM;
+}
+
 int crew_init(struct crew *crew, const struct proxy_config *config, enum log_level level)
 {
     bool has_herald = herald_is_wanted(config);
@@ -63,7 +82,7 @@ int crew_init(struct crew *crew, const struct proxy_config *config, enum log_lev
         .config = config, .log_level = level, .material = MATERIAL_NONE, .notices = { -1, -1 }
     };
     crew->signer_count = config->signers + config->partitions;
-    crew->signers = calloc(crew->signer_count + 3, sizeof(*crew->signers));
+    crew->signers = calloc(crew->signer_count + CHILDREN_BESIDES, sizeof(*crew->signers));
     if (!crew->signers)
         return -ENOMEM;
     crew->front = crew->last = &crew->signers[crew->signer_count];
@@ -71,6 +90,8 @@ int crew_init(struct crew *crew, const struct proxy_config *config, enum log_lev
         crew->herald = crew->last = crew->front + 1;
     if (config->metrics_listen)
         crew->exporter = crew->last = crew->last + 1;
+    if (pulses_new(crew))
+        return -ENOMEM;
     name_children(crew);
     if (has_herald && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, crew->notices))
         return -errno;
@@ -97,6 +118,8 @@ void crew_clear(struct crew *crew)
     sockets_close(&crew->sockets);
     material_clear(&crew->material);
     free(crew->signers);
+    if (crew->pulses)
+        munmap(crew->pulses, pulses_size(crew));
     metrics_free(crew->metrics);
 }
 
@@ -220,13 +243,13 @@ static int run(void *argument)
     const struct crew *crew = child->crew;
 
     if (child->kind == CHILD_FRONT)
-        return front_main(crew->config, start->control, &crew->metrics->front);
+        return front_main(crew->config, start->control, &crew->metrics->front, child->pulse);
     if (child->kind == CHILD_EXPORTER)
         return exporter_main(crew->metrics, crew->config->proxy, start->control, crew->sockets.metrics);
     if (child->kind == CHILD_HERALD)
         return herald_main(crew->config, start->control, crew->notices[0]);
     return signer_main(crew->config, child->index, start->control, start->ready, crew->notices[1],
-                       crew->metrics);
+                       crew->metrics, child->pulse);
 }
 
 /* Who it runs as, when we are root. */
@@ -304,6 +327,7 @@ int crew_start(struct child *child)
     if (error)
         return error;
     start = (struct start){ child, control[1], ready[1] };
+    pulse_beat(child->pulse, PULSE_PATIENCE_MS); /* the former one's patience was its own */
     pid = fork_child(child, &start);
     descriptor_close(control[1]);
     descriptor_close(ready[1]);
@@ -316,6 +340,7 @@ int crew_start(struct child *child)
     child->control = control[0];
     child->ready = ready[0];
     child->state = CHILD_STARTING;
+    child->silent_ms = 0;
     child->started_ms = crew_now_ms();
     log_event(LOG_LEVEL_INFO, "supervisor.start", "child=\"%s\" pid=%d", child->name, pid);
     if (child->kind == CHILD_FRONT)
@@ -337,6 +362,42 @@ void crew_signer_ready(struct child *signer)
     log_event(LOG_LEVEL_INFO, "supervisor.up", "child=\"%s\" ms=%" PRIu64, signer->name,
               crew_now_ms() - signer->started_ms);
     connect_to_front(signer);
+}
+
+/* ------------------------------------------------------------------------------------------------- listening */
+
+/* Who says that it goes on. One that starts has a time limit of its own; the herald's errands are limited one by one. */
+static bool has_pulse(const struct child *child)
+{
+    return child->state == CHILD_UP && (child->kind == CHILD_SIGNER || child->kind == CHILD_FRONT);
+}
+
+static void listen_to(struct child *child, uint64_t passed_ms)
+{
+    uint64_t beats = pulse_beats(child->pulse), patience_ms = pulse_patience_ms(child->pulse);
+
+    child->silent_ms = beats == child->heard_beats ? child->silent_ms + passed_ms : 0;
+    child->heard_beats = beats;
+    if (child->silent_ms <= patience_ms)
+        return;
+    log_event(LOG_LEVEL_ERROR, "supervisor.silent", "child=\"%s\" pid=%d silent_ms=%" PRIu64 " killed=yes",
+              child->name, child->pid, child->silent_ms);
+    child->silent_ms = 0; /* it is said once */
+    crew_kill(child);
+}
+
+/* Time in which nobody looked does not count: the machine slept, or somebody stopped all of us. */
+void crew_listen(struct crew *crew)
+{
+    uint64_t now_ms = crew_now_ms(), passed_ms = now_ms - crew->listened_ms;
+    struct child *child;
+
+    if (passed_ms < PULSE_MS)
+        return;
+    crew->listened_ms = now_ms;
+    for (EACH_CHILD(child, crew))
+        if (has_pulse(child))
+            listen_to(child, passed_ms < 2 * PULSE_MS ? passed_ms : PULSE_MS);
 }
 
 /* ------------------------------------------------------------------------------------------------ being gone */

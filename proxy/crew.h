@@ -22,6 +22,7 @@
 #include "proxy/front/front.h"
 #include "proxy/material.h"
 #include "proxy/metrics/metrics.h"
+#include "proxy/metrics/pulse.h"
 #include "proxy/sockets.h"
 
 enum child_kind { CHILD_SIGNER, CHILD_FRONT, CHILD_HERALD, CHILD_EXPORTER };
@@ -38,6 +39,9 @@ struct child {
     uint64_t started_ms;  /* the present one */
     uint64_t start_at_ms; /* the next one, not before */
     uint64_t back_off_ms;
+    struct pulse *pulse;  /* shared with it */
+    uint64_t heard_beats; /* of the pulse, when it was last looked at */
+    uint64_t silent_ms;   /* since then, as the supervisor lived it: what froze with it is not blamed */
 };
 
 struct crew {
@@ -54,6 +58,8 @@ struct crew {
     struct child *herald;    /* NULL: none is wanted */
     struct child *exporter;  /* of the metrics; NULL: nobody asks for them */
     struct metrics *metrics; /* shared by all children */
+    struct pulse *pulses;    /* one for each child, shared by all */
+    uint64_t listened_ms;    /* when crew_listen() was last there */
     struct child *last;
 };
 
@@ -78,6 +84,9 @@ void crew_tell_front(struct crew *crew, enum front_control_kind kind, unsigned i
 void crew_tell_front_material(struct crew *crew);
 /* The next message of the front. Errors: -EPIPE (it has closed its end, or sent nonsense: it is killed). */
 MUST_CHECK int crew_hear_front(struct crew *crew, struct front_control *ret);
+
+/* Kills those that have not said for too long that they go on. To be called every PULSE_MS while they serve. */
+void crew_listen(struct crew *crew);
 
 /* Closes its control socket, which a signer or the herald understands as the order to leave. */
 void crew_dismiss(struct child *child);

@@ -308,6 +308,7 @@ static void pursue_serve(struct proxy *proxy)
     replace_signers(proxy);
     if (is_due(crew->front) && (proxy->is_serving || are_signers_up(crew)))
         start_child(proxy, crew->front);
+    crew_listen(crew);
     if (proxy->is_serving)
         server_renewal_pursue(&proxy->renewal, crew, crew_now_ms());
 }
@@ -419,6 +420,14 @@ static bool is_at_rest(const struct proxy *proxy)
            proxy->replaced >= proxy->crew.signer_count;
 }
 
+/* Until something is due that no event announces. */
+static int rest_ms(const struct proxy *proxy)
+{
+    int renewal_ms = server_renewal_wait_ms(&proxy->renewal, crew_now_ms());
+
+    return renewal_ms >= 0 && renewal_ms < PULSE_MS ? renewal_ms : PULSE_MS;
+}
+
 /* Errors: -errno. */
 static int wait_for_event(struct proxy *proxy)
 {
@@ -429,7 +438,7 @@ static int wait_for_event(struct proxy *proxy)
         { .fd = proxy->crew.front->control, .events = POLLIN },
         { .fd = proxy->renewal.pipe, .events = POLLIN },
     };
-    int wait_ms = is_at_rest(proxy) ? server_renewal_wait_ms(&proxy->renewal, crew_now_ms()) : TICK_MS;
+    int wait_ms = is_at_rest(proxy) ? rest_ms(proxy) : TICK_MS;
 
     if (poll(sources, ARRAY_SIZE(sources), wait_ms) < 0)
         return errno == EINTR ? 0 : -errno;

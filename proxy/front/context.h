@@ -25,7 +25,9 @@ struct front {
     struct event_base *base;
     int control; /* to the supervisor */
     struct event *control_event;
-    struct metrics_front *metrics;  /* NULL: nobody asks */
+    struct metrics_front *metrics; /* NULL: nobody asks */
+    struct pulse *pulse;           /* NULL: nobody listens */
+    struct event *pulse_event;
     SSL_CTX *tls[TLS_CLIENT_KINDS]; /* for connections to come; FRONT_CONTROL_TLS replaces them */
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *options;

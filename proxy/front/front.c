@@ -52,6 +52,8 @@ static void front_clear(struct front *front)
     while ((connection = LIST_FIRST(&front->connections)))
         connection_free(connection);
     drain_stop(front);
+    if (front->pulse_event)
+        event_free(front->pulse_event);
     control_stop(front);
     route_free(front->route);
     address_table_free(front->addresses);
@@ -83,6 +85,24 @@ void front_tell(const struct front *front)
         metrics_set(&front->metrics->values[FRONT_TLS_EXPIRY], (uint64_t)timegm(&until));
 }
 
+/* The loop goes round. */
+static void on_pulse(evutil_socket_t fd, short what, void *context)
+{
+    const struct front *front = context;
+
+    (void)fd;
+    (void)what;
+    pulse_beat(front->pulse, PULSE_PATIENCE_MS);
+}
+
+static int start_pulse(struct front *front)
+{
+    struct timeval interval = front_timeval(PULSE_MS);
+
+    front->pulse_event = event_new(front->base, -1, EV_PERSIST, on_pulse, front);
+    return front->pulse_event && event_add(front->pulse_event, &interval) == 0 ? 0 : -ENOMEM;
+}
+
 /* Errors: -ENOMEM. */
 static int front_init(struct front *front)
 {
@@ -104,6 +124,8 @@ static int front_init(struct front *front)
         error = strangers_new(config, &front->strangers);
     if (!error)
         error = control_start(front);
+    if (!error)
+        error = start_pulse(front);
     return error;
 }
 
@@ -126,10 +148,13 @@ static int close_the_door(void)
     return sandbox_enter();
 }
 
-int front_main(const struct proxy_config *config, int control, struct metrics_front *metrics)
+int front_main(const struct proxy_config *config, int control, struct metrics_front *metrics,
+               struct pulse *pulse)
 {
     CLEANUP(front_clear)
-    struct front front = { .config = config, .control = control, .metrics = metrics, .status = EX_OK };
+    struct front front = {
+        .config = config, .control = control, .metrics = metrics, .pulse = pulse, .status = EX_OK
+    };
     int error;
 
     signal(SIGPIPE, SIG_IGN);

@@ -10,6 +10,7 @@
 #include "proxy/config.h"
 #include "proxy/front/tls.h"
 #include "proxy/metrics/metrics.h"
+#include "proxy/metrics/pulse.h"
 
 /*
  * Messages on @control (SOCK_SEQPACKET, descriptors by SCM_RIGHTS; include/descriptor.h). From the supervisor:
@@ -40,8 +41,9 @@ struct front_control {
 
 #define FRONT_DRAIN_MS 10000
 
-/* @metrics: where it says how it is; NULL: nobody asks. Runs until it has drained or @control is closed. Returns an exit status (sysexits.h). */
-int front_main(const struct proxy_config *config, int control, struct metrics_front *metrics);
+/* @metrics: where it says how it is; NULL: nobody asks. @pulse: that it goes on; NULL: nobody listens. Runs until it has drained or @control is closed. Returns an exit status (sysexits.h). */
+int front_main(const struct proxy_config *config, int control, struct metrics_front *metrics,
+               struct pulse *pulse);
 
 /* Descriptors the front needs for max_connections of them. */
 uint64_t front_descriptors(const struct proxy_config *config);

@@ -17,6 +17,7 @@
 #include "proxy/audit/audit.h"
 #include "proxy/hsm/custody.h"
 #include "proxy/metrics/metrics.h"
+#include "proxy/metrics/pulse.h"
 #include "proxy/service/ca.h"
 #include "proxy/service/officers.h"
 #include "proxy/service/seal_keys.h"
@@ -74,6 +75,7 @@ struct service_config {
     unsigned ticket_hours;      /* how long a code that was given stands */
     uint64_t started_unix;
     struct metrics *metrics; /* of the proxy; NULL: nobody counts */
+    struct pulse *pulse;     /* of this process; NULL: nobody listens */
 };
 
 struct service {

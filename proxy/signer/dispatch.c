@@ -285,6 +285,19 @@ static void count(const struct exchange *exchange, enum reason reason)
         metrics_time(&mine->stages[STAGE_AUDIT], exchange->audit_us);
 }
 
+/*
+ * How long a call may take before its signer is taken for dead. What nobody will repeat is given all of its time: an
+ * HSM may need it to make a key.
+ */
+static uint64_t patience_ms(const struct method *method)
+{
+    uint64_t some_ms = method->deadline_ms / 3;
+
+    if (method->repeat == REPEAT_NEVER)
+        return method->deadline_ms;
+    return some_ms > PULSE_PATIENCE_MS ? some_ms : PULSE_PATIENCE_MS;
+}
+
 static void serve(struct service *service, const struct method *method,
                   const Privyseal__V1__Envelope *envelope, struct buffer *ret)
 {
@@ -296,8 +309,10 @@ static void serve(struct service *service, const struct method *method,
         .store_us = store_spent_us(service->access.store),
     };
     size_t start = ret->len;
-    enum reason reason = receive(&exchange, envelope);
+    enum reason reason;
 
+    pulse_beat(service->config->pulse, patience_ms(method));
+    reason = receive(&exchange, envelope);
     if (reason == REASON_NONE)
         reason = prove(&exchange);
     if (exchange.kept) {

@@ -42,6 +42,7 @@ struct signer {
     struct audit *audit;
     struct forward *forward;       /* NULL: nowhere */
     struct metrics *metrics;       /* of the proxy; NULL: nobody counts */
+    struct pulse *pulse;           /* NULL: nobody listens */
     const char *enrolment_address; /* as clients are told, and the next: lent by the configuration */
     const char *endpoints[LISTEN_MAX];
     size_t endpoint_count;
@@ -345,6 +346,7 @@ static void fill_service_config(struct signer *signer)
         .herald = signer->herald,
         .started_unix = (uint64_t)unix_ms() / 1000,
         .metrics = signer->metrics,
+        .pulse = signer->pulse,
     };
 }
 
@@ -431,6 +433,7 @@ static bool serve_round(struct signer *signer, unsigned *ret_served)
     }
     if (*ret_served == 0)
         return true;
+    pulse_beat(signer->pulse, PULSE_DISK_MS);
     r = audit_flush(signer->audit);
     if (r < 0) {
         log_event(LOG_LEVEL_ERROR, "audit.failed", "what=\"cannot make records durable\" why=\"%s\"",
@@ -495,6 +498,7 @@ static void tick(struct signer *signer)
     if (now_ms >= signer->ticked_ms && now_ms < signer->ticked_ms + TICK_MS)
         return;
     signer->ticked_ms = now_ms;
+    pulse_beat(signer->pulse, PULSE_DISK_MS);
     leases_sweep(signer->service.leases, now_ms, 0);
     audit_tick(signer->audit, now_ms);
     if (signer->index == 0)
@@ -518,8 +522,10 @@ static int serve(struct signer *signer, int control)
     for (;;) {
         struct pollfd polled[] = { { .fd = control, .events = POLLIN },
                                    { .fd = signer->frames.fd, .events = POLLIN } };
-        int ready = poll(polled, 2, TICK_MS);
+        int ready;
 
+        pulse_beat(signer->pulse, PULSE_PATIENCE_MS);
+        ready = poll(polled, 2, TICK_MS);
         if (ready < 0 && errno != EINTR)
             return EX_OSERR;
         if (ready > 0 && polled[0].revents && !take_message(signer, control))
@@ -547,7 +553,7 @@ static int report_ready(int ready_fd)
 }
 
 int signer_main(const struct proxy_config *config, unsigned index, int control, int ready_fd, int herald,
-                struct metrics *metrics)
+                struct metrics *metrics, struct pulse *pulse)
 {
     CLEANUP(signer_clear)
     struct signer signer = {
@@ -555,6 +561,7 @@ int signer_main(const struct proxy_config *config, unsigned index, int control, 
         .index = index,
         .herald = herald,
         .metrics = metrics,
+        .pulse = pulse,
         .frames = FRAMES_NONE,
     };
     int status = open_all(&signer);
@@ -564,5 +571,7 @@ int signer_main(const struct proxy_config *config, unsigned index, int control, 
     if (status != EX_OK)
         return status;
     log_event(LOG_LEVEL_NOTICE, "signer.ready", "index=%u", index);
-    return serve(&signer, control);
+    status = serve(&signer, control);
+    pulse_beat(pulse, PULSE_DISK_MS); /* the last records and their head */
+    return status;
 }

@@ -13,6 +13,7 @@
 
 #include "proxy/config.h"
 #include "proxy/metrics/metrics.h"
+#include "proxy/metrics/pulse.h"
 
 enum signer_control {
     SIGNER_CONTROL_STREAM = 0, /* one descriptor: the front's stream */
@@ -24,7 +25,8 @@ enum signer_control {
  * or EnvelopeReply. Writes one byte to @ready_fd and closes it once it serves, so that the supervisor starts the next
  * and sends the first stream. SIGTERM, SIGINT and SIGHUP are ignored in a signer: EOF on @control ends it.
  * @herald: where notices go; -1: nowhere.
+ * @pulse: where it says that it goes on, or NULL.
  * @metrics: the proxy's, or NULL. Returns an exit status (sysexits.h): 0 after EOF on @control, or when it is due for recycling.
  */
 int signer_main(const struct proxy_config *config, unsigned index, int control, int ready_fd, int herald,
-                struct metrics *metrics);
+                struct metrics *metrics, struct pulse *pulse);

@@ -89,7 +89,7 @@ static void start_signer(const struct proxy_config *config)
         close(pipe_ends[0]);
         if (chdir(made->directory) < 0)
             _exit(EX_OSERR);
-        _exit(signer_main(config, 0, ends[1], pipe_ends[1], -1, NULL));
+        _exit(signer_main(config, 0, ends[1], pipe_ends[1], -1, NULL, NULL));
     }
     close(ends[1]);
     close(pipe_ends[1]);

@@ -138,7 +138,7 @@ static void start_front(struct rig *rig)
     if (rig->front == 0) {
         close(pair[0]);
         log_open("front", getenv("PRIVYSEAL_TEST_VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
-        exit(front_main(&rig->config, pair[1], NULL));
+        exit(front_main(&rig->config, pair[1], NULL, NULL));
     }
     close(pair[1]);
     rig->control = pair[0];
