@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Processes of a fleet die or freeze while applications sign and log in: each sees at most a slow call.
+#
+#     victim         killed                                  frozen
+#     signer         started again, calls repeated           killed after five seconds of silence, as killed
+#     front          started again, connections made anew    the same; or the other proxy, after an unanswered PING
+#     supervisor     its children die with it: whole proxy   nothing, while nothing else happens
+#     whole proxy    applications go on at the other         the same; when it goes on, nobody is killed for it
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib_load.sh"
+. "$(dirname "$0")/lib_fleet.sh"
+
+signal_all() { # SIGNAL NAME: the children called so
+    local pid
+    for pid in $(child "$2"); do kill "-$1" "$pid"; done
+}
+is_gone() { ! kill -0 "$1"; }
+is_replaced() { # NAME COUNT FORMER...: as many as before, and none of them
+    local name=$1 count=$2 pid
+    shift 2
+    for pid in "$@"; do ! kill -0 "$pid" || return 1; done
+    (($(child "$name" | wc -l) == count))
+}
+
+kill_thrice() { # NAME
+    local former
+    for _ in 1 2 3; do
+        mapfile -t former < <(child "$1")
+        signal_all KILL "$1"
+        until_true 10 is_replaced "$1" "${#former[@]}" "${former[@]}" || return
+        sleep 0.3
+    done
+}
+
+kill_all() { # the proxy is not there any more
+    kill -9 "$daemon" $([[ $1 == whole ]] && pgrep -P "$daemon")
+    wait "$daemon" 2>/dev/null
+    until_true 5 eval '! pgrep -f "$server/privyseald.conf"'
+}
+
+# The supervisor notices the silence, and starts another.
+freeze_child() { # NAME
+    local former
+    mapfile -t former < <(child "$1")
+    signal_all STOP "$1"
+    until_true 20 is_replaced "$1" "${#former[@]}" "${former[@]}"
+}
+
+freeze_supervisor() {
+    kill -STOP "$daemon"
+    sleep 3
+    kill -CONT "$daemon"
+}
+
+# Twice as long as the supervisor's patience with any child: it must not blame them for what happened to itself as well.
+freeze_proxy() {
+    local former
+    former=$(pgrep -P "$daemon" | sort | xargs)
+    kill -STOP "$daemon" $former
+    sleep 10
+    kill -CONT $former "$daemon"
+    sleep 2
+    [[ $(pgrep -P "$daemon" | sort | xargs) == "$former" ]] || { echo "were $former, are $(pgrep -P "$daemon" | sort | xargs)"; return 1; }
+}
+
+make_postgres
+deploy_fleet
+load_user ann
+everywhere "$port" "$second_port" ann
+
+during "signers killed, three times" 5000 10000 kill_thrice signer
+during "the front killed, three times" 5000 10000 kill_thrice front
+during "the supervisor killed" 5000 10000 kill_all alone
+check "it comes back" start
+during "a whole proxy killed" 5000 10000 kill_all whole
+check "it comes back" start
+during "signers frozen" 10000 20000 freeze_child signer
+during "the front frozen" 8000 15000 freeze_child front
+during "the supervisor frozen, and going on" 2000 5000 freeze_supervisor
+during "a whole proxy frozen, and going on" 8000 15000 freeze_proxy
+
+both_for_operator
+load_records "each signature given has its one record"
+check "no login was counted as a wrong PIN" test "$(as operator --json user show ann | jq .failures)" = 0
