@@ -105,6 +105,7 @@ static const struct key keys[] = {
     { "limits", "idle_ms", &form_number, AT(idle_ms), DEFAULT(600000), 1000, DAY_MS },
     { "limits", "handshake_ms", &form_number, AT(handshake_ms), DEFAULT(10000), 100, 600000 },
     { "limits", "rate", &form_number, AT(rate), DEFAULT(0), 0, 1000000 },
+    { "limits", "token_rate", &form_number, AT(token_rate), DEFAULT(0), 0, 1000000 },
     { "enrolment", "listen", &form_addresses, AT(enrolment_listen), OPTIONAL },
     { "enrolment", "proof", &form_code_pin, AT(enrolment_pin_alone), DEFAULT(code) },
     { "enrolment", "address", &form_text, AT(enrolment_address), OPTIONAL },

@@ -52,6 +52,8 @@ struct proxy_config {
     unsigned idle_ms;                     /* connection without a stream: 600000 */
     unsigned handshake_ms;                /* TLS and first request: 10000 */
     unsigned rate; /* requests a second and certificate, burst 2x; default 0: no limit */
+    unsigned
+        token_rate; /* uses of keys a second, of one token at one signer, burst 2x; default 0: no limit */
     /* [enrolment] */
     struct addresses enrolment_listen; /* for callers without a certificate; none: no device enrols itself */
     bool enrolment_pin_alone;          /* proof = pin; default code */

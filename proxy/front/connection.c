@@ -15,9 +15,9 @@
 
 #include "include/descriptor.h"
 #include "include/log.h"
+#include "include/rate.h"
 #include "proxy/front/address.h"
 #include "proxy/front/http2.h"
-#include "proxy/front/rate.h"
 #include "proxy/front/strangers.h"
 #include "proxy/front/stream.h"
 #include "proxy/front/tls.h"

@@ -11,6 +11,7 @@
 #include <sysexits.h>
 
 #include "include/log.h"
+#include "include/rate.h"
 #include "proxy/front/address.h"
 #include "proxy/front/connection.h"
 #include "proxy/front/context.h"
@@ -19,7 +20,6 @@
 #include "proxy/front/http2.h"
 #include "proxy/front/listener.h"
 #include "proxy/front/public_http.h"
-#include "proxy/front/rate.h"
 #include "proxy/front/route.h"
 #include "proxy/front/sandbox.h"
 #include "proxy/front/strangers.h"

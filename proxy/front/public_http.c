@@ -16,10 +16,10 @@
 
 #include "include/descriptor.h"
 #include "include/log.h"
+#include "include/rate.h"
 #include "include/table.h"
 #include "proto/pack.h"
 #include "proto/privyseal.pb-c.h"
-#include "proxy/front/rate.h"
 #include "proxy/front/route.h"
 
 #define LIFE_MS       10000 /* of a connection, from the first byte to the last */

@@ -3,9 +3,8 @@
 #include "proxy/front/strangers.h"
 
 #include <errno.h>
-#include <string.h>
 
-#include "proxy/front/rate.h"
+#include "include/rate.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 
@@ -40,11 +39,8 @@ void strangers_free(struct strangers *strangers)
 
 bool strangers_may_call(struct strangers *strangers, uint64_t address, uint64_t now_ns)
 {
-    uint8_t key[HASH_LEN] = { 0 };
-
     /* The address first: what one of them has too many of takes nothing from the others. */
-    memcpy(key, &address, sizeof(address));
-    return rate_take(strangers->addresses, key, now_ns) &&
+    return rate_take(strangers->addresses, address, now_ns) &&
            rate_bucket_take(&strangers->full_ns, strangers->token_ns, RATE_BURST_S * SECOND_NS, now_ns);
 }
 

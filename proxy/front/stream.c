@@ -11,12 +11,12 @@
 #include <string.h>
 
 #include "include/log.h"
+#include "include/rate.h"
 #include "include/table.h"
 #include "proto/limits.h"
 #include "proxy/front/answer.h"
 #include "proxy/front/grpc_frame.h"
 #include "proxy/front/health.h"
-#include "proxy/front/rate.h"
 #include "proxy/front/route.h"
 #include "proxy/front/strangers.h"
 
@@ -84,12 +84,21 @@ void stream_header(struct stream *stream, const char *name, const char *value)
             kind->take(stream, value);
 }
 
+/* The first bytes of a hash are as good a name as all of it where nobody can choose them. */
+static bool may_certified_call(const struct connection *connection)
+{
+    uint64_t certificate;
+
+    memcpy(&certificate, connection->certificate_hash, sizeof(certificate));
+    return !connection->front->rate || rate_take(connection->front->rate, certificate, front_now_ns());
+}
+
 static bool may_call(const struct connection *connection)
 {
     struct front *front = connection->front;
     bool may = connection->is_anonymous
                    ? strangers_may_call(front->strangers, connection->address, front_now_ns())
-                   : !front->rate || rate_take(front->rate, connection->certificate_hash, front_now_ns());
+                   : may_certified_call(connection);
 
     if (!may)
         front_count(front, FRONT_REFUSED_RATE);

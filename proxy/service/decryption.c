@@ -61,7 +61,7 @@ enum reason handle_Decrypt(struct service *service, struct call *call, const Pro
     if (reason == REASON_NONE)
         reason = policy_of_use(&call->token, KEY_DECRYPTS, ask->mechanism);
     if (reason == REASON_NONE)
-        reason = policy_count_use(call->lease);
+        reason = policy_count_use(service, call);
     if (reason == REASON_NONE)
         reason = decrypt(call, key, ask, &plaintext);
     return reason == REASON_NONE ? give_out(service, call, key, plaintext, &answer->plaintext) : reason;
@@ -89,7 +89,7 @@ enum reason handle_Derive(struct service *service, struct call *call, const Prot
     if (reason == REASON_NONE)
         reason = policy_of_use(&call->token, KEY_DERIVES, ask->mechanism);
     if (reason == REASON_NONE)
-        reason = policy_count_use(call->lease);
+        reason = policy_count_use(service, call);
     begun_us = stage_now_us();
     if (reason == REASON_NONE)
         reason =

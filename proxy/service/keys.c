@@ -89,7 +89,7 @@ enum reason handle_Sign(struct service *service, struct call *call, const Protob
     if (reason == REASON_NONE && (key->always_authenticate || call->token.policy.always_authenticate))
         reason = REASON_CONSENT_REQUIRED;
     if (reason == REASON_NONE)
-        reason = policy_count_use(call->lease);
+        reason = policy_count_use(service, call);
     return reason == REASON_NONE ? sign(service, call, &opened, key, ask, &answer->signature) : reason;
 }
 
@@ -115,6 +115,8 @@ enum reason handle_SignOnce(struct service *service, struct call *call, const Pr
 
     if (reason == REASON_NONE && factor_is_missing(&call->token))
         reason = REASON_FACTOR_MISSING;
+    if (reason == REASON_NONE)
+        reason = policy_take_turn(service, call);
     if (reason == REASON_NONE)
         reason = pin_proof_open(service, call, &proof, &opened);
     if (reason == REASON_NONE)

@@ -5,11 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "include/rate.h"
 #include "proto/name.h"
 #include "proto/token_policy.h"
 #include "proxy/service/change.h"
 #include "proxy/service/handlers.h"
 #include "proxy/service/message.h"
+#include "proxy/service/stage.h"
+
+#define TURN_WAIT_MS 100
 
 /* ------------------------------------------------------------------------------------------------- asking it */
 
@@ -30,15 +34,30 @@ enum reason policy_of_use(const struct token_row *token, enum key_usage usage, C
     return token_policy_allows(&token->policy, mechanism) ? REASON_NONE : REASON_POLICY_MECHANISM;
 }
 
-/* Counted before the HSM is asked: whoever makes it fail gains nothing by it. */
-enum reason policy_count_use(struct lease *lease)
+/* Whoever is told to wait comes back when a few more tokens have flowed in, not for each. */
+enum reason policy_take_turn(struct service *service, struct call *call)
 {
+    uint32_t refill_ms = service->token_rate ? 1000 / service->config->token_rate : 0;
+
+    if (!service->token_rate ||
+        rate_take(service->token_rate, (uint64_t)call->token.id, stage_now_us() * 1000))
+        return REASON_NONE;
+    call->failure.retry_after_ms = refill_ms > TURN_WAIT_MS ? refill_ms : TURN_WAIT_MS;
+    return REASON_BUSY;
+}
+
+/* Counted before the HSM is asked: whoever makes it fail gains nothing by it. */
+enum reason policy_count_use(struct service *service, struct call *call)
+{
+    struct lease *lease = call->lease;
     uint32_t most = lease->token.policy.max_signatures;
+    enum reason reason;
 
     if (most && lease->uses >= most)
         return REASON_POLICY_SPENT;
-    lease->uses++;
-    return REASON_NONE;
+    reason = policy_take_turn(service, call);
+    lease->uses += reason == REASON_NONE;
+    return reason;
 }
 
 enum reason policy_take_permit(struct token_row *token)

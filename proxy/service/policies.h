@@ -12,8 +12,10 @@ Privyseal__V1__TokenPolicy *policy_message(const struct token_policy *policy);
 /* Whether keys may be used so. Errors: REASON_POLICY_USAGE, REASON_POLICY_MECHANISM. */
 MUST_CHECK enum reason policy_of_use(const struct token_row *token, enum key_usage usage,
                                      CK_MECHANISM_TYPE mechanism);
-/* One use of a key in @lease. Errors: REASON_POLICY_SPENT (there is none left). */
-MUST_CHECK enum reason policy_count_use(struct lease *lease);
+/* Whether the call's token may use a key just now. Errors: REASON_BUSY (too often: [limits] token_rate). */
+MUST_CHECK enum reason policy_take_turn(struct service *service, struct call *call);
+/* The same, and one use in the call's lease. Errors besides: REASON_POLICY_SPENT (there is none left). */
+MUST_CHECK enum reason policy_count_use(struct service *service, struct call *call);
 /*
  * Whether a key may be made, and would then be of use, by the row as it is now: the permit may be seconds old.
  * Errors: REASON_POLICY_USAGE, REASON_POLICY_PERMIT, those of token_reload().

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <openssl/evp.h>
 
+#include "include/rate.h"
+
 /* Says why the start failed; the errno stays what the caller decides with. */
 PRINTF_LIKE(3, 4) static int refuse(char **why, int error, const char *format, ...)
 {
@@ -146,7 +148,9 @@ int service_init(struct service *service, const struct service_config *config, s
                     .hsm = hsm },
         .audit = audit,
     };
-    r = open_parts(service, why);
+    r = config->token_rate ? rate_new(config->token_rate, &service->token_rate) : 0;
+    if (r == 0)
+        r = open_parts(service, why);
     if (r < 0)
         service_clear(service);
     return r;
@@ -156,6 +160,7 @@ void service_clear(struct service *service)
 {
     leases_free(service->leases); /* closes tokens, so before their custodies */
     challenges_free(service->challenges);
+    rate_free(service->token_rate);
     for (int kind = TOKEN_WRAPPED; kind <= TOKEN_PARTITION; kind++)
         if (service->custody[kind])
             custody_kinds[kind]->free(service->custody[kind]);

@@ -66,6 +66,7 @@ struct service_config {
     uint32_t key_life_days;
     unsigned two_for; /* DUAL_BIT()s: what of the operators' work takes two people; 0: nothing */
     uint32_t request_hours;
+    unsigned token_rate; /* uses of keys a second, of one token at this signer; 0: any number */
     struct leases_config leases;
     struct enrolment_config enrolment;
     bool has_herald;            /* else notices are only logged */
@@ -78,11 +79,14 @@ struct service_config {
     struct pulse *pulse;     /* of this process; NULL: nobody listens */
 };
 
+struct rate_table;
+
 struct service {
     const struct service_config *config;
     struct access access;
     struct challenges *challenges;
     struct leases *leases;
+    struct rate_table *token_rate; /* by token; NULL: no limit */
     struct audit *audit;
     struct custody *custody[2]; /* by enum token_custody; NULL: not held here */
     struct hsm_finding findings[HSM_FINDINGS_MAX];

@@ -334,6 +334,7 @@ static void fill_service_config(struct signer *signer)
                        .address = signer->enrolment_address,
                        .endpoints = signer->endpoints,
                        .endpoint_count = signer->endpoint_count },
+        .token_rate = config->token_rate,
         .leases = { .max = config->leases,
                     .idle_ms = config->lease_idle_ms,
                     .life_ms = config->lease_life_ms,

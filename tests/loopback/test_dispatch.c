@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "include/rate.h"
 #include "include/table.h"
 #include "proto/pack.h"
 #include "proxy/signer/dispatch.h"
@@ -311,6 +312,25 @@ START_TEST(key_limit_of_a_token_holds)
 }
 END_TEST
 
+START_TEST(token_used_too_often_is_told_to_wait_under_any_lease)
+{
+    CLEANUP(buffer_clear) struct buffer request = { 0 };
+    struct service *service = &deployment.service[SIGNER_WRAPPED];
+
+    raw_sign_request(&client, &request);
+    deployment.config[SIGNER_WRAPPED].token_rate = 1; /* two at once */
+    ck_assert_int_eq(rate_new(1, &service->token_rate), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        CLEANUP(secret_free) struct secret *answer = NULL;
+
+        if (i == 1)
+            raw_unlock(&client);
+        ck_assert_int_eq(raw_session(&client, METHOD_Sign, buffer_bytes(&request), &answer),
+                         i < 2 ? GRPC_OK : reason_row(REASON_BUSY)->status);
+    }
+}
+END_TEST
+
 SUITE_WITH_FIXTURE("loopback dispatch", setup, teardown, envelope_that_is_none_gets_an_answer,
                    unknown_method_is_unimplemented, envelope_out_of_bounds_is_malformed,
                    nobody_without_a_certificate_gets_anything,
@@ -318,4 +338,5 @@ SUITE_WITH_FIXTURE("loopback dispatch", setup, teardown, envelope_that_is_none_g
                    answer_that_the_store_was_busy_is_not_kept_for_the_repeat,
                    used_number_with_other_bytes_is_refused, locked_lease_signs_no_more,
                    lease_of_one_certificate_is_nothing_to_another, revoked_grant_ends_signing_within_seconds,
-                   without_a_record_no_signature_leaves, key_limit_of_a_token_holds);
+                   without_a_record_no_signature_leaves, key_limit_of_a_token_holds,
+                   token_used_too_often_is_told_to_wait_under_any_lease);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rate.h - a token bucket for every client certificate, in a table of fixed size.
+ * rate.h - a token bucket for everybody who is counted (a certificate, an address, a token), in a table of fixed size.
  *
- * A bucket that has filled up again says the same as no bucket, so it may be forgotten; only when more certificates
+ * A bucket that has filled up again says the same as no bucket, so it may be forgotten; only when more of them
  * are busy at once than a neighbourhood of the table holds, the fullest is forgotten early, which is generous to
- * that one client and never unjust to another.
+ * that one and never unjust to another.
  */
 #pragma once
 
@@ -12,7 +12,6 @@
 #include <stdint.h>
 
 #include "include/cleanup.h"
-#include "proto/limits.h"
 
 #define RATE_BURST_S 2 /* a full bucket holds what flows in two seconds */
 
@@ -28,6 +27,5 @@ struct rate_table;
 MUST_CHECK int rate_new(unsigned per_second, struct rate_table **ret);
 void rate_free(struct rate_table *table);
 DEFINE_CLEANUP(rate_free, struct rate_table *);
-/* May the owner of @certificate_hash make one more request at @now_ns? Takes a token if so. */
-MUST_CHECK bool rate_take(struct rate_table *table, const uint8_t certificate_hash[HASH_LEN],
-                          uint64_t now_ns);
+/* May whoever is counted under @key do one thing more at @now_ns? Takes a token if so. */
+MUST_CHECK bool rate_take(struct rate_table *table, uint64_t key, uint64_t now_ns);

@@ -3,19 +3,18 @@
  * rate.c - token buckets, each kept as one moment: when it will be full again (the "theoretical arrival time" of the
  * generic cell rate algorithm, ITU-T I.371). A request moves that moment on by the time one token takes to flow in.
  */
-#include "proxy/front/rate.h"
+#include "include/rate.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define ROWS      16384 /* certificates that are busy within the same two seconds */
-#define ROWS_NEAR 8     /* a certificate's bucket is one of so many rows */
+#define ROWS      16384 /* keys that are busy within the same two seconds */
+#define ROWS_NEAR 8     /* a key's bucket is one of so many rows */
 #define SECOND_NS UINT64_C(1000000000)
 
 struct bucket {
-    uint64_t certificate; /* the first bytes of the hash */
-    uint64_t full_ns;     /* in the past: full, as good as empty of meaning */
+    uint64_t key;
+    uint64_t full_ns; /* in the past: full, as good as empty of meaning */
 };
 
 struct rate_table {
@@ -49,27 +48,24 @@ void rate_free(struct rate_table *table)
     free(table);
 }
 
-/* The certificate's bucket; if it has none, the fullest of its neighbourhood, made its own. */
-static struct bucket *find_bucket(struct rate_table *table, uint64_t certificate)
+/* The key's bucket; if it has none, the fullest of its neighbourhood, made its own. */
+static struct bucket *find_bucket(struct rate_table *table, uint64_t key)
 {
-    struct bucket *near = &table->rows[certificate % (ROWS / ROWS_NEAR) * ROWS_NEAR];
+    struct bucket *near = &table->rows[key % (ROWS / ROWS_NEAR) * ROWS_NEAR];
     struct bucket *fullest = near;
 
     for (struct bucket *row = near; row < near + ROWS_NEAR; row++) {
-        if (row->certificate == certificate)
+        if (row->key == key)
             return row;
         if (row->full_ns < fullest->full_ns)
             fullest = row;
     }
-    *fullest = (struct bucket){ .certificate = certificate };
+    *fullest = (struct bucket){ .key = key };
     return fullest;
 }
 
-bool rate_take(struct rate_table *table, const uint8_t certificate_hash[HASH_LEN], uint64_t now_ns)
+bool rate_take(struct rate_table *table, uint64_t key, uint64_t now_ns)
 {
-    uint64_t certificate;
-
-    memcpy(&certificate, certificate_hash, sizeof(certificate));
-    return rate_bucket_take(&find_bucket(table, certificate)->full_ns, table->token_ns,
-                            RATE_BURST_S * SECOND_NS, now_ns);
+    return rate_bucket_take(&find_bucket(table, key)->full_ns, table->token_ns, RATE_BURST_S * SECOND_NS,
+                            now_ns);
 }
