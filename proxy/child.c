@@ -67,7 +67,7 @@ int identity_resolve(const char *user, struct identity *ret)
 /* The supervisor tells its children what to do over their sockets; a terminal's ^C is meant for the supervisor. */
 static int reset_signals(const struct start *start)
 {
-    static const int ignored[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE };
+    static const int ignored[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGPIPE };
     const int *signal_number;
     sigset_t none;
 

@@ -50,6 +50,8 @@ static void name_children(struct crew *crew)
     }
     crew->front->kind = CHILD_FRONT;
     snprintf(crew->front->name, sizeof(crew->front->name), "front");
+    crew->former = *crew->front;
+    snprintf(crew->former.name, sizeof(crew->former.name), "former front");
     if (crew->herald) {
         crew->herald->kind = CHILD_HERALD;
         snprintf(crew->herald->name, sizeof(crew->herald->name), "herald");
@@ -113,6 +115,7 @@ void crew_clear(struct crew *crew)
         close_if_open(&child->control);
         close_if_open(&child->ready);
     }
+    close_if_open(&crew->former.control);
     close_if_open(&crew->notices[0]);
     close_if_open(&crew->notices[1]);
     sockets_close(&crew->sockets);
@@ -130,7 +133,7 @@ struct child *crew_find(struct crew *crew, pid_t pid)
     for (EACH_CHILD(child, crew))
         if (child->pid == pid)
             return child;
-    return NULL;
+    return crew->former.pid == pid ? &crew->former : NULL;
 }
 
 bool crew_is_all(const struct crew *crew, enum child_state state)
@@ -156,19 +159,29 @@ void crew_dismiss(struct child *child)
 
 /* ------------------------------------------------------------------------------------------------- messages */
 
-void crew_tell_front(struct crew *crew, enum front_control_kind kind, unsigned index, const int *descriptors,
-                     size_t count)
+static void tell(struct child *front, const struct front_control *message, const int *descriptors,
+                 size_t count)
 {
-    struct front_control message = { .kind = kind, .index = index };
     int error;
 
-    if (crew->front->control < 0)
+    if (front->control < 0)
         return;
-    error = descriptor_send(crew->front->control, BYTES(&message, sizeof(message)), descriptors, count);
+    error = descriptor_send(front->control, BYTES(message, sizeof(*message)), descriptors, count);
     if (!error)
         return;
     log_event(LOG_LEVEL_ERROR, "supervisor.front_deaf", "why=\"%s\"", strerror(-error));
-    crew_kill(crew->front);
+    crew_kill(front);
+}
+
+void crew_tell_front(struct crew *crew, enum front_control_kind kind, unsigned index, const int *descriptors,
+                     size_t count)
+{
+    tell(crew->front, &(struct front_control){ .kind = kind, .index = index }, descriptors, count);
+}
+
+void crew_drain_former(struct crew *crew)
+{
+    tell(&crew->former, &(struct front_control){ .kind = FRONT_CONTROL_DRAIN }, NULL, 0);
 }
 
 void crew_tell_front_material(struct crew *crew)
@@ -340,6 +353,7 @@ int crew_start(struct child *child)
     child->control = control[0];
     child->ready = ready[0];
     child->state = CHILD_STARTING;
+    child->is_inherited = false;
     child->silent_ms = 0;
     child->started_ms = crew_now_ms();
     log_event(LOG_LEVEL_INFO, "supervisor.start", "child=\"%s\" pid=%d", child->name, pid);
@@ -369,7 +383,8 @@ void crew_signer_ready(struct child *signer)
 /* Who says that it goes on. One that starts has a time limit of its own; the herald's errands are limited one by one. */
 static bool has_pulse(const struct child *child)
 {
-    return child->state == CHILD_UP && (child->kind == CHILD_SIGNER || child->kind == CHILD_FRONT);
+    return child->state == CHILD_UP && !child->is_inherited &&
+           (child->kind == CHILD_SIGNER || child->kind == CHILD_FRONT);
 }
 
 static void listen_to(struct child *child, uint64_t passed_ms)

@@ -34,6 +34,7 @@ struct child {
     char name[24];  /* "front", "signer 0", "herald" */
     unsigned index; /* of a signer */
     enum child_state state;
+    bool is_inherited;    /* a former program's (handover.h): its pulse is not heard */
     pid_t pid;            /* 0: none */
     int control, ready;   /* to it; a signer writes a byte to ready when it serves; -1: none */
     uint64_t started_ms;  /* the present one */
@@ -55,7 +56,8 @@ struct crew {
     unsigned signer_count;
     struct child *signers; /* signer_count of them, behind them the front, the herald, the exporter */
     struct child *front;
-    struct child *herald;    /* NULL: none is wanted */
+    struct child former;  /* a front that only answers what it has begun; not among the others, mostly down */
+    struct child *herald; /* NULL: none is wanted */
     struct child *exporter;  /* of the metrics; NULL: nobody asks for them */
     struct metrics *metrics; /* shared by all children */
     struct pulse *pulses;    /* one for each child, shared by all */
@@ -87,6 +89,8 @@ MUST_CHECK int crew_hear_front(struct crew *crew, struct front_control *ret);
 
 /* Kills those that have not said for too long that they go on. To be called every PULSE_MS while they serve. */
 void crew_listen(struct crew *crew);
+/* Another front serves: the former one answers what it has begun, and leaves. */
+void crew_drain_former(struct crew *crew);
 
 /* Closes its control socket, which a signer or the herald understands as the order to leave. */
 void crew_dismiss(struct child *child);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ struct options {
     bool is_foreground, is_check, is_provision;
     int argc; /* of the provisioning verb */
     char **argv;
+    char **started_as; /* all of it */
 };
 
 static const char usage[] = "usage: privyseald [--config FILE] [--foreground] [--pid-file FILE]\n"
@@ -74,7 +76,7 @@ static int parse(int argc, char **argv, struct options *ret)
 {
     int option;
 
-    *ret = (struct options){ .config = DEFAULT_CONFIG };
+    *ret = (struct options){ .config = DEFAULT_CONFIG, .started_as = argv };
     while (!ret->is_provision && (option = getopt_long(argc, argv, "+", long_options, NULL)) != -1) {
         switch (option) {
         case OPTION_CONFIG:
@@ -161,12 +163,34 @@ static int go_to_background(int *ret_ready_fd)
     return EX_OK;
 }
 
+/* By the name it was called with, which may be a link to another version by then; else by what /proc says now. */
+static int locate(const struct options *options, int working_directory, char room[PATH_MAX],
+                  struct program *ret)
+{
+    const char *name = options->started_as[0];
+    ssize_t len;
+
+    *ret = (struct program){ name, options->started_as, options->config, working_directory };
+    if (strchr(name, '/'))
+        return EX_OK;
+    len = readlink("/proc/self/exe", room, PATH_MAX - 1);
+    if (len < 0)
+        return fail(EX_OSERR, "/proc/self/exe", strerror(errno));
+    room[len] = '\0';
+    ret->path = room;
+    return EX_OK;
+}
+
 static int serve(const struct proxy_config *config, const struct options *options, int working_directory)
 {
+    struct program program;
+    char path[PATH_MAX];
     CLEANUP(descriptor_close) int ready_fd = -1;
     CLEANUP(descriptor_close) int pid_fd = -1;
-    int status = options->is_foreground ? EX_OK : go_to_background(&ready_fd);
+    int status = locate(options, working_directory, path, &program);
 
+    if (status == EX_OK && !options->is_foreground && !handover_is_pending())
+        status = go_to_background(&ready_fd);
     if (status)
         return status;
     if (options->pid_file)
@@ -175,7 +199,7 @@ static int serve(const struct proxy_config *config, const struct options *option
         return status;
     if (chdir(config->state))
         return fail(EX_NOINPUT, config->state, strerror(errno));
-    status = supervisor_main(config, ready_fd);
+    status = supervisor_main(config, &program, ready_fd);
     if (options->pid_file && (fchdir(working_directory) || unlink(options->pid_file)))
         log_event(LOG_LEVEL_WARNING, "main.pid_file", "why=\"%s\"", strerror(errno));
     return status;

@@ -158,12 +158,22 @@ static int open_listed(const struct addresses *list, enum socket_purpose purpose
     return 0;
 }
 
+static bool has_purpose(const struct sockets *sockets, enum socket_purpose purpose)
+{
+    for (size_t i = 0; i < sockets->count; i++)
+        if (sockets->purpose[i] == purpose)
+            return true;
+    return false;
+}
+
+/* Of what systemd gave none for. */
 static int open_configured(const struct proxy_config *config, struct sockets *sockets, char **why)
 {
     int error = sockets_check(config, why);
 
     for (int purpose = 0; !error && purpose < SOCKET_PURPOSES; purpose++)
-        error = open_listed(addresses_of(config, purpose), purpose, sockets, why);
+        if (!has_purpose(sockets, purpose))
+            error = open_listed(addresses_of(config, purpose), purpose, sockets, why);
     return error;
 }
 
@@ -190,25 +200,27 @@ static int open_http(const char *where, const char *section, int *ret, char **wh
     return 0;
 }
 
-static int open_main(const struct proxy_config *config, struct sockets *ret, char **why)
+/* Those that systemd gave. */
+static int take_given(struct sockets *sockets, char **why)
 {
     char **names = NULL;
-    int given = sd_listen_fds_with_names(1, &names), error;
+    int given = sd_listen_fds_with_names(1, &names);
 
     for (int i = 0; i < given && given <= SOCKETS_MAX; i++) {
-        ret->purpose[ret->count] = strcmp(names[i], "enrolment") == 0 ? SOCKET_ENROLMENT : SOCKET_SERVE;
-        ret->fd[ret->count++] = SD_LISTEN_FDS_START + i;
-        log_address(SD_LISTEN_FDS_START + i);
+        sockets->purpose[sockets->count] =
+            strcmp(names[i], "enrolment") == 0 ? SOCKET_ENROLMENT : SOCKET_SERVE;
+        sockets->fd[sockets->count++] = SD_LISTEN_FDS_START + i;
     }
     free_names(names, given);
     if (given > SOCKETS_MAX)
         return say(why, -EINVAL, "systemd gave more than %d sockets", SOCKETS_MAX);
-    if (given > 0)
-        return 0;
-    error = open_configured(config, ret, why);
-    if (error)
-        sockets_close(ret);
-    return error;
+    for (size_t i = 0; i < sockets->count; i++) {
+        if (sd_is_socket(sockets->fd[i], AF_UNSPEC, SOCK_STREAM, 1) <= 0)
+            return say(why, -ENOTSOCK, "descriptor %d, given by systemd, is no listening stream socket",
+                       sockets->fd[i]);
+        log_address(sockets->fd[i]);
+    }
+    return 0;
 }
 
 int sockets_open(const struct proxy_config *config, struct sockets *ret, char **why)
@@ -216,7 +228,9 @@ int sockets_open(const struct proxy_config *config, struct sockets *ret, char **
     int error;
 
     *ret = (struct sockets){ .http = -1, .metrics = -1 };
-    error = open_main(config, ret, why);
+    error = take_given(ret, why);
+    if (!error)
+        error = open_configured(config, ret, why);
     if (!error)
         error = open_http(config->ca_listen, "ca", &ret->http, why);
     if (!error)

@@ -25,8 +25,8 @@ struct sockets {
 };
 
 /*
- * Those of systemd if there are any, else those of [server] and [enrolment] listen. Logs each address. A socket unit
- * says FileDescriptorName=enrolment of one that is for that. systemd.socket(5)
+ * Those of systemd; for a purpose of which it gave none, those of [server] and [enrolment] listen. Logs each address. A
+ * socket unit says FileDescriptorName=enrolment of one that is for that. systemd.socket(5)
  * Errors: -EINVAL, -errno; @why: a sentence, caller frees.
  */
 MUST_CHECK int sockets_open(const struct proxy_config *config, struct sockets *ret, char **why);

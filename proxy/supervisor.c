@@ -38,6 +38,9 @@ enum goal { GOAL_SERVE, GOAL_STOP_FRONT, GOAL_STOP_SIGNERS, GOAL_STOP_HERALD, GO
 struct proxy {
     struct crew crew;
     struct server_renewal renewal;
+    const struct program *program;
+    bool wants_successor; /* SIGUSR2 came: as soon as everybody is up */
+    bool is_successor;    /* some children are the former program's still */
     int signals, ready_fd;
     enum goal goal;
     bool is_serving;     /* was reached once */
@@ -182,6 +185,7 @@ static void stop(struct proxy *proxy, int status)
     proxy->kill_at_ms = crew_now_ms() + FRONT_STOP_MS;
     sd_notify(0, "STOPPING=1");
     crew_tell_front(&proxy->crew, FRONT_CONTROL_DRAIN, 0, NULL, 0);
+    crew_drain_former(&proxy->crew);
 }
 
 static void kill_all(struct proxy *proxy)
@@ -190,15 +194,18 @@ static void kill_all(struct proxy *proxy)
 
     for (EACH_CHILD(child, &proxy->crew))
         crew_kill(child);
+    crew_kill(&proxy->crew.former);
 }
 
 static void pursue_stop_front(struct proxy *proxy)
 {
     struct crew *crew = &proxy->crew;
 
-    if (crew->front->pid) {
-        if (crew_now_ms() >= proxy->kill_at_ms)
+    if (crew->front->pid || crew->former.pid) {
+        if (crew_now_ms() >= proxy->kill_at_ms) {
             crew_kill(crew->front);
+            crew_kill(&crew->former);
+        }
         return;
     }
     for (unsigned i = 0; i < crew->signer_count; i++)
@@ -283,12 +290,15 @@ static bool are_signers_up(const struct crew *crew)
     return true;
 }
 
-/* One leaves when the one before it is back: somebody serves at every moment, and none knows an old epoch in the end. */
+/*
+ * One leaves when the one before it is back: somebody serves at every moment, and none knows an old epoch in the end.
+ * A former front would not be told of the new ones, so it goes first.
+ */
 static void replace_signers(struct proxy *proxy)
 {
     struct crew *crew = &proxy->crew;
 
-    if (proxy->replaced >= crew->signer_count || !are_signers_up(crew))
+    if (proxy->replaced >= crew->signer_count || !are_signers_up(crew) || crew->former.pid)
         return;
     for (unsigned i = 0; i < crew->signer_count; i++)
         if (crew->signers[i].control < 0)
@@ -296,10 +306,37 @@ static void replace_signers(struct proxy *proxy)
     crew_dismiss(&crew->signers[proxy->replaced++]);
 }
 
+/* Nobody to start, to stop or to wait for: only an event changes anything. */
+static bool is_at_rest(const struct proxy *proxy)
+{
+    return proxy->goal == GOAL_SERVE && crew_is_all(&proxy->crew, CHILD_UP) && !proxy->crew.former.pid &&
+           proxy->replaced >= proxy->crew.signer_count;
+}
+
+/* A program that would not start gets nothing. */
+static void hand_over(struct proxy *proxy)
+{
+    int error;
+
+    proxy->wants_successor = false;
+    log_event(LOG_LEVEL_NOTICE, "supervisor.handover", "program=%s", proxy->program->path);
+    error = handover_check(proxy->program);
+    if (!error)
+        error = handover_make(proxy->program, &proxy->crew);
+    log_event(LOG_LEVEL_ERROR, "supervisor.handover", "why=\"%s\" serving=former",
+              error == -EINVAL ? "it does not take the configuration, see above" : strerror(-error));
+}
+
 static void pursue_serve(struct proxy *proxy)
 {
     struct crew *crew = &proxy->crew;
 
+    if (proxy->is_successor && is_at_rest(proxy)) {
+        log_event(LOG_LEVEL_NOTICE, "supervisor.renewed", "signers=%u", crew->signer_count);
+        proxy->is_successor = false;
+    }
+    if (proxy->wants_successor && is_at_rest(proxy))
+        hand_over(proxy);
     if (crew->herald && is_due(crew->herald))
         start_child(proxy, crew->herald);
     if (crew->exporter && is_due(crew->exporter))
@@ -377,6 +414,8 @@ static void on_signal(struct proxy *proxy)
         reap(proxy);
     } else if (info.ssi_signo == SIGHUP) {
         reload(proxy);
+    } else if (info.ssi_signo == SIGUSR2) {
+        proxy->wants_successor = true;
     } else if (proxy->goal == GOAL_SERVE) {
         log_event(LOG_LEVEL_NOTICE, "supervisor.stop", "signal=%u", info.ssi_signo);
         stop(proxy, EX_OK);
@@ -390,6 +429,7 @@ static void announce(struct proxy *proxy)
     struct crew *crew = &proxy->crew;
 
     crew->front->state = CHILD_UP;
+    crew_drain_former(crew);
     if (proxy->is_serving)
         return;
     proxy->is_serving = true;
@@ -411,13 +451,6 @@ static void on_front(struct proxy *proxy)
         announce(proxy);
     else if (message.kind == FRONT_CONTROL_BROKEN && message.index < crew->signer_count)
         crew_kill(&crew->signers[message.index]);
-}
-
-/* Nobody to start, to stop or to wait for: only an event changes anything. */
-static bool is_at_rest(const struct proxy *proxy)
-{
-    return proxy->goal == GOAL_SERVE && crew_is_all(&proxy->crew, CHILD_UP) &&
-           proxy->replaced >= proxy->crew.signer_count;
 }
 
 /* Until something is due that no event announces. */
@@ -456,7 +489,7 @@ static int wait_for_event(struct proxy *proxy)
 /* Errors: -errno. */
 static int watch_signals(int *ret)
 {
-    static const int watched[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
+    static const int watched[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGCHLD };
     const int *number;
     sigset_t set;
 
@@ -482,6 +515,25 @@ static int make_spool(const struct crew *crew)
     return lchown(HERALD_SPOOL, crew->herald_user.uid, crew->herald_user.gid) ? -errno : 0;
 }
 
+/* Clients are served all the while; herald, exporter and signers are replaced, and the front. */
+static int take_over(struct proxy *proxy)
+{
+    struct crew *crew = &proxy->crew;
+    int error = handover_take(crew);
+
+    if (error)
+        return explain(EX_SOFTWARE, "cannot go on with what the former program left: %s", strerror(-error));
+    proxy->is_serving = proxy->is_successor = true;
+    proxy->replaced = 0;
+    if (crew->herald)
+        crew_dismiss(crew->herald);
+    if (crew->exporter)
+        crew_dismiss(crew->exporter);
+    log_event(LOG_LEVEL_NOTICE, "supervisor.taken_over", "realm=%s signers=%u version=%s",
+              crew->config->realm, crew->signer_count, PRIVYSEAL_VERSION);
+    return EX_OK;
+}
+
 static int prepare(struct proxy *proxy)
 {
     CLEANUP(free_string) char *why = NULL;
@@ -492,28 +544,34 @@ static int prepare(struct proxy *proxy)
         return status;
     if (crew->herald && make_spool(crew))
         return explain(EX_CANTCREAT, "cannot make the directory " HERALD_SPOOL ": %s", strerror(errno));
+    if (handover_is_pending())
+        return take_over(proxy);
     if (sockets_open(crew->config, &crew->sockets, &why))
         return explain(EX_OSERR, "%s", why ? why : "out of memory");
-    if (watch_signals(&proxy->signals) || prctl(PR_SET_DUMPABLE, 0))
-        return explain(EX_OSERR, "cannot watch signals: %s", strerror(errno));
     return EX_OK;
 }
 
-int supervisor_main(const struct proxy_config *config, int ready_fd)
+int supervisor_main(const struct proxy_config *config, const struct program *program, int ready_fd)
 {
-    struct proxy proxy = {
-        .ready_fd = ready_fd, .signals = -1, .replaced = UINT_MAX, .renewal = SERVER_RENEWAL_NONE
-    };
+    struct proxy proxy = { .program = program,
+                           .ready_fd = ready_fd,
+                           .signals = -1,
+                           .replaced = UINT_MAX,
+                           .renewal = SERVER_RENEWAL_NONE };
     int error = crew_init(&proxy.crew, config, supervisor_log_level(config));
 
     if (error)
         return explain(EX_OSERR, "out of memory");
-    proxy.status = prepare(&proxy);
+    if (watch_signals(&proxy.signals) || prctl(PR_SET_DUMPABLE, 0))
+        proxy.status = explain(EX_OSERR, "cannot watch signals: %s", strerror(errno));
+    else
+        proxy.status = prepare(&proxy);
     if (proxy.status == EX_OK) {
         do {
             pursue[proxy.goal](&proxy);
             error = wait_for_event(&proxy);
-        } while (!error && (proxy.goal == GOAL_SERVE || !crew_is_all(&proxy.crew, CHILD_DOWN)));
+        } while (!error && (proxy.goal == GOAL_SERVE || proxy.crew.former.pid ||
+                            !crew_is_all(&proxy.crew, CHILD_DOWN)));
         if (error) { /* without poll() there is no supervising: the children die with us */
             log_event(LOG_LEVEL_ERROR, "supervisor.poll", "why=\"%s\"", strerror(-error));
             proxy.status = EX_OSERR;

@@ -13,6 +13,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event_struct.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "include/descriptor.h"
 #include "include/log.h"
@@ -60,6 +61,7 @@ struct link {
     struct route *route;
     unsigned index;
     struct bufferevent *bev; /* NULL: no signer there */
+    bool is_leaving;         /* it answers what it was sent, and takes no more */
     struct queue queue;
     struct call_list sent;
     unsigned sent_count;
@@ -184,6 +186,11 @@ static bool is_partition(const struct link *link)
     return link->index >= link->route->wrapped_count;
 }
 
+static bool takes_calls(const struct link *link)
+{
+    return link->bev && !link->is_leaving;
+}
+
 static uint64_t load(const struct link *link)
 {
     return link->queue.cost_us + link->sent_us;
@@ -198,7 +205,8 @@ static struct link *least_loaded(struct route *route)
     for (unsigned i = 0; i < route->wrapped_count; i++) {
         struct link *link = &route->links[(start + i) % route->wrapped_count];
 
-        if (!best || (link->bev && !best->bev) || (!link->bev == !best->bev && load(link) < load(best)))
+        if (!best || (takes_calls(link) && !takes_calls(best)) ||
+            (takes_calls(link) == takes_calls(best) && load(link) < load(best)))
             best = link;
     }
     return best;
@@ -208,7 +216,7 @@ static struct link *choose(struct route *route, int wanted)
 {
     struct link *link = wanted >= 0 && (unsigned)wanted < route->count ? &route->links[wanted] : NULL;
 
-    if (link && (link->bev || is_partition(link)))
+    if (link && (takes_calls(link) || is_partition(link)))
         return link;
     return least_loaded(route); /* a lease of a dead signer: any other says UNLOCK_REQUIRED, at once */
 }
@@ -252,7 +260,7 @@ static void watch_for_answers(struct link *link)
 
 static bool may_send(const struct link *link)
 {
-    return link->bev && link->sent_count < SENT_MAX &&
+    return takes_calls(link) && link->sent_count < SENT_MAX &&
            (link->sent_count < SENT_FEW || link->sent_us < SENT_US);
 }
 
@@ -360,6 +368,7 @@ static void link_down(struct link *link)
     struct call *call;
 
     bufferevent_free(TAKE(link->bev));
+    link->is_leaving = false;
     while ((call = TAILQ_FIRST(&link->sent))) {
         call_remove(call);
         repeat_or_fail(link->route, call);
@@ -375,6 +384,24 @@ static void link_broken(struct link *link, const char *why)
     log_event(LOG_LEVEL_ERROR, "front.signer_broken", "signer=%u why=\"%s\"", link->index, why);
     control_report_broken(link->route->front, link->index);
     link_down(link);
+}
+
+/* To one that leaves everything has been written then: it reads to the end, answers all of it, and is gone. */
+static void on_written(struct bufferevent *bev, void *context)
+{
+    const struct link *link = context;
+
+    if (link->is_leaving && evbuffer_get_length(bufferevent_get_output(bev)) == 0)
+        shutdown(bufferevent_getfd(bev), SHUT_WR);
+}
+
+/* A signer that is dismissed, or worn, says so first. What it has not been sent goes elsewhere. */
+static void link_leaves(struct link *link)
+{
+    link->is_leaving = true;
+    if (!is_partition(link))
+        give_queue_away(link);
+    on_written(link->bev, link);
 }
 
 static struct call *find_sent(struct link *link, uint64_t id)
@@ -419,13 +446,17 @@ static int take_reply(struct link *link)
     if (error)
         return error;
     call = find_sent(link, reply->id);
-    if (call) {
+    if (reply->leaving) {
+        link_leaves(link);
+    } else if (call) {
         learn(link, call->method, reply);
         call_remove(call);
         deliver(link->route, call, reply);
+    } else {
+        error = -EBADMSG;
     }
     privyseal__v1__envelope_reply__free_unpacked(reply, NULL);
-    return call ? 0 : -EBADMSG;
+    return error;
 }
 
 static void on_read(struct bufferevent *bev, void *context)
@@ -538,12 +569,12 @@ int route_attach(struct route *route, unsigned index, int socket)
     if (route->links[index].bev)
         link_down(&route->links[index]);
     route->links[index].bev = bev;
-    bufferevent_setcb(bev, on_read, NULL, on_event, &route->links[index]);
+    bufferevent_setcb(bev, on_read, on_written, on_event, &route->links[index]);
     bufferevent_enable(bev, EV_READ | EV_WRITE);
     pump(&route->links[index]);
     for (unsigned i = 0; i < route->wrapped_count;
          i++) /* those who waited for another that is not back yet */
-        if (!route->links[i].bev)
+        if (!takes_calls(&route->links[i]))
             give_queue_away(&route->links[i]);
     return 0;
 }
@@ -599,7 +630,7 @@ int route_submit(struct route *route, const struct request *request, route_done 
     uint64_t ahead_us = queue_wait_us(&link->queue, request->certificate_hash, cost_us) + link->sent_us;
     int r;
 
-    if (link->bev && ahead_us && is_late(ahead_us, cost_us, request->deadline_ms)) {
+    if (takes_calls(link) && ahead_us && is_late(ahead_us, cost_us, request->deadline_ms)) {
         front_count(route->front, FRONT_REFUSED_LATE);
         return -EBUSY;
     }

@@ -23,12 +23,13 @@
 #include "proxy/service/server_certificate.h"
 #include "proxy/service/service.h"
 #include "proxy/signer/dispatch.h"
-#include "proxy/signer/frames.h"
+#include "proxy/signer/fronts.h"
 
 #define SERVER_PEM_MAX     65536 /* bytes of a chain, as much as a pipe holds */
 #define ROUND_MAX          16    /* requests whose records share one fdatasync */
 #define TICK_MS            1000  /* leases that end, heads to the store */
 #define DAY_US             UINT64_C(86400000000)
+#define LEAVE_MS           8000 /* for what was sent before the goodbye: less than the supervisor's patience */
 #define LEASE_RECHECK_MS   5000  /* so long may a revoked grant still sign */
 #define LEASE_STORELESS_MS 60000 /* so long without a store */
 
@@ -49,13 +50,13 @@ struct signer {
     struct service_config service_config;
     struct service service;
     bool is_service_open;
-    struct frames frames;
+    struct fronts fronts;
     int64_t ticked_ms;
 };
 
 static void signer_clear(struct signer *signer)
 {
-    frames_clear(&signer->frames);
+    fronts_clear(&signer->fronts);
     if (signer->is_service_open)
         service_clear(&signer->service);
     if (signer->audit)
@@ -407,7 +408,7 @@ static bool take_message(struct signer *signer, int control)
     if (len == 0 || (len < 0 && len != -EAGAIN && len != -EINTR && len != -EBADMSG))
         return false;
     if (len > 0 && count == 1 && kind == SIGNER_CONTROL_STREAM)
-        frames_replace(&signer->frames, TAKE_DESCRIPTOR(descriptors[0]));
+        fronts_take(&signer->fronts, TAKE_DESCRIPTOR(descriptors[0]));
     else if (len > 0 && count == 2 && kind == SIGNER_CONTROL_RENEW)
         renew_server(signer, descriptors[0], descriptors[1]);
     for (size_t i = 0; len > 0 && i < count; i++)
@@ -420,9 +421,8 @@ static bool take_message(struct signer *signer, int control)
  * Answers at most ROUND_MAX requests with one flush of the audit log. When that fails nobody knows what is on the
  * disk: no answer leaves, and the next signer starts from what it finds. False: leave.
  */
-static bool serve_round(struct signer *signer, unsigned *ret_served)
+static bool serve_round(struct signer *signer, struct frames *frames, unsigned *ret_served)
 {
-    struct frames *frames = &signer->frames;
     struct bytes frame;
     int r;
 
@@ -448,12 +448,14 @@ static bool serve_round(struct signer *signer, unsigned *ret_served)
 /* Everything that has been read. */
 static bool serve_waiting(struct signer *signer)
 {
+    struct frames *stream;
     unsigned served;
 
-    do {
-        if (!serve_round(signer, &served))
-            return false;
-    } while (served == ROUND_MAX);
+    for (EACH_FRONT(stream, &signer->fronts))
+        do {
+            if (!serve_round(signer, stream, &served))
+                return false;
+        } while (served == ROUND_MAX);
     return true;
 }
 
@@ -518,29 +520,56 @@ static bool is_worn(const struct signer *signer, bool is_idle)
     return limit && (made > 2 * limit || (made > limit && is_idle));
 }
 
+/* Waits for something to do, on @control (-1: not there) and the fronts' streams. Returns what poll() does. */
+static int wait_for_work(struct signer *signer, int control, bool *ret_has_message)
+{
+    struct pollfd polled[1 + FRONTS_MAX] = { { .fd = control, .events = POLLIN } };
+    int ready;
+
+    for (unsigned i = 0; i < FRONTS_MAX; i++)
+        polled[1 + i] = (struct pollfd){ .fd = signer->fronts.streams[i].fd, .events = POLLIN };
+    pulse_beat(signer->pulse, PULSE_PATIENCE_MS);
+    ready = poll(polled, 1 + FRONTS_MAX, TICK_MS);
+    for (unsigned i = 0; ready > 0 && i < FRONTS_MAX; i++)
+        if (polled[1 + i].revents)
+            frames_fill(&signer->fronts.streams[i]);
+    *ret_has_message = ready > 0 && polled[0].revents;
+    return ready;
+}
+
+/* What the fronts have sent is still answered; they send the rest to others. */
+static int leave(struct signer *signer)
+{
+    int64_t until_ms = unix_ms() + LEAVE_MS;
+    bool has_message;
+
+    fronts_say_goodbye(&signer->fronts);
+    while (!fronts_are_gone(&signer->fronts) && unix_ms() < until_ms) {
+        (void)wait_for_work(signer, -1, &has_message);
+        if (!serve_waiting(signer))
+            return EX_IOERR;
+        tick(signer);
+    }
+    return EX_OK;
+}
+
 static int serve(struct signer *signer, int control)
 {
     for (;;) {
-        struct pollfd polled[] = { { .fd = control, .events = POLLIN },
-                                   { .fd = signer->frames.fd, .events = POLLIN } };
-        int ready;
+        bool has_message;
+        int ready = wait_for_work(signer, control, &has_message);
 
-        pulse_beat(signer->pulse, PULSE_PATIENCE_MS);
-        ready = poll(polled, 2, TICK_MS);
         if (ready < 0 && errno != EINTR)
             return EX_OSERR;
-        if (ready > 0 && polled[0].revents && !take_message(signer, control))
-            return EX_OK;
-        /* A replaced stream's events are not the new one's: recv() simply finds nothing there. */
-        if (ready > 0 && polled[1].revents)
-            frames_fill(&signer->frames);
         if (!serve_waiting(signer))
             return EX_IOERR;
+        if (has_message && !take_message(signer, control))
+            return leave(signer);
         tick(signer);
         if (is_worn(signer, ready == 0)) {
             log_event(LOG_LEVEL_NOTICE, "signer.worn", "objects=%llu",
                       (unsigned long long)hsm_objects_made(signer->hsm));
-            return EX_OK;
+            return leave(signer);
         }
     }
 }
@@ -563,7 +592,7 @@ int signer_main(const struct proxy_config *config, unsigned index, int control, 
         .herald = herald,
         .metrics = metrics,
         .pulse = pulse,
-        .frames = FRAMES_NONE,
+        .fronts = FRONTS_NONE,
     };
     int status = open_all(&signer);
 

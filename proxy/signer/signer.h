@@ -5,9 +5,9 @@
  *
  * The front comes and goes, the signer and its leases stay. So the signer is not given the front's socket but a
  * control socket from the supervisor (SOCK_SEQPACKET). Each message on it is one byte with descriptors (take it with
- * descriptor_receive()). A stream socket, whose other end a front holds: the newest replaces the former, which is
- * closed together with whatever was half read from it. EOF or an error on the stream only means "no front now": close
- * it and wait for the next. EOF on the control socket means "leave": no front is left by then.
+ * descriptor_receive()). A stream socket, whose other end a front holds; the former one is served beside it until its
+ * front has closed it. EOF or an error on a stream only means that this front is gone. EOF on the control socket means
+ * "leave": the signer tells the fronts to send no more, answers what they have sent, and ends.
  */
 #pragma once
 

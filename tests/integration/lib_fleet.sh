@@ -45,10 +45,10 @@ stop_postgres() {
 
 # ------------------------------------------------------------------------------------------------- the second proxy
 second=$work/second
+second_port=$(free_port)
 second_daemon=
 
 make_second() {
-    second_port=$(free_port)
     cp -a "$server" "$second"
     rm -rf "$second"/audit/* "$second"/log
     sed -i "s/^listen = .*/listen = 127.0.0.1:$second_port/; s/^proxy = .*/proxy = second/" "$second/privyseald.conf"

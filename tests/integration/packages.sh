@@ -54,9 +54,9 @@ check "bash has the completion" bash -n /usr/share/bash-completion/completions/p
 check "the example configuration is only comments" bash -c "! grep -v '^#' $etc/pkcs11.conf"
 check "the daemon's users are there" id "${users[@]}"
 if command -v systemd-analyze >/dev/null; then
-    check "systemd understands the unit" systemd-analyze verify /lib/systemd/system/privyseald.service
+    check "systemd understands the units" systemd-analyze verify /lib/systemd/system/privyseald.{service,socket}
 else
-    skip "systemd understands the unit" "no systemd-analyze"
+    skip "systemd understands the units" "no systemd-analyze"
 fi
 check "apps registers the installed module" env HOME="$work" "$privyseal" apps add ssh
 check "... which is the one" grep -qF "$module" "$work/.ssh/config"

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sign_loop.c - an application: sign_loop MODULE TOKEN PIN COUNT [PAUSE_MS] logs in once and signs COUNT times in one
- * process with the token's first P-256 key, checking each signature. Ends with 1 at the first call that fails.
- * Prints how many it made and the longest that one took.
+ * process with the token's first P-256 key, checking each signature. Ends with 1 at the first call that fails. COUNT 0:
+ * until SIGTERM. Prints how many it made and the longest that one took.
  */
 #include <dlfcn.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,14 @@ struct application {
     CK_OBJECT_HANDLE private_key;
     EVP_PKEY *public_key;
 };
+
+static volatile sig_atomic_t is_over;
+
+static void end_it(int number)
+{
+    (void)number;
+    is_over = 1;
+}
 
 static void must(CK_RV rv, const char *what)
 {
@@ -133,10 +142,12 @@ int main(int argc, char **argv)
     struct application application = { 0 };
     unsigned count = argc > 4 ? (unsigned)atoi(argv[4]) : 1,
              pause_ms = argc > 5 ? (unsigned)atoi(argv[5]) : 10;
+    unsigned made = 0;
     double longest_ms = 0;
 
     if (argc < 5)
         return 2;
+    signal(SIGTERM, end_it);
     load(&application, argv[1]);
     must(application.module->C_OpenSession(find_slot(&application, argv[2]), CKF_SERIAL_SESSION, NULL, NULL,
                                            &application.session),
@@ -146,14 +157,14 @@ int main(int argc, char **argv)
         "C_Login");
     application.private_key = find_key(&application, CKO_PRIVATE_KEY);
     load_public_key(&application);
-    for (unsigned i = 0; i < count; i++) {
-        double ms = sign_once(&application, i);
+    while (!is_over && (count == 0 || made < count)) {
+        double ms = sign_once(&application, made++);
 
         longest_ms = ms > longest_ms ? ms : longest_ms;
         usleep(pause_ms * 1000);
     }
     must(application.module->C_Finalize(NULL), "C_Finalize");
-    printf("%u signatures, the longest took %.0f ms\n", count, longest_ms);
+    printf("%u signatures, the longest took %.0f ms\n", made, longest_ms);
     EVP_PKEY_free(application.public_key);
     return 0;
 }

@@ -114,6 +114,15 @@ static void hang(const struct stub *stub, const Privyseal__V1__Envelope *envelop
     (void)envelope;
 }
 
+static void leave(const struct stub *stub, const Privyseal__V1__Envelope *envelope)
+{
+    Privyseal__V1__EnvelopeReply goodbye = PRIVYSEAL__V1__ENVELOPE_REPLY__INIT;
+
+    goodbye.leaving = true;
+    send_reply(stub, &goodbye);
+    slow(stub, envelope);
+}
+
 static void die(const struct stub *stub, const Privyseal__V1__Envelope *envelope)
 {
     (void)stub;
@@ -199,9 +208,10 @@ static const struct order {
     const char *token;
     void (*obey)(const struct stub *stub, const Privyseal__V1__Envelope *envelope);
 } orders[] = {
-    { "echo", echo }, { "request", tell_request }, { "slow", slow },       { "hang", hang },
-    { "die", die },   { "die once", die_once },    { "fail", fail_call },  { "big", big },
-    { "move", move }, { "move on", move_on },      { "too big", too_big }, { "nonsense", nonsense },
+    { "echo", echo },   { "request", tell_request }, { "slow", slow },       { "hang", hang },
+    { "die", die },     { "die once", die_once },    { "fail", fail_call },  { "big", big },
+    { "move", move },   { "move on", move_on },      { "too big", too_big }, { "nonsense", nonsense },
+    { "leave", leave },
 };
 
 /* --------------------------------------------------------------------------------------------------- methods */

@@ -13,6 +13,7 @@
  *                      "fail"     PIN_LOCKED, with a Failure
  *                      "big"      an answer of reply_max bytes; "too big": one byte more
  *                      "move"     asks to be rerouted to signer 1; "move on": always to the next one
+ *                      "leave"    says goodbye, answers what was sent after 300 ms, and ends
  *                      "nonsense" sends what is no reply
  *     Sign           the answer's ciphertext is "signer N"
  *     GenerateKey    exits without an answer

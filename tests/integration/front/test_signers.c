@@ -106,6 +106,39 @@ START_TEST(repeatable_call_of_a_dying_signer_is_answered_by_another)
 }
 END_TEST
 
+START_TEST(signer_that_leaves_answers_what_it_was_sent_and_gets_no_more)
+{
+    int32_t leaving, late[8];
+
+    start();
+    leaving = client_send_order(&client, "leave", NULL);
+    usleep(100000);
+    for (size_t i = 0; i < 8; i++)
+        late[i] = client_send_order(&client, "echo", NULL);
+    for (size_t i = 0; i < 8; i++)
+        ck_assert_int_eq(client_wait(&client, late[i])->grpc_status, GRPC_OK);
+    ck_assert(!client.results[(leaving - 1) / 2].is_closed);
+    ck_assert_int_eq(client_wait(&client, leaving)->grpc_status, GRPC_OK);
+    ck_assert_int_eq(client_order(&client, "echo")->grpc_status, GRPC_OK);
+}
+END_TEST
+
+/* The stub exits without an answer to GenerateKey: had it been sent there, it would be lost. */
+START_TEST(call_that_must_not_be_repeated_waits_for_the_next_signer_when_its_own_leaves)
+{
+    int32_t leaving, waiting;
+
+    rig.config.signers = 1;
+    start();
+    leaving = client_send_order(&client, "leave", NULL);
+    usleep(100000);
+    waiting = send_session_call("/privyseal.v1.Tokens/GenerateKey", 0);
+    ck_assert_int_eq(client_wait(&client, leaving)->grpc_status, GRPC_OK);
+    usleep(100000);
+    ck_assert(!client.results[(waiting - 1) / 2].is_closed);
+}
+END_TEST
+
 START_TEST(call_that_kills_every_signer_is_repeated_once_and_no_more)
 {
     rig.config.signers = 3;
@@ -270,6 +303,8 @@ SUITE_WITH_FIXTURE("front: signers", setup, teardown, lease_names_its_signer,
                    lease_of_a_signer_that_never_was_goes_to_any, calls_that_name_nobody_are_spread,
                    rerouted_call_is_asked_once_more, call_that_is_rerouted_twice_is_unavailable,
                    repeatable_call_of_a_dying_signer_is_answered_by_another,
+                   signer_that_leaves_answers_what_it_was_sent_and_gets_no_more,
+                   call_that_must_not_be_repeated_waits_for_the_next_signer_when_its_own_leaves,
                    call_that_kills_every_signer_is_repeated_once_and_no_more,
                    call_that_must_not_be_repeated_is_unavailable_when_its_signer_dies,
                    lease_of_a_dead_signer_is_answered_by_another_at_once,
