@@ -15,6 +15,7 @@
 #include "cli/connect.h"
 #include "cli/device_files.h"
 #include "cli/enrol_uri.h"
+#include "cli/enroll_code.h"
 #include "cli/output.h"
 #include "proto/digest.h"
 #include "proto/name.h"
@@ -28,6 +29,7 @@ struct enroll {
     struct remote *remote; /* to the server whose root was checked */
     Privyseal__V1__GetAuthorityResponse *authority;
     X509 *root; /* the one of the fingerprint */
+    struct enroll_code code;
     struct secret *device_secret;
     char endpoints[1024];
 };
@@ -38,6 +40,7 @@ static void enroll_clear(struct enroll *enroll)
     device_files_undo(&enroll->files);
     remote_free(enroll->remote);
     X509_free(enroll->root);
+    secret_free(enroll->code.code);
     secret_free(enroll->device_secret);
     if (enroll->authority)
         privyseal__v1__get_authority_response__free_unpacked(enroll->authority, NULL);
@@ -225,31 +228,24 @@ static enum cli_exit meet_server(struct enroll *enroll)
 
 /* ---------------------------------------------------------------------------------------------------- enrolling */
 
-static enum cli_exit read_code(struct enroll *enroll)
+static struct remote_enrolment enrolment_of(const struct enroll *enroll)
 {
-    struct cli *cli = enroll->cli;
-
-    if (enroll->uri.has_code || (enroll->authority->pin_alone && !cli_option(cli, "code-file")))
-        return CLI_DONE;
-    enroll->uri.has_code = true;
-    return connect_code(cli, "Device code: ", enroll->uri.code);
+    return (struct remote_enrolment){ .user = enroll->uri.user,
+                                      .proof = enroll->code.proof,
+                                      .code = secret_bytes(enroll->code.code) };
 }
 
-static struct bytes code_of(const struct enroll *enroll)
-{
-    return enroll->uri.has_code ? BYTES_OF_ARRAY(enroll->uri.code) : BYTES_NONE;
-}
-
-/* The code may bring a secret that S is made with on all of the user's devices. */
+/* A device's code, or that of recovery, may bring a secret that S is made with on all of the user's devices. */
 static enum cli_exit take_secret(struct enroll *enroll)
 {
+    const struct remote_enrolment enrolment = enrolment_of(enroll);
     struct remote_error error = { 0 };
     CK_RV rv;
 
-    if (!enroll->uri.has_code)
+    if (enrolment.proof != PRIVYSEAL__V1__ENROLMENT_PROOF__ENROLMENT_CODE &&
+        enrolment.proof != PRIVYSEAL__V1__ENROLMENT_PROOF__ENROLMENT_RECOVERY)
         return CLI_DONE;
-    rv = remote_fetch_device_secret(enroll->remote, enroll->uri.user, code_of(enroll), &enroll->device_secret,
-                                    &error);
+    rv = remote_fetch_device_secret(enroll->remote, &enrolment, &enroll->device_secret, &error);
     if (rv != CKR_OK)
         return cli_fail_remote(enroll->cli, "presenting the code", rv, &error);
     return enroll->device_secret ? device_files_write_secret(&enroll->files, enroll->device_secret)
@@ -263,14 +259,7 @@ static enum cli_exit call_enrol(struct enroll *enroll, struct bytes request, Pro
     const char *label = cli_option(cli, "label");
     struct remote_error error = { 0 };
     char host[DEVICE_LABEL_MAX + 1] = "", prompt[NAME_MAX_LEN + 16];
-    const struct remote_enrolment enrolment = {
-        .user = enroll->uri.user,
-        .code = code_of(enroll),
-        .device_secret = enroll->device_secret ? secret_bytes(enroll->device_secret) : BYTES_NONE,
-        .request = request,
-        .label = label ? label : host,
-    };
-    struct remote_enrolment with_pin = enrolment;
+    struct remote_enrolment enrolment = enrolment_of(enroll);
     enum cli_exit status;
     CK_RV rv;
 
@@ -280,8 +269,12 @@ static enum cli_exit call_enrol(struct enroll *enroll, struct bytes request, Pro
     status = connect_pin(cli, "pin-file", prompt, false, &pin);
     if (status != CLI_DONE)
         return status;
-    with_pin.pin = secret_bytes(pin);
-    rv = remote_enrol(enroll->remote, &with_pin, ret, &error);
+    if (enroll->device_secret)
+        enrolment.device_secret = secret_bytes(enroll->device_secret);
+    enrolment.pin = secret_bytes(pin);
+    enrolment.request = request;
+    enrolment.label = label ? label : host;
+    rv = remote_enrol(enroll->remote, &enrolment, ret, &error);
     return rv == CKR_OK ? CLI_DONE : cli_fail_remote(cli, "enrolling the device", rv, &error);
 }
 
@@ -303,7 +296,8 @@ static enum cli_exit enrol(struct enroll *enroll, STACK_OF(X509) **ret_chain)
 {
     CLEANUP(buffer_clear) struct buffer request = { 0 };
     CLEANUP(free_message) ProtobufCMessage *reply = NULL;
-    enum cli_exit status = read_code(enroll);
+    struct bytes code = enroll->uri.has_code ? BYTES_OF_ARRAY(enroll->uri.code) : BYTES_NONE;
+    enum cli_exit status = enroll_code_read(enroll->cli, enroll->authority, code, &enroll->code);
 
     if (status == CLI_DONE)
         status = take_secret(enroll);

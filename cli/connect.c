@@ -365,21 +365,25 @@ enum cli_exit connect_confirm(struct cli *cli, const char *question, const char 
                : cli_fail(cli, CLI_REFUSED, NULL, "%s", otherwise);
 }
 
+enum cli_exit connect_parse_code(struct cli *cli, struct bytes line, const char *what,
+                                 uint8_t ret[ACTIVATION_CODE_LEN])
+{
+    char text[ACTIVATION_TEXT_MAX * 2];
+    int r;
+
+    snprintf(text, sizeof(text), "%.*s", (int)line.len, (const char *)line.data);
+    r = activation_code_parse(text, ret);
+    secret_wipe(text, sizeof(text));
+    return r < 0 ? cli_fail(cli, CLI_USAGE,
+                            "It has 26 letters and digits and a check character; dashes do not matter.",
+                            "this is not %s, or it has a typing error", what)
+                 : CLI_DONE;
+}
+
 enum cli_exit connect_code(struct cli *cli, const char *prompt, uint8_t ret[ACTIVATION_CODE_LEN])
 {
     CLEANUP(secret_free) struct secret *line = NULL;
-    char text[ACTIVATION_TEXT_MAX * 2];
     enum cli_exit status = connect_line(cli, "code-file", prompt, &line);
-    int r;
 
-    if (status != CLI_DONE)
-        return status;
-    snprintf(text, sizeof(text), "%.*s", (int)line->len, (const char *)line->data);
-    r = activation_code_parse(text, ret);
-    secret_wipe(text, sizeof(text));
-    if (r < 0)
-        return cli_fail(cli, CLI_USAGE,
-                        "It has 26 letters and digits and a check character; dashes do not matter.",
-                        "this is not such a code, or it has a typing error");
-    return CLI_DONE;
+    return status == CLI_DONE ? connect_parse_code(cli, secret_bytes(line), "such a code", ret) : status;
 }

@@ -43,6 +43,9 @@ DEFINE_CLEANUP(free_message, ProtobufCMessage *);
  */
 MUST_CHECK enum cli_exit connect_pin(struct cli *cli, const char *option, const char *prompt, bool is_new,
                                      struct secret **ret);
+/* A code of 128 bits, of what was read. @what: "a recovery code". Errors: CLI_USAGE (a typing error). */
+MUST_CHECK enum cli_exit connect_parse_code(struct cli *cli, struct bytes line, const char *what,
+                                            uint8_t ret[ACTIVATION_CODE_LEN]);
 /* A code of 128 bits, from --code-file or the terminal. Errors: CLI_USAGE (a typing error). */
 MUST_CHECK enum cli_exit connect_code(struct cli *cli, const char *prompt, uint8_t ret[ACTIVATION_CODE_LEN]);
 /* A line of text (an activation code), from the file @option names or the terminal, seen. */

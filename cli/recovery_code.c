@@ -33,21 +33,15 @@ enum cli_exit recovery_code_read(struct cli *cli, struct secret **ret)
 {
     CLEANUP(secret_free) struct secret *line = NULL;
     CLEANUP(secret_free) struct secret *code = NULL;
-    char text[2 * ACTIVATION_TEXT_MAX];
     enum cli_exit status = connect_line(cli, "code-file", "Recovery code: ", &line);
-    int r;
 
     if (status != CLI_DONE)
         return status;
     if (secret_new(RECOVERY_CODE_LEN, &code) < 0)
         return cli_fail(cli, CLI_REFUSED, NULL, "out of memory");
-    snprintf(text, sizeof(text), "%.*s", (int)line->len, (const char *)line->data);
-    r = activation_code_parse(text, code->data);
-    secret_wipe(text, sizeof(text));
-    if (r < 0)
-        return cli_fail(cli, CLI_USAGE,
-                        "It has 26 letters and digits and a check character; dashes do not matter.",
-                        "this is not a recovery code, or it has a typing error");
+    status = connect_parse_code(cli, secret_bytes(line), "a recovery code", code->data);
+    if (status != CLI_DONE)
+        return status;
     *ret = TAKE(code);
     return CLI_DONE;
 }

@@ -51,12 +51,23 @@ static CK_RV call_sealed(struct remote *remote, enum method_id id, const Protobu
     return rv == CKR_OK ? remote_unpack(method, secret_bytes(reply), ret, error) : rv;
 }
 
-/* What the server gets of a code. */
-static CK_RV prove_code(struct remote *remote, const char *user, struct bytes code, struct secret **ret,
-                        struct remote_error *error)
+/* What the server gets of a code; of none, nothing. */
+static CK_RV make_evidence(struct remote *remote, const struct remote_enrolment *enrolment,
+                           struct secret **ret, struct remote_error *error)
 {
-    int r = device_code_proof(remote->libctx, remote->deployment->realm, user, code, ret);
+    const char *realm = remote->deployment->realm;
+    int r;
 
+    switch (enrolment->proof) {
+    case PRIVYSEAL__V1__ENROLMENT_PROOF__ENROLMENT_CODE:
+        r = device_code_proof(remote->libctx, realm, enrolment->user, enrolment->code, ret);
+        break;
+    case PRIVYSEAL__V1__ENROLMENT_PROOF__ENROLMENT_RECOVERY:
+        r = recovery_code_secret(remote->libctx, realm, enrolment->user, enrolment->code, ret);
+        break;
+    default:
+        r = secret_copy(enrolment->code, ret);
+    }
     return r < 0 ? remote_error_errno(error, r, "the code") : CKR_OK;
 }
 
@@ -80,56 +91,57 @@ CK_RV remote_enrol(struct remote *remote, const struct remote_enrolment *enrolme
                    ProtobufCMessage **ret_reply, struct remote_error *error)
 {
     Privyseal__V1__EnrolDeviceRequest request = PRIVYSEAL__V1__ENROL_DEVICE_REQUEST__INIT;
-    CLEANUP(secret_free) struct secret *stretched = NULL, *proof = NULL;
+    CLEANUP(secret_free) struct secret *stretched = NULL, *evidence = NULL;
     struct enrolment_terms terms;
     CK_RV rv = get_terms(remote, enrolment->user, &terms, error);
 
     if (rv == CKR_OK)
         rv = stretch(remote, enrolment, &terms, &stretched, error);
-    if (rv == CKR_OK && enrolment->code.len)
-        rv = prove_code(remote, enrolment->user, enrolment->code, &proof, error);
+    if (rv == CKR_OK)
+        rv = make_evidence(remote, enrolment, &evidence, error);
     if (rv != CKR_OK)
         return rv;
     request.user = (char *)enrolment->user;
     request.pin_version = terms.pin_version;
     request.stretched_pin = pack_borrow(secret_bytes(stretched));
-    request.proof = proof ? PRIVYSEAL__V1__ENROLMENT_PROOF__ENROLMENT_CODE
-                          : PRIVYSEAL__V1__ENROLMENT_PROOF__ENROLMENT_PIN_ALONE;
-    request.evidence = pack_borrow(proof ? secret_bytes(proof) : BYTES_NONE);
+    request.proof = enrolment->proof;
+    request.evidence = pack_borrow(secret_bytes(evidence));
     request.request = pack_borrow(enrolment->request);
     request.label = (char *)enrolment->label;
     return call_sealed(remote, METHOD_EnrolDevice, &request.base, &terms.target, ret_reply, error);
 }
 
-static CK_RV open_secret(struct remote *remote, const char *user, struct bytes code, struct bytes sealed,
+static CK_RV open_secret(struct remote *remote, const struct remote_enrolment *enrolment, struct bytes sealed,
                          struct secret **ret, struct remote_error *error)
 {
-    int r = device_code_open(remote->libctx, remote->deployment->realm, user, code, sealed, ret);
+    int r = device_code_open(remote->libctx, remote->deployment->realm, enrolment->user, enrolment->code,
+                             sealed, ret);
 
     return r < 0 ? remote_error_errno(error, r, "the device secret that came with the code") : CKR_OK;
 }
 
-CK_RV remote_fetch_device_secret(struct remote *remote, const char *user, struct bytes code,
+CK_RV remote_fetch_device_secret(struct remote *remote, const struct remote_enrolment *enrolment,
                                  struct secret **ret, struct remote_error *error)
 {
     Privyseal__V1__FetchSecretRequest request = PRIVYSEAL__V1__FETCH_SECRET_REQUEST__INIT;
     CLEANUP(remote_free_message) ProtobufCMessage *message = NULL;
-    CLEANUP(secret_free) struct secret *proof = NULL;
+    CLEANUP(secret_free) struct secret *evidence = NULL;
     const Privyseal__V1__FetchSecretResponse *reply;
     struct enrolment_terms terms;
-    CK_RV rv = get_terms(remote, user, &terms, error);
+    CK_RV rv = get_terms(remote, enrolment->user, &terms, error);
 
     if (rv == CKR_OK)
-        rv = prove_code(remote, user, code, &proof, error);
+        rv = make_evidence(remote, enrolment, &evidence, error);
     if (rv != CKR_OK)
         return rv;
-    request.user = (char *)user;
-    request.code_proof = pack_borrow(secret_bytes(proof));
+    request.user = (char *)enrolment->user;
+    request.proof = enrolment->proof;
+    request.evidence = pack_borrow(secret_bytes(evidence));
     rv = call_sealed(remote, METHOD_FetchSecret, &request.base, &terms.target, &message, error);
     if (rv != CKR_OK)
         return rv;
     reply = (const Privyseal__V1__FetchSecretResponse *)message;
     if (reply->sealed_secret.len == 0)
         return CKR_OK;
-    return open_secret(remote, user, code, pack_lend(&reply->sealed_secret), ret, error);
+    return open_secret(remote, enrolment, pack_lend(&reply->sealed_secret), ret, error);
 }

@@ -54,7 +54,7 @@ void remote_abandon(struct remote *remote);
 struct remote_error {
     CK_RV rv;
     struct failure failure; /* REASON_NONE: none came from the server */
-    char detail[256];
+    char detail[512];
 };
 
 /* Errors: CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED (unreachable). @ret_names: malloc'd array of malloc'd strings. */
@@ -75,7 +75,8 @@ MUST_CHECK CK_RV remote_plain(struct remote *remote, enum method_id method, cons
 struct remote_enrolment {
     const char *user;
     struct bytes pin;
-    struct bytes code;          /* DEVICE_CODE_LEN; empty: name and PIN alone */
+    Privyseal__V1__EnrolmentProof proof;
+    struct bytes code; /* of another device, of recovery (16 bytes), of an authenticator (digits); or empty */
     struct bytes device_secret; /* empty: there is none */
     struct bytes request;       /* PKCS#10, DER */
     const char *label;
@@ -87,8 +88,11 @@ struct remote_enrolment {
  */
 MUST_CHECK CK_RV remote_enrol(struct remote *remote, const struct remote_enrolment *enrolment,
                               ProtobufCMessage **ret_reply, struct remote_error *error);
-/* The device secret that @code brings; NULL: none. It is given out once. Errors: CKR_PIN_INCORRECT (no such code). */
-MUST_CHECK CK_RV remote_fetch_device_secret(struct remote *remote, const char *user, struct bytes code,
+/*
+ * The device secret that the code of @enrolment brings (of a device: once; of recovery); NULL: none. Looks at user, proof
+ * and code. Errors: CKR_PIN_INCORRECT (no such code).
+ */
+MUST_CHECK CK_RV remote_fetch_device_secret(struct remote *remote, const struct remote_enrolment *enrolment,
                                             struct secret **ret, struct remote_error *error);
 
 /* --------------------------------------------------------------------------------------------------- a token */

@@ -14,7 +14,6 @@
 #include "client/clock.h"
 #include "client/remote_token_state.h"
 #include "proto/certificate.h"
-#include "proto/context.h"
 #include "proto/device_code.h"
 #include "proto/digest.h"
 #include "proto/name.h"
@@ -27,17 +26,12 @@
 static CK_RV recovery_secret(const struct remote_token *token, struct bytes code, struct secret **ret,
                              struct remote_error *error)
 {
-    CLEANUP(context_clear) struct context context = context_of("privyseal v1 recovery code");
-    struct bytes info;
+    const struct remote *remote = token->remote;
     int r;
 
     if (code.len != RECOVERY_CODE_LEN)
         return remote_error_set(error, CKR_ARGUMENTS_BAD, "a recovery code has %d bytes", RECOVERY_CODE_LEN);
-    context_text(&context, token->remote->deployment->realm);
-    context_text(&context, token->name);
-    r = context_end(&context, &info);
-    if (r == 0)
-        r = digest_hkdf(token->remote->libctx, code, BYTES_NONE, info, STRETCHED_PIN_LEN, ret);
+    r = recovery_code_secret(remote->libctx, remote->deployment->realm, token->name, code, ret);
     return r < 0 ? remote_error_errno(error, r, "the recovery code") : CKR_OK;
 }
 

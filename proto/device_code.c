@@ -38,6 +38,17 @@ int device_code_proof(OSSL_LIB_CTX *libctx, const char *realm, const char *user,
     return derive(libctx, &context, code, &info, ret);
 }
 
+int recovery_code_secret(OSSL_LIB_CTX *libctx, const char *realm, const char *user, struct bytes code,
+                         struct secret **ret)
+{
+    CLEANUP(context_clear) struct context context = code_context("privyseal v1 recovery code", realm, user);
+    struct bytes info;
+
+    _Static_assert(RECOVERY_CODE_LEN == DEVICE_CODE_LEN && STRETCHED_PIN_LEN == HASH_LEN,
+                   "as for the others");
+    return derive(libctx, &context, code, &info, ret);
+}
+
 int device_code_seal(OSSL_LIB_CTX *libctx, const char *realm, const char *user, struct bytes code,
                      struct bytes device_secret, struct buffer *ret)
 {

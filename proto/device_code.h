@@ -7,7 +7,10 @@
  *     sealed      = nonce, AES-256-GCM(secret key, device secret), aad = the info
  *
  * The code is 128 random bits, made and typed in at the ends. So a device secret goes from one device to another past
- * the server, which keeps and gives out what it cannot open. A recovery code carries one in the same way.
+ * the server, which keeps and gives out what it cannot open. A recovery code carries one in the same way; what the
+ * server gets of it is another secret:
+ *
+ *     S_r         = HKDF(code, info = C("privyseal v1 recovery code", realm, user))
  */
 #pragma once
 
@@ -22,6 +25,9 @@ MUST_CHECK int device_code_proof(OSSL_LIB_CTX *libctx, const char *realm, const 
                                  struct secret **ret);
 MUST_CHECK int device_code_seal(OSSL_LIB_CTX *libctx, const char *realm, const char *user, struct bytes code,
                                 struct bytes device_secret, struct buffer *ret);
+/* STRETCHED_PIN_LEN bytes: a recovery code takes the place of a PIN that nobody has to stretch. */
+MUST_CHECK int recovery_code_secret(OSSL_LIB_CTX *libctx, const char *realm, const char *user,
+                                    struct bytes code, struct secret **ret);
 /* Errors: also -EBADMSG (sealed under another code). */
 MUST_CHECK int device_code_open(OSSL_LIB_CTX *libctx, const char *realm, const char *user, struct bytes code,
                                 struct bytes sealed, struct secret **ret);

@@ -20,6 +20,7 @@
 #include "include/spelling.h"
 #include "include/table.h"
 #include "proto/dual_class.h"
+#include "proto/enrolment_proof.h"
 #include "proto/limits.h"
 #include "proto/log_name.h"
 #include "proto/name.h"
@@ -31,8 +32,8 @@ struct key;
 typedef int parse_fn(const struct key *key, const char *value, void *member);
 
 static parse_fn parse_text, parse_realm, parse_proxy, parse_listen, parse_number, parse_switch, parse_sync,
-    parse_level, parse_assignment, parse_policy, parse_classes, parse_address, parse_forward, parse_proof,
-    parse_log_format, parse_partitions;
+    parse_level, parse_assignment, parse_policy, parse_classes, parse_address, parse_forward, parse_proofs,
+    parse_partitions, parse_log_format;
 
 /* What a value looks like. */
 struct form {
@@ -55,7 +56,8 @@ static const struct form form_partitions = { parse_partitions, false,
 static const struct form form_batch_write = { parse_sync, false, "batch or write" };
 static const struct form form_forward = { parse_forward, true,
                                           "journald, syslog:ADDRESS:PORT or syslog-tcp:ADDRESS:PORT" };
-static const struct form form_code_pin = { parse_proof, false, "code or pin" };
+static const struct form form_proofs = { parse_proofs, false,
+                                         "some of code, totp, recovery, pin, separated by commas" };
 static const struct form form_log_format = { parse_log_format, false, "text or json" };
 static const struct form form_level = { parse_level, true, "error, warning, notice, info or debug" };
 static const struct form form_classes = { parse_classes, false,
@@ -107,7 +109,7 @@ static const struct key keys[] = {
     { "limits", "rate", &form_number, AT(rate), DEFAULT(0), 0, 1000000 },
     { "limits", "token_rate", &form_number, AT(token_rate), DEFAULT(0), 0, 1000000 },
     { "enrolment", "listen", &form_addresses, AT(enrolment_listen), OPTIONAL },
-    { "enrolment", "proof", &form_code_pin, AT(enrolment_pin_alone), DEFAULT(code) },
+    { "enrolment", "proof", &form_proofs, AT(enrolment_proofs), DEFAULT(code totp recovery) },
     { "enrolment", "address", &form_text, AT(enrolment_address), OPTIONAL },
     { "enrolment", "endpoints", &form_addresses, AT(enrolment_endpoints), OPTIONAL },
     { "enrolment", "max_connections", &form_number, AT(enrolment_connections), DEFAULT(200), 1, 100000 },
@@ -402,18 +404,6 @@ static int parse_sync(const struct key *key, const char *value, void *member)
     return r;
 }
 
-static int parse_proof(const struct key *key, const char *value, void *member)
-{
-    static const char *const words[] = { "code", "pin" };
-    size_t index;
-    int r = parse_choice(words, ARRAY_SIZE(words), value, &index);
-
-    (void)key;
-    if (r == 0)
-        *(bool *)member = index == 1;
-    return r;
-}
-
 static int parse_level(const struct key *key, const char *value, void *member)
 {
     static const char *const words[] = { "error", "warning", "notice", "info", "debug" };
@@ -431,25 +421,67 @@ static int parse_policy(const struct key *key, const char *value, void *member)
     return token_policy_set(member, key->name, value, &expected);
 }
 
-static int parse_classes(const struct key *key, const char *value, void *member)
+/* Finds the bit of one word. */
+typedef bool find_word_fn(const char *word, unsigned *ret_bit);
+
+/* Some words, separated by commas and blanks, as bits. */
+static int parse_words(const char *value, find_word_fn *find, unsigned *ret)
 {
     CLEANUP(free_string) char *copy = strdup(value);
     char *rest = copy, *word;
-    unsigned classes = 0;
-    enum dual_class class;
+    unsigned bits = 0, bit;
 
-    (void)key;
     if (!copy)
         return -ENOMEM;
     while ((word = strsep(&rest, ", \t"))) {
         if (!*word)
             continue;
-        if (!dual_class_find(word, &class))
+        if (!find(word, &bit))
             return -EINVAL;
-        classes |= DUAL_BIT(class);
+        bits |= bit;
     }
-    *(unsigned *)member = classes;
+    *ret = bits;
     return 0;
+}
+
+static bool find_class(const char *word, unsigned *ret_bit)
+{
+    enum dual_class class;
+    bool is_found = dual_class_find(word, &class);
+
+    if (is_found)
+        *ret_bit = DUAL_BIT(class);
+    return is_found;
+}
+
+static int parse_classes(const struct key *key, const char *value, void *member)
+{
+    (void)key;
+    return parse_words(value, find_class, member);
+}
+
+static bool find_proof(const char *word, unsigned *ret_bit)
+{
+    Privyseal__V1__EnrolmentProof kind;
+    bool is_found = enrolment_proof_find(word, &kind);
+
+    if (is_found)
+        *ret_bit = ENROLMENT_BIT(kind);
+    return is_found;
+}
+
+/* A code is always among them: devices show some, operators give some. */
+static int parse_proofs(const struct key *key, const char *value, void *member)
+{
+    unsigned proofs;
+    int r = parse_words(value, find_proof, &proofs);
+
+    (void)key;
+    if (r == 0 && proofs == 0)
+        r = -EINVAL;
+    if (r == 0)
+        *(unsigned *)member = proofs | ENROLMENT_BIT(PRIVYSEAL__V1__ENROLMENT_PROOF__ENROLMENT_CODE);
+    return r;
 }
 
 /* The front reads the address itself; here it must have a host and a port. Port 0 lets the system choose. */

@@ -56,7 +56,7 @@ struct proxy_config {
         token_rate; /* uses of keys a second, of one token at one signer, burst 2x; default 0: no limit */
     /* [enrolment] */
     struct addresses enrolment_listen; /* for callers without a certificate; none: no device enrols itself */
-    bool enrolment_pin_alone;          /* proof = pin; default code */
+    unsigned enrolment_proofs;         /* ENROLMENT_BIT()s of proto/enrolment_proof.h: code, totp, recovery */
     char *enrolment_address; /* of that listener, for clients: "host:port"; NULL: its port, same host */
     struct addresses
         enrolment_endpoints;        /* where enrolled devices go, for clients; none: [server] listen's port */

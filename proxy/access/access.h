@@ -45,6 +45,7 @@ struct access {
     struct sequences groups_seen;             /* group.c; by name */
     struct sequences enrolments_seen;         /* enrolment_attempts.c; by slot */
     uint64_t authority_sequence[AUTHORITIES]; /* issued.c; the highest seen */
+    struct factor_decoy factor_decoy;         /* factor.c */
 };
 
 /* A store's negative errno (or 0) as a reason: -EAGAIN and -ESTALE are REASON_BUSY, all else REASON_STORE. */

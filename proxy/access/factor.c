@@ -232,6 +232,60 @@ enum reason factor_check(struct access *access, const struct token_row *token, e
                                : check_sent(access, token, row, principal_id, code, ret_is_right, ret_change);
 }
 
+/* A token that is nobody's, for the seed that is nobody's. */
+static const struct token_row no_token;
+
+/* Made once, and anew under a new Kd; whoever is asked about, so that it tells nothing. */
+static enum reason make_decoy(struct access *access)
+{
+    static const uint8_t no_seed[TOTP_SEED_LEN];
+    struct factor_decoy *decoy = &access->factor_decoy;
+    CLEANUP(factor_row_clear)
+    struct factor_row row = { .kind = FACTOR_TOTP, .kd_epoch = hsm_epoch_derive(access->hsm) };
+    enum reason reason;
+
+    if (decoy->kd_epoch == row.kd_epoch)
+        return REASON_NONE;
+    reason = seal_seed(access, &no_token, BYTES_OF_ARRAY(no_seed), &row);
+    if (reason != REASON_NONE)
+        return reason;
+    if (row.sealed.failed || row.sealed.len != sizeof(decoy->sealed))
+        return REASON_INTERNAL;
+    memcpy(decoy->sealed, row.sealed.data, sizeof(decoy->sealed));
+    memcpy(decoy->nonce, row.nonce, sizeof(decoy->nonce));
+    decoy->kd_epoch = row.kd_epoch;
+    return REASON_NONE;
+}
+
+static enum reason check_decoy(struct access *access, struct bytes code, int64_t now_ms)
+{
+    const struct factor_decoy *decoy = &access->factor_decoy;
+    CLEANUP(factor_row_clear) struct factor_row row = { .kind = FACTOR_TOTP, .kd_epoch = decoy->kd_epoch };
+    uint64_t step;
+
+    memcpy(row.nonce, decoy->nonce, sizeof(row.nonce));
+    buffer_append(&row.sealed, BYTES_OF_ARRAY(decoy->sealed));
+    return row.sealed.failed ? REASON_INTERNAL : find_step(access, &no_token, &row, code, now_ms, &step);
+}
+
+enum reason factor_check_alike(struct access *access, const struct token_row *token, struct bytes code,
+                               int64_t now_ms, bool *ret_is_right, struct factor_change *ret_change)
+{
+    CLEANUP(factors_clear) struct factors factors = { 0 };
+    enum reason reason = make_decoy(access);
+    const struct factor_row *row;
+
+    *ret_is_right = false;
+    *ret_change = (struct factor_change){ .now_ms = now_ms };
+    if (reason == REASON_NONE)
+        reason = factors_peek(access, token, &factors);
+    if (reason != REASON_NONE)
+        return reason;
+    row = factors_find(&factors, FACTOR_TOTP);
+    return row ? check_totp(access, token, row, code, ret_is_right, ret_change)
+               : check_decoy(access, code, now_ms);
+}
+
 /* ------------------------------------------------------------------------------------------------ changes */
 
 static enum reason use_step(struct access *access, struct token_row *token, const struct factors *factors,

@@ -15,6 +15,7 @@
 
 #include "include/bytes.h"
 #include "include/secret.h"
+#include "proto/digest.h"
 #include "proto/failure.h"
 #include "proxy/access/totp.h"
 #include "proxy/store/store.h"
@@ -54,6 +55,20 @@ struct factor_change {
 MUST_CHECK enum reason factor_check(struct access *access, const struct token_row *token,
                                     enum second_factor kind, int64_t principal_id, struct bytes code,
                                     int64_t now_ms, bool *ret_is_right, struct factor_change *ret_change);
+/* A seed that is nobody's, sealed as others are. All zeros: not made yet. */
+struct factor_decoy {
+    uint32_t kd_epoch;
+    uint8_t nonce[AEAD_NONCE_LEN];
+    uint8_t sealed[TOTP_SEED_LEN + AEAD_TAG_LEN];
+};
+
+/*
+ * The same for an authenticator, whether @token has one, or is a row that was made up: for those who are not to learn it.
+ * The calls to store and HSM are the same. @code must be factor_code_is_valid(). Errors: as above.
+ */
+MUST_CHECK enum reason factor_check_alike(struct access *access, const struct token_row *token,
+                                          struct bytes code, int64_t now_ms, bool *ret_is_right,
+                                          struct factor_change *ret_change);
 /*
  * Makes the change, in the transaction under way in which @token was read and will be saved.
  * Errors: REASON_PIN_INCORRECT (used since it was checked), and those above.

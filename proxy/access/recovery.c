@@ -22,36 +22,38 @@ bool recovery_is_pending(const struct quorum_row *quorum, int64_t now_ms)
 
 /* ------------------------------------------------------------------------------------------------- reading */
 
-/* One access row, if there is one. */
-static enum reason read_access(struct access *access, int64_t token_id, enum access_kind kind,
+/* One access row, if there is one. @is_alike: a MAC is made where none is checked. */
+static enum reason read_access(struct access *access, int64_t token_id, enum access_kind kind, bool is_alike,
                                struct access_row *ret, bool *ret_is_there)
 {
+    struct access_row made_up = { .kind = kind };
     int r = store_access_get(access->store, token_id, kind, ret);
 
     *ret_is_there = r == 0;
     if (r == -ENOENT)
-        return REASON_NONE;
+        return is_alike ? row_mac_access(access, &made_up) : REASON_NONE;
     return r < 0 ? access_store_reason(r) : row_check_access(access, ret);
 }
 
-static enum reason read_quorum(struct access *access, int64_t token_id, struct recovery *recovery)
+static enum reason read_quorum(struct access *access, int64_t token_id, bool is_alike,
+                               struct recovery *recovery)
 {
     int r = store_quorum_get(access->store, token_id, &recovery->quorum);
 
-    if (r == -ENOENT)
+    if (r == -ENOENT && !is_alike)
         return REASON_NONE;
-    if (r == 0)
+    if (r == 0 || r == -ENOENT)
         r = store_share_list(access->store, token_id, &recovery->shares, &recovery->share_count);
     return access_store_reason(r);
 }
 
-static enum reason read_all(struct access *access, int64_t token_id, struct recovery *ret)
+static enum reason read_all(struct access *access, int64_t token_id, bool is_alike, struct recovery *ret)
 {
-    enum reason reason = read_access(access, token_id, ACCESS_RECOVERY, &ret->code, &ret->has_code);
+    enum reason reason = read_access(access, token_id, ACCESS_RECOVERY, is_alike, &ret->code, &ret->has_code);
 
     if (reason == REASON_NONE)
-        reason = read_access(access, token_id, ACCESS_QUORUM, &ret->joined, &ret->has_quorum);
-    return reason == REASON_NONE ? read_quorum(access, token_id, ret) : reason;
+        reason = read_access(access, token_id, ACCESS_QUORUM, is_alike, &ret->joined, &ret->has_quorum);
+    return reason == REASON_NONE ? read_quorum(access, token_id, is_alike, ret) : reason;
 }
 
 static bool has_ways(const struct token_row *token)
@@ -61,17 +63,17 @@ static bool has_ways(const struct token_row *token)
     return memcmp(token->recovery, none, sizeof(none)) != 0;
 }
 
-enum reason recovery_load(struct access *access, const struct token_row *token, struct recovery *ret)
+static enum reason load(struct access *access, const struct token_row *token, bool is_alike,
+                        struct recovery *ret)
 {
     CLEANUP(recovery_clear) struct recovery recovery = { 0 };
     uint8_t digest[HASH_LEN];
-    enum reason reason;
+    enum reason reason = read_all(access, token->id, is_alike, &recovery);
 
-    if (!has_ways(token)) {
-        *ret = recovery; /* whatever lies in the tables, nobody put it there for this token */
-        return REASON_NONE;
+    if (!has_ways(token)) { /* whatever lies in the tables, nobody put it there for this token */
+        *ret = (struct recovery){ 0 };
+        return reason == REASON_INTEGRITY ? REASON_NONE : reason;
     }
-    reason = read_all(access, token->id, &recovery);
     if (reason == REASON_NONE)
         reason = row_digest_recovery(&recovery, digest);
     if (reason != REASON_NONE)
@@ -81,6 +83,19 @@ enum reason recovery_load(struct access *access, const struct token_row *token, 
     *ret = recovery;
     recovery = (struct recovery){ 0 };
     return REASON_NONE;
+}
+
+enum reason recovery_load(struct access *access, const struct token_row *token, struct recovery *ret)
+{
+    if (has_ways(token))
+        return load(access, token, false, ret);
+    *ret = (struct recovery){ 0 };
+    return REASON_NONE;
+}
+
+enum reason recovery_load_alike(struct access *access, const struct token_row *token, struct recovery *ret)
+{
+    return load(access, token, true, ret);
 }
 
 /* ------------------------------------------------------------------------------------------------- writing */
@@ -103,7 +118,7 @@ enum reason recovery_prepare(struct access *access, const struct token_row *toke
 enum reason recovery_bind(struct access *access, struct token_row *token)
 {
     CLEANUP(recovery_clear) struct recovery recovery = { 0 };
-    enum reason reason = read_all(access, token->id, &recovery);
+    enum reason reason = read_all(access, token->id, false, &recovery);
 
     if (reason == REASON_NONE)
         reason = row_digest_recovery(&recovery, token->recovery);

@@ -38,6 +38,12 @@ DEFINE_CLEAR(recovery_clear, struct recovery);
 MUST_CHECK enum reason recovery_load(struct access *access, const struct token_row *token,
                                      struct recovery *ret);
 /*
+ * The same, with the same calls to store and HSM whether there are ways or none, and of a row that was made up: for
+ * those who are not to learn it. (An officers' quorum has a call more for each MAC of an older epoch, as ever.)
+ */
+MUST_CHECK enum reason recovery_load_alike(struct access *access, const struct token_row *token,
+                                           struct recovery *ret);
+/*
  * Before a change, inside its transaction: what is there is what @token vouches for. Else recovery_bind() would vouch
  * for rows that somebody put back. Errors: as above.
  */

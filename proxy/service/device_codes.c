@@ -6,7 +6,7 @@
 
 #include "proto/name.h"
 #include "proxy/service/device_change.h"
-#include "proxy/service/enrolment_subject.h"
+#include "proxy/service/enrolment_proof.h"
 #include "proxy/service/handlers.h"
 #include "proxy/service/message.h"
 #include "proxy/service/notice.h"
@@ -164,23 +164,51 @@ static enum reason release_secret(struct service *service, struct call *call, co
     return reason == REASON_NONE ? device_change_commit(&change) : reason;
 }
 
+static enum reason fetch_of_code(struct service *service, struct call *call,
+                                 const struct enrolment_subject *subject,
+                                 const Privyseal__V1__FetchSecretRequest *ask, ProtobufCBinaryData *ret)
+{
+    bool is_right = false;
+    enum reason reason =
+        device_code_check(service, &subject->principal, pack_lend(&ask->evidence), call->now_ms, &is_right);
+
+    if (reason == REASON_NONE && !(is_right && subject->is_user))
+        reason = REASON_ENROLMENT;
+    if (reason != REASON_NONE)
+        return reason;
+    return release_secret(service, call, ask->user, pack_lend(&ask->evidence), ret);
+}
+
+/* Sealed under the code itself, of which the signer knows S_r alone; and it stays good, as the code does. */
+static enum reason fetch_of_recovery(struct service *service, const struct enrolment_subject *subject,
+                                     const Privyseal__V1__FetchSecretRequest *ask, ProtobufCBinaryData *ret)
+{
+    CLEANUP(recovery_clear) struct recovery recovery = { 0 };
+    enum reason reason = enrolment_recovery_code(service, subject, pack_lend(&ask->evidence), &recovery);
+
+    if (reason != REASON_NONE)
+        return reason;
+    return message_set_bytes(ret, buffer_bytes(&recovery.code.blob)) < 0 ? REASON_INTERNAL : REASON_NONE;
+}
+
 enum reason handle_FetchSecret(struct service *service, struct call *call, const ProtobufCMessage *request,
                                ProtobufCMessage *reply)
 {
     const Privyseal__V1__FetchSecretRequest *ask = (const Privyseal__V1__FetchSecretRequest *)request;
     Privyseal__V1__FetchSecretResponse *answer = (Privyseal__V1__FetchSecretResponse *)reply;
     CLEANUP(enrolment_subject_clear) struct enrolment_subject subject = { 0 };
-    bool is_right = false;
     enum reason reason = enrolment_begin(service, call, ask->user);
 
     if (reason == REASON_NONE)
         reason = enrolment_subject_load(service, ask->user, &subject);
-    if (reason == REASON_NONE)
-        reason = device_code_check(service, &subject.principal, pack_lend(&ask->code_proof), call->now_ms,
-                                   &is_right);
-    if (reason == REASON_NONE && !(is_right && subject.is_user))
-        reason = REASON_ENROLMENT;
     if (reason != REASON_NONE)
         return reason;
-    return release_secret(service, call, ask->user, pack_lend(&ask->code_proof), &answer->sealed_secret);
+    switch ((int)ask->proof) {
+    case PRIVYSEAL__V1__ENROLMENT_PROOF__ENROLMENT_CODE:
+        return fetch_of_code(service, call, &subject, ask, &answer->sealed_secret);
+    case PRIVYSEAL__V1__ENROLMENT_PROOF__ENROLMENT_RECOVERY:
+        return fetch_of_recovery(service, &subject, ask, &answer->sealed_secret);
+    default:
+        return REASON_MALFORMED; /* no other kind brings a secret */
+    }
 }

@@ -5,8 +5,10 @@
  * Nothing here tells whether a user exists: see enrolment_subject.h, and the test that compares the calls made.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "proto/enrolment_proof.h"
 #include "proto/name.h"
 #include "proxy/service/device_change.h"
 #include "proxy/service/device_issue.h"
@@ -59,6 +61,18 @@ static enum reason fill_endpoints(const struct enrolment_config *config,
     return REASON_NONE;
 }
 
+static enum reason fill_proofs(const struct enrolment_config *config,
+                               Privyseal__V1__GetAuthorityResponse *answer)
+{
+    answer->proof = message_alloc(ENROLMENT_PROOFS * sizeof(*answer->proof));
+    if (!answer->proof)
+        return REASON_INTERNAL;
+    for (unsigned kind = 0; kind < ENROLMENT_PROOFS; kind++)
+        if (config->proofs & ENROLMENT_BIT(kind))
+            answer->proof[answer->n_proof++] = (Privyseal__V1__EnrolmentProof)kind;
+    return REASON_NONE;
+}
+
 enum reason handle_GetAuthority(struct service *service, struct call *call, const ProtobufCMessage *request,
                                 ProtobufCMessage *reply)
 {
@@ -70,10 +84,11 @@ enum reason handle_GetAuthority(struct service *service, struct call *call, cons
     (void)call;
     if (!config->is_open)
         return REASON_NOT_PERMITTED;
-    answer->pin_alone = config->is_pin_alone;
     if (message_set_text(&answer->realm, service->config->realm) < 0)
         return REASON_INTERNAL;
     reason = fill_authorities(service, answer);
+    if (reason == REASON_NONE)
+        reason = fill_proofs(config, answer);
     return reason == REASON_NONE ? fill_endpoints(config, answer) : reason;
 }
 
@@ -103,16 +118,17 @@ enum reason handle_GetEnrolment(struct service *service, struct call *call, cons
 
 /* ------------------------------------------------------------------------------------------------ EnrolDevice */
 
-/* What was proved may be over by the time it is to be written: the code used, the PIN changed, the user disabled. */
+/* What was proved may be over by the time it is to be written: the PIN changed, the user disabled. */
 static bool is_still_so(const struct enrolment_subject *before, const struct token_row *token,
                         const struct principal_row *principal)
 {
     return token->enabled && !token->locked && token->pin_version == before->token.pin_version &&
-           principal->enabled && memcmp(principal->device_code, before->principal.device_code, HASH_LEN) == 0;
+           principal->enabled;
 }
 
 static enum reason add_device(struct service *service, struct call *call, const struct enrolment_claim *claim,
-                              const struct enrolment_subject *subject, struct device_issue *issue)
+                              const struct enrolment_subject *subject, const struct enrolment_proved *proved,
+                              struct device_issue *issue)
 {
     CLEANUP(device_change_clear) struct device_change change = { 0 };
     struct token_row token;
@@ -128,10 +144,10 @@ static enum reason add_device(struct service *service, struct call *call, const 
     }
     if (reason == REASON_NONE)
         reason = device_issue(service, call, issue);
-    if (reason != REASON_NONE)
-        return reason;
-    enrolment_use_up(claim, &change.principal);
-    reason = principal_add_certificate(&service->access, &change.principal, &issue->row);
+    if (reason == REASON_NONE)
+        reason = enrolment_use_up(service, claim, subject, proved, &token, &change.principal);
+    if (reason == REASON_NONE)
+        reason = principal_add_certificate(&service->access, &change.principal, &issue->row);
     return reason == REASON_NONE ? device_change_commit(&change) : reason;
 }
 
@@ -139,23 +155,27 @@ static enum reason enrol(struct service *service, struct call *call, const struc
                          struct device_issue *issue)
 {
     CLEANUP(enrolment_subject_clear) struct enrolment_subject subject = { 0 };
-    struct enrolment_attempt attempt;
-    enum reason reason = enrolment_prove(service, call, claim, &subject, &attempt);
+    struct enrolment_proved proved = { 0 };
+    enum reason reason = enrolment_prove(service, call, claim, &subject, &proved);
 
     if (reason != REASON_NONE)
         return reason;
-    reason = add_device(service, call, claim, &subject, issue);
+    reason = add_device(service, call, claim, &subject, &proved, issue);
     /* It was proved; if that cannot be written down, it counts, which harms nobody who has proofs to spare. */
-    (void)!enrolment_attempt_give_back(&service->access, &attempt);
+    (void)!enrolment_attempt_give_back(&service->access, &proved.attempt);
     return reason;
 }
 
-static void tell(struct service *service, struct call *call, const char *user, const char *label)
+/* By what the device came, for the log and its user. */
+static void tell(struct service *service, struct call *call, const char *user, const char *label,
+                 const char *proof)
 {
     struct notice notice = notice_of(call, "device.new", user);
 
+    snprintf(call->text.note, sizeof(call->text.note), "device %s by %s", call->text.key, proof);
     notice_add(&notice, "device", call->text.key);
     notice_add(&notice, "label", label);
+    notice_add(&notice, "proof", proof);
     notice_send(service, &notice);
 }
 
@@ -188,6 +208,6 @@ enum reason handle_EnrolDevice(struct service *service, struct call *call, const
     if (reason != REASON_NONE)
         return reason;
     device_note(call, BYTES_OF_ARRAY(issue.row.hash));
-    tell(service, call, ask->user, issue.row.label);
+    tell(service, call, ask->user, issue.row.label, enrolment_proof_word(ask->proof));
     return device_issue_answer(&issue, &answer->n_certificate, &answer->certificate);
 }

@@ -24,9 +24,9 @@
 
 /* How devices come and go. Addresses as privyseald.conf has them: "host:port", or ":port" of a host the client knows. */
 struct enrolment_config {
-    bool is_open;                 /* there is a listener for callers without a certificate */
-    bool is_pin_alone;            /* name and PIN are enough */
-    const char *address;          /* of that listener */
+    bool is_open;        /* there is a listener for callers without a certificate */
+    unsigned proofs;     /* ENROLMENT_BIT()s (proto/enrolment_proof.h): what is taken beside name and PIN */
+    const char *address; /* of that listener */
     const char *const *endpoints; /* where enrolled devices go */
     size_t endpoint_count;
 };

@@ -331,7 +331,7 @@ static void fill_service_config(struct signer *signer)
         .two_for = config->two_for,
         .request_hours = config->request_hours,
         .enrolment = { .is_open = config->enrolment_listen.count > 0,
-                       .is_pin_alone = config->enrolment_pin_alone,
+                       .proofs = config->enrolment_proofs,
                        .address = signer->enrolment_address,
                        .endpoints = signer->endpoints,
                        .endpoint_count = signer->endpoint_count },

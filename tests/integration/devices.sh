@@ -190,7 +190,7 @@ check "to clients that go on" signs phone
 # ---------------------------------------------------------------------------------------------------- name and PIN
 
 stop
-set_config enrolment.proof=pin
+set_config "enrolment.proof=pin, recovery"
 start || bail "privyseald did not start again"
 check "where the deployment says so, name and PIN are enough" new_device plain ann \
     --server "localhost:$enrolment_port" --ca-fingerprint "$fingerprint"
@@ -242,8 +242,21 @@ refuse 1 "another secret is not overwritten" as bare2 pin recover --code-file "$
 check "it is what it was" grep -qx other "$work/bare2/device.secret"
 rm "$work/bare2/device.secret"
 echo 751024 >"$work/new-pin"
-check "the code is good for it still" as bare2 pin recover --code-file "$work/recovery" --new-pin-file "$work/new-pin"
+check "the code is good for it still" as bare2 --json pin recover --code-file "$work/recovery" --new-pin-file "$work/new-pin"
+recovery_code >"$work/recovery"
 pin=751024
 check "which the next one in turn brought the secret to" signs bare2
+
+cp "$work/new-pin" "$work/ann/pin"
+check "name, PIN and recovery code make a device without any other" new_device lonely ann --proof recovery \
+    --server "localhost:$enrolment_port" --ca-fingerprint "$fingerprint" --code-file "$work/recovery"
+check "which has the secret" cmp "$work/ann/device.secret" "$work/lonely/ann@test.secret"
+check "and signs" signs lonely
+refuse 4 "another code does not" new_device trap ann --proof recovery --server "localhost:$enrolment_port" \
+    --ca-fingerprint "$fingerprint" --code-file "$work/no-code"
+refuse 1 "what the deployment does not take is not tried" new_device trap ann --proof totp \
+    --server "localhost:$enrolment_port" --ca-fingerprint "$fingerprint" --code-file "$work/no-code"
+cp "$work/output" "$work/taken"
+check "and what it takes is said" grep -q "it takes: pin, code, recovery" "$work/taken"
 
 check "audit verify finds the logs in order" as operator audit verify

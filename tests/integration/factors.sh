@@ -22,7 +22,8 @@ code() {
     echo "$now"
 }
 
-deploy "notice.command=$work/command" notice.user=64303
+enrolment_port=$(free_port)
+deploy "notice.command=$work/command" notice.user=64303 "enrolment.listen=127.0.0.1:$enrolment_port"
 enroll ann || bail "no user"
 key ann p-256 one || bail "no key"
 
@@ -56,6 +57,17 @@ refuse 1 "the same code again does not" sign ann "$pin,$(cat "$work/last_code")"
 refuse 1 "nor a code with a wrong PIN" sign ann "000000,$(code)"
 check "the command line takes a code from a file" bash -c "$(declare -f as); privyseal=$privyseal work=$work; as ann key generate --type p-256 --label two --pin-file $work/ann/pin --code-file <(echo $(code))"
 refuse 4 "and says what is missing without one" as ann key generate --type p-256 --label three --pin-file "$work/ann/pin" --code-file /dev/null
+
+# Another device, and no device of the user's at hand.
+fingerprint=$(openssl x509 -in "$server/tls/root.pem" -noout -fingerprint -sha256 | sed 's/.*=//')
+new_device() {
+    "$privyseal" device enroll ann --server "localhost:$enrolment_port" --ca-fingerprint "$fingerprint" \
+        --directory "$work/$1" --pin-file "$work/ann/pin" --code-file "$work/digits"
+}
+code >"$work/digits"
+check "name, PIN and the authenticator's digits make a device" new_device tablet
+refuse 4 "the same digits again do not" new_device trap
+check "which signs with the digits after them" sign tablet "$pin,$(code)"
 
 # An application that goes on signing: every signer is killed under it, and it needs no second code.
 PRIVYSEAL_CONF=$work/ann/pkcs11.conf "$PRIVYSEAL_BUILD_ASAN/tests/integration/sign_loop" "$module" ann "$pin,$(code)" 60 >"$work/loop" 2>&1 &

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_factors.c - PIN and code through client and signer: one answer, one use, tickets, and codes that are sent. */
-#include <liboath/oath.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -8,11 +7,12 @@
 
 #include "include/descriptor.h"
 #include "proto/notice.h"
+#include "proto/pack.h"
 #include "proto/policy.h"
 #include "tests/loopback/deployment.h"
+#include "tests/support/authenticator.h"
 #include "tests/support/suite.h"
 
-#define STEP_S         30
 #define LEASE_ENDS_MS  61000            /* idle_ms of the deployment */
 #define TICKET_LIFE_MS (12 * 3600000LL) /* ticket_hours of the deployment */
 #define TYPED_MAX      64
@@ -53,13 +53,7 @@ static void teardown(void)
 /* The code of so many steps from now. */
 static const char *code_in(int steps)
 {
-    static char code[8];
-
-    ck_assert_int_eq(oath_hotp_generate((const char *)authenticator.seed->data, authenticator.seed->len,
-                                        (uint64_t)(time(NULL) / STEP_S + steps), 6, false,
-                                        OATH_HOTP_DYNAMIC_TRUNCATION, code),
-                     OATH_OK);
-    return code;
+    return authenticator_code(authenticator.seed, steps);
 }
 
 static struct bytes typed(const char *pin, const char *code)
@@ -434,7 +428,27 @@ START_TEST(code_after_five_minutes_is_too_old)
 }
 END_TEST
 
+START_TEST(reset_user_begins_anew_without_the_old_authenticator)
+{
+    Privyseal__V1__ResetUserRequest request = PRIVYSEAL__V1__RESET_USER_REQUEST__INIT;
+    const Privyseal__V1__ResetUserResponse *answer;
+    ProtobufCMessage *reply = NULL;
+
+    have_totp();
+    request.user = "alice";
+    ck_assert_uint_eq(
+        deployment_operate(&deployment.operator_, METHOD_ResetUser, &request.base, &reply, &error), CKR_OK);
+    answer = (const Privyseal__V1__ResetUserResponse *)reply;
+    ck_assert(answer->factor);
+    ck_assert_uint_eq(remote_token_set_pin(token, pack_lend(&answer->activation_code), PIN, &error), CKR_OK);
+    ck_assert_uint_eq(log_in(PIN), CKR_OK);
+    ck_assert_uint_eq(deployment_records("factors=1"), 1);
+    protobuf_c_message_free_unpacked(reply, NULL);
+}
+END_TEST
+
 SUITE_WITH_FIXTURE("loopback factors", setup, teardown, pin_and_code_log_in,
+                   reset_user_begins_anew_without_the_old_authenticator,
                    pin_alone_is_asked_for_a_code_and_costs_no_try, nothing_tells_which_of_the_two_was_wrong,
                    code_opens_once, lost_lease_is_made_up_for_without_another_code,
                    login_ends_with_its_ticket, changed_pin_goes_on_with_a_ticket_of_its_own,

@@ -76,6 +76,17 @@ static void ck_assert_refused(const char *text, const char *why)
     ck_assert_str_eq(said + strlen(file) + 1, why);
 }
 
+START_TEST(proofs_of_enrolment_are_words_and_a_code_is_always_among_them)
+{
+    CLEANUP(proxy_config_free) struct proxy_config *fallback = load(SERVER HSM);
+    CLEANUP(proxy_config_free)
+    struct proxy_config *some = load(SERVER HSM "[enrolment]\nproof = totp, pin\n");
+
+    ck_assert_uint_eq(fallback->enrolment_proofs, 1U << 1 | 1U << 2 | 1U << 3);
+    ck_assert_uint_eq(some->enrolment_proofs, 1U << 0 | 1U << 1 | 1U << 2);
+}
+END_TEST
+
 START_TEST(least_file_gives_the_defaults)
 {
     CLEANUP(proxy_config_free) struct proxy_config *config = load(SERVER HSM);
@@ -412,7 +423,9 @@ START_TEST(file_with_a_nul_is_refused)
 }
 END_TEST
 
-SUITE_WITH_FIXTURE("proxy config", setup, teardown, least_file_gives_the_defaults, every_key_is_taken,
+SUITE_WITH_FIXTURE("proxy config", setup, teardown,
+                   proofs_of_enrolment_are_words_and_a_code_is_always_among_them,
+                   least_file_gives_the_defaults, every_key_is_taken,
                    classes_that_take_two_are_words_between_commas, addresses_stand_on_one_line_or_on_several,
                    indented_lines_are_lines, state_is_the_directory_of_the_file,
                    state_that_is_relative_starts_at_the_file, path_of_the_file_is_made_absolute,
