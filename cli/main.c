@@ -124,11 +124,12 @@ enum cli_exit cli_fail_remote(const struct cli *cli, const char *doing, CK_RV rv
     if (failure->request_id[0])
         snprintf(next + strlen(next), sizeof(next) - strlen(next), "%s(request %s)", next[0] ? " " : "",
                  failure->request_id);
-    return cli_fail(cli, status, next[0] ? next : NULL, "%s: %s%s%s", doing,
+    if (sentence && *failure->detail) /* the reason's own, then what the signer has to say besides */
+        return cli_fail(cli, status, next[0] ? next : NULL, "%s: %s (%s)", doing, sentence, failure->detail);
+    return cli_fail(cli, status, next[0] ? next : NULL, "%s: %s", doing,
                     sentence           ? sentence
                     : error->detail[0] ? error->detail
-                                       : "it failed",
-                    sentence && error->detail[0] ? ": " : "", sentence ? error->detail : "");
+                                       : "it failed");
 }
 
 /*

@@ -157,7 +157,8 @@ CK_RV remote_refused(struct remote *remote, const struct method *method, struct 
                                 method->name);
     row = reason_row(failure.reason);
     if (is_believable(method, &failure))
-        (void)remote_error_set(error, row->rv, "%s: %s", method->name, row->sentence);
+        (void)remote_error_set(error, row->rv, "%s: %s%s%s", method->name, row->sentence,
+                               *failure.detail ? " " : "", failure.detail);
     else
         (void)remote_error_set(error, CKR_DEVICE_ERROR, "%s: the answer %s is not proved to be a signer's",
                                method->name, row->word);

@@ -166,6 +166,15 @@ struct failure failure_of(enum reason reason)
     return (struct failure){ .reason = reason };
 }
 
+void failure_set_detail(struct failure *failure, const char *text)
+{
+    size_t len = strnlen(text, FAILURE_DETAIL_MAX);
+
+    for (size_t i = 0; i < len; i++)
+        failure->detail[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+    failure->detail[len] = '\0';
+}
+
 /* The MAC is over what stands on the wire, not over what this version understands of it. */
 static int failure_mac(OSSL_LIB_CTX *libctx, const Privyseal__V1__Failure *message,
                        const struct method *method, struct bytes key, struct bytes binding,
@@ -184,6 +193,7 @@ static int failure_mac(OSSL_LIB_CTX *libctx, const Privyseal__V1__Failure *messa
     context_number(&context, message->retry_after_ms);
     context_bytes(&context, pack_lend(&message->challenge));
     context_bytes(&context, pack_lend(&message->approval));
+    context_text(&context, message->detail);
     r = context_end(&context, &input);
     return r < 0 ? r : digest_hmac(libctx, key, input, ret);
 }
@@ -201,6 +211,8 @@ int failure_encode(OSSL_LIB_CTX *libctx, const struct failure *failure, const st
     message.request_id = (char *)failure->request_id;
     message.tries_left = failure->tries_left;
     message.retry_after_ms = failure->retry_after_ms;
+    if (key.len)
+        message.detail = (char *)failure->detail;
     if (failure->has_challenge)
         message.challenge = pack_borrow(BYTES_OF_ARRAY(failure->challenge));
     if (failure->has_approval)
@@ -265,6 +277,8 @@ int failure_decode(OSSL_LIB_CTX *libctx, struct bytes bytes, const struct method
             return r;
         failure.is_authentic = secret_equal(BYTES_OF_ARRAY(mac), pack_lend(&message->mac));
     }
+    if (failure.is_authentic)
+        failure_set_detail(&failure, message->detail);
     *ret = failure;
     return 0;
 }

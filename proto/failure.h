@@ -3,7 +3,7 @@
  * failure.h - what can go wrong with a call, as a word, a CK_RV and a gRPC status; and its MAC.
  *
  * A Failure that the signer could authenticate carries HMAC-SHA256(failure key, context("privyseal v1 failure",
- * method path, binding, rv, reason, request id, tries left, retry after, challenge, approval)), where binding is the challenge
+ * method path, binding, rv, reason, request id, tries left, retry after, challenge, approval, detail)), where binding is the challenge
  * of a sealed call, or lease and sequence of a session call. A client believes an unauthenticated Failure only as
  * far as it would believe the network: try again, unlock again, give up - never "wrong PIN".
  */
@@ -113,6 +113,8 @@ const struct reason_row *reason_row(enum reason reason);
 /* REASON_INTERNAL for an unknown word. */
 enum reason reason_of_word(const char *word);
 
+#define FAILURE_DETAIL_MAX 240
+
 /* A failure in memory; plain data, copied freely. */
 struct failure {
     enum reason reason;
@@ -123,10 +125,13 @@ struct failure {
     bool has_challenge;
     uint8_t approval[APPROVAL_ID_LEN]; /* with REASON_APPROVAL_NEEDED: the request's id */
     bool has_approval;
-    bool is_authentic; /* set by failure_decode() when the MAC was checked and right */
+    char detail[FAILURE_DETAIL_MAX + 1]; /* for people, and for no decision; of the network's, nothing */
+    bool is_authentic;                   /* set by failure_decode() when the MAC was checked and right */
 };
 
 struct failure failure_of(enum reason reason);
+/* Printable ASCII, as much of it as fits; what else there is becomes '?', so that a terminal shows it and does nothing. */
+void failure_set_detail(struct failure *failure, const char *text);
 /* Serializes a Failure message; @key empty: no MAC. @binding as above (challenge, or lease | sequence). */
 MUST_CHECK int failure_encode(OSSL_LIB_CTX *libctx, const struct failure *failure,
                               const struct method *method, struct bytes key, struct bytes binding,

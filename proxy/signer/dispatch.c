@@ -134,6 +134,8 @@ static void fill_failure(struct exchange *exchange, enum reason reason, struct f
 {
     *failure = exchange->call.failure;
     failure->reason = reason;
+    if (exchange->call.sentence)
+        failure_set_detail(failure, exchange->call.sentence);
     memcpy(failure->request_id, exchange->call.request_id, sizeof(exchange->call.request_id));
     failure->has_challenge =
         brings_challenge[reason] &&

@@ -29,6 +29,7 @@ static void encode_one(void)
     memset(failure.challenge, 7, sizeof(failure.challenge));
     failure.has_approval = true;
     memset(failure.approval, 8, sizeof(failure.approval));
+    failure_set_detail(&failure, "the lock is\n\x1b[2J gone");
     ck_assert_int_eq(failure_encode(NULL, &failure, method, KEY, BINDING, &message), 0);
 }
 
@@ -58,6 +59,7 @@ START_TEST(everything_comes_back_and_is_authentic)
     ck_assert_mem_eq(decoded.challenge, failure.challenge, sizeof(failure.challenge));
     ck_assert(decoded.has_approval);
     ck_assert_mem_eq(decoded.approval, failure.approval, sizeof(failure.approval));
+    ck_assert_str_eq(decoded.detail, "the lock is??[2J gone");
 }
 END_TEST
 
@@ -68,6 +70,7 @@ START_TEST(another_key_binding_or_method_is_not_authentic)
     ck_assert(!decode(method, KEY, bytes_of_text("another challenge")).is_authentic);
     ck_assert(!decode(method_by_id(METHOD_ChangePin), KEY, BINDING).is_authentic);
     ck_assert_int_eq(decode(method, BYTES_NONE, BINDING).reason, REASON_PIN_INCORRECT);
+    ck_assert_str_eq(decode(method, BYTES_NONE, BINDING).detail, ""); /* the network says nothing to people */
 }
 END_TEST
 
@@ -117,6 +120,10 @@ static void change_approval(Privyseal__V1__Failure *unpacked)
 {
     unpacked->approval.data[7] ^= 1;
 }
+static void change_detail(Privyseal__V1__Failure *unpacked)
+{
+    unpacked->detail[0] = 'X';
+}
 static void change_mac(Privyseal__V1__Failure *unpacked)
 {
     unpacked->mac.data[31] ^= 1;
@@ -130,7 +137,8 @@ START_TEST(every_changed_field_makes_it_unauthentic)
 {
     void (*const changes[])(Privyseal__V1__Failure *) = { change_rv,       change_reason, change_request_id,
                                                           change_tries,    change_retry,  change_challenge,
-                                                          change_approval, change_mac,    cut_mac };
+                                                          change_approval, change_detail, change_mac,
+                                                          cut_mac };
 
     ck_assert(survives(change_nothing));
     for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
