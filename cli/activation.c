@@ -35,7 +35,8 @@ enum cli_exit activation_print_reset(struct cli *cli, const char *user,
                                      const Privyseal__V1__ResetUserResponse *reply)
 {
     return print(cli,
-                 json_pack("{s:s, s:i, s:i}", "user", user, "keys_destroyed", (int)reply->keys,
-                           "certificates_destroyed", (int)reply->certificates),
+                 json_pack("{s:s, s:i, s:i, s:s}", "user", user, "keys_destroyed", (int)reply->keys,
+                           "certificates_destroyed", (int)reply->certificates, "second_factor",
+                           reply->factor ? "removed" : "none"),
                  &reply->activation_code, reply->expires_unix);
 }

@@ -149,8 +149,8 @@ static enum cli_exit confirm_reset(struct cli *cli)
     reply = (const Privyseal__V1__ShowUserResponse *)message;
     snprintf(question, sizeof(question),
              "This destroys %zu keys and %zu certificates of %.32s, which are revoked; the PIN, the recovery "
-             "code and\n"
-             "officers' shares. Nobody brings them back. Destroy them? yes/no: ",
+             "code,\n"
+             "officers' shares and the second factor. Nobody brings them back. Destroy them? yes/no: ",
              reply->n_key, reply->n_certificate, cli->args[0]);
     return connect_confirm(cli, question, "nothing was destroyed");
 }

@@ -6,6 +6,7 @@
  * both, whichever was named. Labels are each one's own.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/name.h"
@@ -14,6 +15,7 @@
 #include "proxy/service/key_access.h"
 #include "proxy/service/message.h"
 #include "proxy/service/refusal.h"
+#include "proxy/service/revocation.h"
 
 /* Words for the record. */
 static const char *const kinds[] = {
@@ -126,20 +128,34 @@ enum reason handle_UpdateObject(struct service *service, struct call *call, cons
 
 /* ------------------------------------------------------------------------------------------- DeleteObject */
 
+/* Nobody signs with it from now on; where our own authority vouched for it, lists and answers say so. */
+static enum reason revoke_certificates(struct service *service, struct call *call,
+                                       const struct token_row *token, const struct key_row *key)
+{
+    size_t revoked = 0;
+    enum reason reason = revoke_key_certificates(service, token, key->name, CRL_CESSATION, &revoked);
+
+    snprintf(call->text.note, sizeof(call->text.note), "kind=key revoked=%zu", revoked);
+    call->record.note = call->text.note;
+    return reason;
+}
+
 /*
  * The row first, inside of the transaction, then what custody has of it: should the commit fail, there is a row without
  * a key, which can be deleted again; the other way round a key would stay that no row names.
  */
-static enum reason delete_key(struct service *service, const struct call *call, int64_t token_id,
+static enum reason delete_key(struct service *service, struct call *call, const struct token_row *token,
                               const ProtobufCBinaryData *name)
 {
     const struct lease *lease = call->lease;
     CLEANUP(key_row_clear) struct key_row key = { 0 };
-    enum reason reason = load_key(service, token_id, name, &key);
+    enum reason reason = load_key(service, token->id, name, &key);
     CK_RV rv;
 
     if (reason == REASON_NONE)
-        reason = refusal_of_object(store_key_delete(service->access.store, token_id, key.name));
+        reason = revoke_certificates(service, call, token, &key);
+    if (reason == REASON_NONE)
+        reason = refusal_of_object(store_key_delete(service->access.store, token->id, key.name));
     if (reason != REASON_NONE)
         return reason;
     rv = lease->custody->destroy(lease->custody_token, &key);
@@ -163,6 +179,6 @@ enum reason handle_DeleteObject(struct service *service, struct call *call, cons
         reason = refusal_of_object(
             store_certificate_delete(service->access.store, change.token.id, ask->key.data));
     else
-        reason = delete_key(service, call, change.token.id, &ask->key);
+        reason = delete_key(service, call, &change.token, &ask->key);
     return reason == REASON_NONE ? change_commit(service, &change) : reason;
 }

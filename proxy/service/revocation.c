@@ -2,6 +2,7 @@
 /* revocation.c - which of the rows that were issued are taken back. */
 #include "proxy/service/revocation.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "proxy/service/refusal.h"
@@ -32,17 +33,35 @@ static enum reason revoke_rows(struct access *access, struct issued_row *rows, s
     return reason;
 }
 
-enum reason revoke_token_certificates(struct service *service, const struct token_row *token, int crl_reason)
+/* @key_name NULL: of all keys, and of the devices. */
+static enum reason revoke_of(struct service *service, const struct token_row *token, const uint8_t *key_name,
+                             int crl_reason, size_t *ret_count)
 {
     CLEANUP(free) void *memory = NULL;
     struct issued_row *rows = NULL;
-    size_t count = 0, changed;
+    size_t count = 0, kept = 0;
     int r = store_issued_of_token(service->access.store, token->id, &rows, &count);
 
     memory = rows;
     if (r < 0)
         return refusal_of_store(r);
-    return revoke_rows(&service->access, rows, count, (enum crl_reason)crl_reason, &changed);
+    for (size_t i = 0; i < count; i++)
+        if (!key_name || memcmp(rows[i].key_name, key_name, KEY_NAME_LEN) == 0)
+            rows[kept++] = rows[i];
+    return revoke_rows(&service->access, rows, kept, (enum crl_reason)crl_reason, ret_count);
+}
+
+enum reason revoke_token_certificates(struct service *service, const struct token_row *token, int crl_reason)
+{
+    size_t changed;
+
+    return revoke_of(service, token, NULL, crl_reason, &changed);
+}
+
+enum reason revoke_key_certificates(struct service *service, const struct token_row *token,
+                                    const uint8_t key_name[KEY_NAME_LEN], int crl_reason, size_t *ret_count)
+{
+    return revoke_of(service, token, key_name, crl_reason, ret_count);
 }
 
 enum reason revoke_certificate(struct service *service, const uint8_t serial[ISSUED_SERIAL_LEN],

@@ -17,6 +17,13 @@
  */
 MUST_CHECK enum reason revoke_token_certificates(struct service *service, const struct token_row *token,
                                                  int crl_reason);
+/*
+ * Those that were issued for the key @key_name of @token, as a whole or none. @ret_count: how many had not ended before.
+ * Errors: as above.
+ */
+MUST_CHECK enum reason revoke_key_certificates(struct service *service, const struct token_row *token,
+                                               const uint8_t key_name[KEY_NAME_LEN], int crl_reason,
+                                               size_t *ret_count);
 /* One certificate. @ret: as it was found. Errors besides: REASON_NOT_FOUND; REASON_ALREADY_EXISTS (it is revoked). */
 MUST_CHECK enum reason revoke_certificate(struct service *service, const uint8_t serial[ISSUED_SERIAL_LEN],
                                           int crl_reason, struct issued_row *ret);

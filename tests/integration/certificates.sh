@@ -86,6 +86,12 @@ refuse 1 "what is revoked for good is not enabled again" as operator cert revoke
 check "the list's number has grown" bash -c "
     [[ \$(openssl crl -in '$work/1.crl' -noout -crlnumber) < \$(openssl crl -in '$work/2.crl' -noout -crlnumber) ]]"
 
+key ann p-256 gone import
+check "another key has a certificate that is good" status "$work/ann/p-256.pem" good
+check "its user deletes the key" as ann key delete gone --yes --pin-file "$work/ann/pin"
+check "... which revokes the certificate" status "$work/ann/p-256.pem" revoked
+check "... as cessationOfOperation" grep -q cessationOfOperation "$work/ocsp"
+
 # What stands in front of it must stand a stranger.
 check "a path that is none is not found" bash -c "[[ \$(curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:$http/etc/passwd) == 404 ]]"
 check "a large body is refused" bash -c "[[ \$(head -c 5000 /dev/zero | curl -s -o /dev/null -w '%{http_code}' --data-binary @- http://127.0.0.1:$http/ocsp) == 413 ]]"

@@ -187,6 +187,23 @@ START_TEST(hold_is_taken_back_and_the_end_is_not)
 }
 END_TEST
 
+START_TEST(deleted_key_takes_its_certificates_along_and_no_others)
+{
+    struct token_row token = add_alice();
+    struct issued_row row = issue_for(&token);
+    uint8_t other[KEY_NAME_LEN] = { 1 };
+    size_t revoked = 1;
+
+    ck_assert_int_eq(revoke_key_certificates(service, &token, other, CRL_CESSATION, &revoked), REASON_NONE);
+    ck_assert_uint_eq(revoked, 0);
+    ck_assert_uint_eq(count_revoked(REASON_NONE), 0);
+    ck_assert_int_eq(revoke_key_certificates(service, &token, row.key_name, CRL_CESSATION, &revoked),
+                     REASON_NONE);
+    ck_assert_uint_eq(revoked, 1);
+    ck_assert_uint_eq(count_revoked(REASON_NONE), 1);
+}
+END_TEST
+
 START_TEST(expired_certificate_leaves_the_list)
 {
     struct token_row token = add_alice();
@@ -248,7 +265,8 @@ SUITE_WITH_FIXTURE("certificates", setup, deployment_teardown,
                    client_certificate_chains_to_the_root_as_a_client_only,
                    certificate_says_where_to_ask_about_it, names_that_openssl_would_take_for_more_are_refused,
                    weak_key_or_endless_life_is_refused, deployment_without_authority_issues_nothing,
-                   hold_is_taken_back_and_the_end_is_not, expired_certificate_leaves_the_list,
-                   old_row_slipped_back_is_noticed,
+                   hold_is_taken_back_and_the_end_is_not,
+                   deleted_key_takes_its_certificates_along_and_no_others,
+                   expired_certificate_leaves_the_list, old_row_slipped_back_is_noticed,
                    old_authority_slipped_back_is_noticed_by_who_saw_the_newer,
                    revocation_that_is_rolled_back_is_none);
