@@ -80,6 +80,7 @@ int lease_new(struct session_keys *keys, struct lease **ret)
         return -ENOMEM;
     atomic_init(&lease->references, 1);
     atomic_init(&lease->sequence, 0);
+    atomic_init(&lease->calls, 0);
     lease->keys = *keys;
     *keys = (struct session_keys){ 0 };
     *ret = lease;

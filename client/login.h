@@ -39,6 +39,7 @@ struct lease {
     atomic_uint references;
     struct session_keys keys;
     atomic_ullong sequence; /* the last number used */
+    atomic_uint calls;      /* under way */
 };
 
 /* Takes @keys' content. */

@@ -30,6 +30,7 @@ int remote_token_new(struct remote *remote, const char *name, struct remote_toke
         return r;
     }
     pthread_mutex_init(&token->lock, NULL);
+    lease_set_clear(&token->leases);
     token->remote = remote;
     memory = NULL;
     *ret = token;
@@ -41,7 +42,7 @@ void remote_token_free(struct remote_token *token)
     if (!token)
         return;
     login_unref(token->login);
-    lease_unref(token->lease);
+    lease_set_clear(&token->leases);
     remote_snapshot_unref(token->snapshot);
     pthread_cond_destroy(&token->changed);
     pthread_mutex_destroy(&token->lock);

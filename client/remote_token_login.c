@@ -15,17 +15,18 @@
 
 #define PARKED_MS       5000
 #define LOCK_TIMEOUT_MS 1000
+#define MORE_LEASES_MS  300 /* for an Unlock that nobody needs */
 #define CONFIRM_ROUNDS                                                                                       \
     3 /* the older of listing and proof is renewed; a change just then costs one round more */
 
 /* ------------------------------------------------------------------------------------------------------- unlocking */
 
 /* Under lock: a fresh lease, and with it the hash that the signer stands for. */
-static void install_lease(struct remote_token *token, struct lease *lease, const uint8_t hash[HASH_LEN])
+static void install_lease(struct remote_token *token, struct lease *lease,
+                          const Privyseal__V1__UnlockResponse *reply)
 {
-    lease_unref(token->lease);
-    token->lease = lease;
-    memcpy(token->confirmed, hash, HASH_LEN);
+    lease_set_put(&token->leases, lease, reply->signers);
+    memcpy(token->confirmed, reply->snapshot_hash.data, HASH_LEN);
     token->has_confirmed = true;
     token->is_proof_newer = true;
 }
@@ -72,7 +73,7 @@ static CK_RV take_lease(struct remote_token *token, const struct seal_target *ta
     if (r < 0)
         return remote_error_errno(error, r, "session keys");
     pthread_mutex_lock(&token->lock);
-    install_lease(token, lease, reply->snapshot_hash.data);
+    install_lease(token, lease, reply);
     pthread_mutex_unlock(&token->lock);
     return CKR_OK;
 }
@@ -136,9 +137,8 @@ CK_RV remote_token_unlock(struct remote_token *token, struct login *login, int64
 static void end_login(struct remote_token *token)
 {
     login_unref(token->login);
-    lease_unref(token->lease);
+    lease_set_clear(&token->leases);
     token->login = NULL;
-    token->lease = NULL;
     token->has_confirmed = false;
     token->has_ticket = false;
     secret_wipe(token->ticket, sizeof(token->ticket));
@@ -204,21 +204,33 @@ static CK_RV wait_for_unlock(struct remote_token *token, int64_t deadline_ms, st
     return token->unlock_result.rv;
 }
 
-CK_RV remote_token_lease_get(struct remote_token *token, struct login *login, const struct lease *stale,
-                             int64_t deadline_ms, struct lease **ret, struct remote_error *error)
+/*
+ * Under lock. One thread goes for another lease, the others go on with what there is. So does that one, if it fails or
+ * takes long: a signature under a lease that lives does not wait for a store.
+ */
+static void get_more(struct remote_token *token, struct login *login, int64_t deadline_ms)
+{
+    int64_t patience_ms = clock_now_ms() + MORE_LEASES_MS;
+    struct remote_error ignored;
+
+    if (token->login == login && !token->is_unlocking && lease_set_wants_more(&token->leases))
+        (void)!unlock_for_all(token, login, patience_ms < deadline_ms ? patience_ms : deadline_ms, &ignored);
+}
+
+CK_RV remote_token_lease_get(struct remote_token *token, struct login *login, bool uses_key,
+                             const struct lease *stale, int64_t deadline_ms, struct lease **ret,
+                             struct remote_error *error)
 {
     CK_RV rv = CKR_OK;
 
     pthread_mutex_lock(&token->lock);
-    if (token->lease && token->lease == stale) {
-        lease_unref(token->lease); /* the caller holds it still, so its address names no other one */
-        token->lease = NULL;
-    }
+    lease_set_drop(&token->leases, stale); /* the caller holds it still, so its address names no other one */
+    get_more(token, login, deadline_ms);
     while (rv == CKR_OK) {
         if (token->login != login || token->login_state == LOGIN_PARKED) {
             rv = remote_error_set(error, CKR_USER_NOT_LOGGED_IN, "logged out meanwhile");
-        } else if (token->lease) {
-            *ret = lease_ref(token->lease);
+        } else if (token->leases.count) {
+            *ret = lease_set_get(&token->leases, uses_key);
             break;
         } else {
             rv = token->is_unlocking ? wait_for_unlock(token, deadline_ms, error)
@@ -501,16 +513,17 @@ static void lock_lease(struct remote_token *token, struct lease *lease)
 
 void remote_token_reap(struct remote_token *token)
 {
-    CLEANUP(lease_unref) struct lease *lease = NULL;
+    CLEANUP(lease_set_clear) struct lease_set leases = { 0 };
 
     pthread_mutex_lock(&token->lock);
     if (token->login_state == LOGIN_PARKED && clock_now_ms() >= token->parked_until_ms) {
-        lease = TAKE(token->lease);
+        leases = token->leases;
+        token->leases.count = 0;
         end_login(token);
     }
     pthread_mutex_unlock(&token->lock);
-    if (lease)
-        lock_lease(token, lease);
+    for (size_t i = 0; i < leases.count; i++)
+        lock_lease(token, leases.leases[i]);
 }
 
 bool remote_token_is_logged_in(struct remote_token *token)

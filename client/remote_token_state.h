@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 
+#include "client/lease_set.h"
 #include "client/login.h"
 #include "client/pin_policy.h"
 #include "client/remote.h"
@@ -44,8 +45,8 @@ struct remote_token {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* login_state or is_unlocking */
     enum remote_login_state login_state;
-    struct login *login; /* HELD, PARKED */
-    struct lease *lease; /* of that login; NULL: unlock first */
+    struct login *login;     /* HELD, PARKED */
+    struct lease_set leases; /* of that login; none: unlock first */
     int64_t parked_until_ms;
     uint8_t ticket[TICKET_LEN]; /* of that login: stands for the code that was given */
     bool has_ticket;
@@ -93,8 +94,11 @@ MUST_CHECK CK_RV remote_token_login_get(struct remote_token *token, struct login
                                         struct remote_error *error);
 /* Ends @login, unless another took its place: the next use asks the application to log in. */
 void remote_token_end_login(struct remote_token *token, const struct login *login);
-/* A lease of @login other than @stale, which was refused; unlocks where there is none. */
-MUST_CHECK CK_RV remote_token_lease_get(struct remote_token *token, struct login *login,
+/*
+ * A lease of @login other than @stale, which was refused; unlocks where there is none, or too few for calls that use a
+ * key (lease_set.h).
+ */
+MUST_CHECK CK_RV remote_token_lease_get(struct remote_token *token, struct login *login, bool uses_key,
                                         const struct lease *stale, int64_t deadline_ms, struct lease **ret,
                                         struct remote_error *error);
 /* Brings snapshot and proof together: fetches and unlocks until they agree. Errors: CKR_DEVICE_ERROR. */

@@ -36,7 +36,9 @@ CK_RV remote_token_call(struct remote_token *token, struct lease *lease, const s
     append_binding(lease, sequence, &binding);
     if (r < 0 || binding.failed)
         return remote_error_errno(error, r < 0 ? r : -ENOMEM, method->name);
+    atomic_fetch_add(&lease->calls, 1);
     remote_carry(remote, method, buffer_bytes(&message), deadline_ms, &reply);
+    atomic_fetch_sub(&lease->calls, 1);
     if (reply.status != GRPC_OK)
         return remote_refused(remote, method, secret_bytes(lease->keys.failure_key), buffer_bytes(&binding),
                               &reply, error);
@@ -60,7 +62,8 @@ CK_RV remote_token_call_in_login(struct remote_token *token, enum method_id id,
     for (unsigned round = 0; rv == CKR_OK && round < LEASES_MAX; round++) {
         struct lease *lease = NULL;
 
-        rv = remote_token_lease_get(token, login, stale, deadline_ms, &lease, error);
+        rv = remote_token_lease_get(token, login, method->permission == PERM_USE_KEY, stale, deadline_ms,
+                                    &lease, error);
         lease_unref(stale);
         stale = lease;
         if (rv != CKR_OK)

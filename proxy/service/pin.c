@@ -172,6 +172,17 @@ static enum reason fill_snapshot_hash(struct service *service, const struct call
     return REASON_NONE;
 }
 
+/*
+ * At how many signers a lease gains something. A partition has one signer, and a token whose policy counts the
+ * signatures of a lease one lease.
+ */
+static uint32_t useful_signers(const struct service *service, const struct token_row *token)
+{
+    bool is_one = token->home >= 0 || token->policy.max_signatures;
+
+    return is_one ? 1 : service->config->signers - service->config->partition_signers;
+}
+
 static enum reason give_lease(struct service *service, const struct call *call, struct lease *made,
                               Privyseal__V1__UnlockResponse *answer)
 {
@@ -180,6 +191,7 @@ static enum reason give_lease(struct service *service, const struct call *call, 
     answer->idle_ms = lease_idle_ms(service->leases, &call->token);
     answer->life_ms = service->config->leases.life_ms;
     answer->only_enrols = lease->only_enrols;
+    answer->signers = useful_signers(service, &call->token);
     if (message_set_bytes(&answer->lease, BYTES_OF_ARRAY(lease->keys.lease)) < 0 ||
         leases_add(service->leases, lease, call->now_ms) < 0)
         return REASON_INTERNAL;

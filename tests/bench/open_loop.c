@@ -104,7 +104,7 @@ static void log_in(struct load *load, const struct client_config *config, const 
         die("token", NULL);
     if (remote_token_login(load->token, BYTES(pin, strlen(pin)), &error) != CKR_OK ||
         remote_token_login_get(load->token, &login, &error) != CKR_OK ||
-        remote_token_lease_get(load->token, login, NULL, clock_now_ms() + 30000, &load->lease, &error) !=
+        remote_token_lease_get(load->token, login, false, NULL, clock_now_ms() + 30000, &load->lease, &error) !=
             CKR_OK)
         die("login", error.detail);
     login_unref(login);

@@ -36,3 +36,17 @@ modutil -force -dbdir "sql:$nss" -add privyseal -libfile "$module" >/dev/null 2>
 printf '%%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]>>endobj\ntrailer<</Size 4/Root 1 0 R>>\n%%%%EOF\n' >"$work/a.pdf"
 costs "GetToken Unlock Sign Sign" "pdfsig signs a document, twice as it does, in at most five" \
     pdfsig -nssdir "sql:$nss" -nss-pwd "$pin" -kpw "$pin" -add-signature -nick "ann:two" "$work/a.pdf" "$work/b.pdf"
+
+# many_threads: a process whose threads wait for each other unlocks at the other signer too, once, and both sign.
+many_threads() {
+    local before methods
+    before=$(wc -l <"$server/log")
+    printf '%s\n' "$pin" >"$work/pin"
+    timeout 60 "$PRIVYSEAL_BUILD_ASAN/tests/bench/sign_bench" "$module" ann "$work/pin" rsa 8 1 || return
+    sleep 0.2
+    methods=$(tail -n +$((before + 1)) "$server/log" | sed -n 's/.*front.call method=\([A-Za-z]*\).*/\1/p' | sort | uniq -c)
+    echo "$methods"
+    (($(awk '$2 == "Unlock" { print $1 }' <<<"$methods") == 2)) &&
+        (($(grep -l '"event":"sign"' "$server"/audit/*.log | wc -l) == 2))
+}
+check "eight threads use both signers, for one Unlock more" many_threads
