@@ -132,6 +132,8 @@ static const struct key keys[] = {
     { "hsm", "master_backup", &form_text, AT(hsm_master_backup), DEFAULT(master - backup) },
     { "hsm", "handles", &form_number, AT(hsm_handles), DEFAULT(10000), 1, 1000000 },
     { "hsm", "recycle_after", &form_number, AT(recycle_after), DEFAULT(500000), 1, 100000000 },
+    { "hsm", "hang_ms", &form_number, AT(hsm_hang_ms), DEFAULT(5000), 100, 600000 },
+    { "hsm", "probe_ms", &form_number, AT(hsm_probe_ms), DEFAULT(1000), 100, 600000 },
     { "ca", "device", &form_text, AT(ca_device), OPTIONAL },
     { "ca", "document", &form_text, AT(ca_document), OPTIONAL },
     { "metrics", "listen", &form_address, AT(metrics_listen), OPTIONAL },
@@ -187,6 +189,16 @@ static const struct key keys[] = {
     { "operators", "request_hours", &form_number, AT(request_hours), DEFAULT(72), 1, 2160 },
 };
 
+/* Of a further HSM, [hsm.NAME]: fields of its struct hsm_place. */
+#define PLACE(member) offsetof(struct hsm_place, member)
+static const struct key place_keys[] = {
+    { "hsm.", "module", &form_text, PLACE(module), OPTIONAL },
+    { "hsm.", "environment", &form_assignment, PLACE(environment), OPTIONAL },
+    { "hsm.", "token", &form_text, PLACE(token), OPTIONAL },
+    { "hsm.", "pin_file", &form_text, PLACE(pin_file), REQUIRED },
+    { "hsm.", "signers", &form_number, PLACE(signers), OPTIONAL, 1, 256 },
+};
+
 /* A file on its way into a config. */
 struct loader {
     const char *path;
@@ -194,6 +206,7 @@ struct loader {
     FILE *file;
     unsigned line; /* the last that was read */
     bool is_seen[ARRAY_SIZE(keys)];
+    bool is_place_seen[HSMS_MAX - 1][ARRAY_SIZE(place_keys)];
     int error; /* the first; nothing is read after it */
     char *why; /* its words */
 };
@@ -525,9 +538,10 @@ static int parse_listen(const struct key *key, const char *value, void *member)
 
 /* --------------------------------------------------------------------------------------------------- reading */
 
-static int set_key(struct loader *loader, const struct key *key, const char *value)
+/* @fields: what the key's offset counts from. */
+static int set_key(struct loader *loader, const struct key *key, const char *value, void *fields)
 {
-    int r = key->form->parse(key, value, (char *)loader->config + key->offset);
+    int r = key->form->parse(key, value, (char *)fields + key->offset);
 
     if (r == -EINVAL)
         return refuse_value(loader, key, value);
@@ -549,6 +563,61 @@ static const struct key *find_key(const char *section, const char *name, bool *r
     return NULL;
 }
 
+/* The HSM of a section "hsm.NAME", which may be a new one; NULL: there cannot be one, as has been said. */
+static struct hsm_place *find_place(struct loader *loader, const char *section)
+{
+    struct proxy_config *config = loader->config;
+    const char *name = section + strlen("hsm.");
+
+    for (unsigned i = 0; i < config->further_count; i++)
+        if (strcmp(config->further[i].name, section) == 0)
+            return &config->further[i];
+    if (!proxy_name_is_valid(name) || strlen(name) > HSM_NAME_LEN_MAX)
+        (void)refuse(loader, -EINVAL, loader->line,
+                     "[%s]: expected 1 to %d letters, digits, - and _ behind the dot", section,
+                     HSM_NAME_LEN_MAX);
+    else if (config->further_count == ARRAY_SIZE(config->further))
+        (void)refuse(loader, -EINVAL, loader->line, "[%s]: more than %d HSMs", section, HSMS_MAX);
+    if (loader->error)
+        return NULL;
+    strcpy(config->further[config->further_count].name, section);
+    return &config->further[config->further_count++];
+}
+
+static const struct key *find_place_key(const char *name)
+{
+    const struct key *key;
+
+    for (EACH_ROW(key, place_keys))
+        if (strcmp(key->name, name) == 0)
+            return key;
+    return NULL;
+}
+
+/* As on_line(). */
+static int on_place_line(struct loader *loader, const char *section, const char *name, const char *value)
+{
+    struct hsm_place *place = find_place(loader, section);
+    const struct key *key = find_place_key(name);
+    bool *is_seen;
+
+    if (!place)
+        return 0;
+    if (!key) {
+        (void)refuse(loader, -EINVAL, loader->line,
+                     "unknown key \"%s\" in [%s]: there are module, environment, token, pin_file and signers",
+                     name, section);
+        return 0;
+    }
+    is_seen = &loader->is_place_seen[place - loader->config->further][key - place_keys];
+    if (*is_seen) {
+        (void)refuse(loader, -EINVAL, loader->line, "%s is given twice in [%s]", name, section);
+        return 0;
+    }
+    *is_seen = true;
+    return set_key(loader, key, value, place) == 0;
+}
+
 /* inih's handler: 1 is success. */
 static int on_line(void *arg, const char *section, const char *name, const char *value)
 {
@@ -558,6 +627,8 @@ static int on_line(void *arg, const char *section, const char *name, const char 
 
     if (loader->error)
         return 0;
+    if (strncmp(section, "hsm.", strlen("hsm.")) == 0)
+        return on_place_line(loader, section, name, value);
     if (!key) {
         (void)(is_section ? refuse_key(loader, section, name) : refuse_section(loader, section, name));
         return 0;
@@ -567,7 +638,7 @@ static int on_line(void *arg, const char *section, const char *name, const char 
         return 0;
     }
     loader->is_seen[key - keys] = true;
-    return set_key(loader, key, value) == 0;
+    return set_key(loader, key, value, loader->config) == 0;
 }
 
 /*
@@ -627,20 +698,42 @@ static int name_after_host(struct loader *loader)
     return loader->config->proxy ? 0 : refuse(loader, -ENOMEM, 0, "%s", strerror(ENOMEM));
 }
 
+/* Each HSM has its own; one that does not say how many, as many as [hsm]. */
+static void count_signers(struct proxy_config *config)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned first = config->signers;
+
+    if (first == 0)
+        first = cores < 1 ? 1 : (unsigned)cores;
+    config->signers = first;
+    for (unsigned i = 0; i < config->further_count; i++) {
+        if (config->further[i].signers == 0)
+            config->further[i].signers = first;
+        config->signers += config->further[i].signers;
+    }
+}
+
 static int set_fallbacks(struct loader *loader)
 {
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-        int r = loader->is_seen[i] || !keys[i].fallback ? 0 : set_key(loader, &keys[i], keys[i].fallback);
+        int r = loader->is_seen[i] || !keys[i].fallback
+                    ? 0
+                    : set_key(loader, &keys[i], keys[i].fallback, loader->config);
 
         if (r < 0)
             return r;
     }
-    if (loader->config->signers == 0) {
-        long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-        loader->config->signers = cores < 1 ? 1 : (unsigned)cores;
-    }
+    count_signers(loader->config);
     return name_after_host(loader);
+}
+
+static void name_missing(struct buffer *missing, const char *section, const char *name)
+{
+    buffer_append_text(missing, missing->len ? ", [" : "[");
+    buffer_append_text(missing, section);
+    buffer_append_text(missing, "] ");
+    buffer_append_text(missing, name);
 }
 
 /* Names all that is missing at once: nobody wants to learn it one by one. */
@@ -659,11 +752,12 @@ static int check_required(struct loader *loader)
         if (loader->is_seen[i] ||
             !(keys[i].is_required || is_of_http || is_of_officers || (is_of_partitions && has_partitions)))
             continue;
-        buffer_append_text(&missing, missing.len ? ", [" : "[");
-        buffer_append_text(&missing, keys[i].section);
-        buffer_append_text(&missing, "] ");
-        buffer_append_text(&missing, keys[i].name);
+        name_missing(&missing, keys[i].section, keys[i].name);
     }
+    for (unsigned i = 0; i < loader->config->further_count; i++)
+        for (size_t k = 0; k < ARRAY_SIZE(place_keys); k++)
+            if (place_keys[k].is_required && !loader->is_place_seen[i][k])
+                name_missing(&missing, loader->config->further[i].name, place_keys[k].name);
     if (missing.len == 0)
         return 0;
     return refuse(loader, -EINVAL, 0, "missing: %.*s", (int)missing.len, (const char *)missing.data);
@@ -752,6 +846,10 @@ void proxy_config_free(struct proxy_config *config)
     for (EACH_ROW(key, keys))
         if (key->form->is_text)
             free(*(char **)((char *)config + key->offset));
+    for (unsigned i = 0; i < config->further_count; i++)
+        for (EACH_ROW(key, place_keys))
+            if (key->form->is_text)
+                free(*(char **)((char *)&config->further[i] + key->offset));
     for (size_t i = 0; i < LISTEN_MAX; i++) {
         free(config->listen.at[i]);
         free(config->enrolment_listen.at[i]);
@@ -759,4 +857,54 @@ void proxy_config_free(struct proxy_config *config)
     }
     free(config->path);
     free(config);
+}
+
+/* ------------------------------------------------------------------------------------------------------ HSMs */
+
+unsigned proxy_config_hsms(const struct proxy_config *config)
+{
+    return 1 + config->further_count;
+}
+
+struct hsm_place proxy_config_hsm(const struct proxy_config *config, unsigned hsm)
+{
+    struct hsm_place first = { .name = "hsm",
+                               .module = config->hsm_module,
+                               .token = config->hsm_token,
+                               .pin_file = config->hsm_pin_file,
+                               .environment = config->hsm_environment,
+                               .signers = config->signers };
+    struct hsm_place place;
+
+    for (unsigned i = 0; i < config->further_count; i++)
+        first.signers -= config->further[i].signers;
+    if (hsm == 0)
+        return first;
+    place = config->further[hsm - 1];
+    place.module = place.module ? place.module : first.module;
+    place.token = place.token ? place.token : first.token;
+    place.environment = place.environment ? place.environment : first.environment;
+    return place;
+}
+
+unsigned proxy_config_hsm_of(const struct proxy_config *config, unsigned index)
+{
+    unsigned begin = proxy_config_hsm(config, 0).signers;
+
+    for (unsigned i = 0; i < config->further_count && index < config->signers; i++) {
+        if (index >= begin && index < begin + config->further[i].signers)
+            return i + 1;
+        begin += config->further[i].signers;
+    }
+    return 0;
+}
+
+unsigned proxy_config_find_hsm(const struct proxy_config *config, const char *name)
+{
+    if (strcmp(name, "hsm") == 0)
+        return 0;
+    for (unsigned i = 0; i < config->further_count; i++)
+        if (strcmp(config->further[i].name + strlen("hsm."), name) == 0)
+            return i + 1;
+    return HSMS_MAX;
 }

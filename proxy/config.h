@@ -20,12 +20,22 @@
 #include "include/cleanup.h"
 #include "proto/policy.h"
 
-#define LISTEN_MAX 8
+#define LISTEN_MAX       8
+#define HSMS_MAX         8
+#define HSM_NAME_LEN_MAX 16 /* of what stands behind the dot in [hsm.NAME] */
 
 /* As a key of the configuration lists them. */
 struct addresses {
     char *at[LISTEN_MAX]; /* "127.0.0.1:7443", "[::]:7443" */
     size_t count;
+};
+
+/* One HSM of the pool, as [hsm] and [hsm.NAME] describe it. What a further one leaves out is as in [hsm]. */
+struct hsm_place {
+    char name[HSM_NAME_LEN_MAX + sizeof("hsm.")]; /* of its section: "hsm", "hsm.b" */
+    char *module, *token, *pin_file;
+    char *environment; /* "SOFTHSM2_CONF=path", or NULL */
+    unsigned signers;  /* processes, each with one session */
 };
 
 struct proxy_config {
@@ -38,7 +48,7 @@ struct proxy_config {
     char *certificate, *key; /* required; PEM: the front's TLS certificate chain and key */
     char *client_ca;         /* required; PEM: roots of client certificates */
     char *seal_chain;        /* required; PEM: sealing certificates */
-    unsigned signers;        /* wrapped-custody signers; default: one per core */
+    unsigned signers; /* wrapped-custody signers of all HSMs; in the file those of [hsm]: one per core */
     unsigned partitions; /* more signers, each of which holds HSM partitions: index = signers + number; 0 */
     unsigned partition_users; /* a new user's partition goes to a signer with fewer than so many: 1000 */
     char *front_user, *signer_user; /* names or numeric uids; used only when started as root */
@@ -79,8 +89,12 @@ struct proxy_config {
     char *hsm_manifest; /* of a key ceremony, signed by client_ca's first certificate; NULL: there was none */
     char *hsm_master_backup; /* "master-backup": the master keys, wrapped for the officers */
     bool allow_software_hsm; /* no */
+    unsigned hsm_hang_ms;    /* a call of the library that takes longer never returns: 5000 */
+    unsigned hsm_probe_ms;   /* how often an HSM without work is asked whether it is there: 1000 */
     unsigned hsm_handles;    /* 10000 */
     unsigned recycle_after;  /* session objects made, then the signer is replaced: 500000 */
+    struct hsm_place further[HSMS_MAX - 1]; /* [hsm.NAME], in the order of the file */
+    unsigned further_count;
     /* [ca] */
     char *ca_device, *ca_document; /* PEM: the authorities' certificates by the root; NULL: none */
     char *ca_listen;               /* "0.0.0.0:80": lists and OCSP over plain HTTP; NULL: nowhere */
@@ -135,3 +149,11 @@ void proxy_config_free(struct proxy_config *config);
  */
 MUST_CHECK int proxy_config_of_shard(const char *value, unsigned shard, char **ret);
 DEFINE_CLEANUP(proxy_config_free, struct proxy_config *);
+
+/* How many HSMs there are, and each of them by number, 0 being [hsm]; its texts are the configuration's. */
+unsigned proxy_config_hsms(const struct proxy_config *config);
+struct hsm_place proxy_config_hsm(const struct proxy_config *config, unsigned hsm);
+/* Which HSM signer @index works with. Partitions are [hsm]'s. */
+unsigned proxy_config_hsm_of(const struct proxy_config *config, unsigned index);
+/* "b" of [hsm.b], or "hsm"; HSMS_MAX: there is none of that name. */
+unsigned proxy_config_find_hsm(const struct proxy_config *config, const char *name);

@@ -201,6 +201,47 @@ START_TEST(classes_that_take_two_are_words_between_commas)
 }
 END_TEST
 
+START_TEST(further_hsm_takes_what_it_leaves_out_from_the_first)
+{
+    CLEANUP(proxy_config_free)
+    struct proxy_config *config =
+        load("[hsm.b]\npin_file = hsm/pin-b\nenvironment = SOFTHSM2_CONF=hsm/b.conf\nsigners = 1\n"
+             "[hsm.c]\npin_file = hsm/pin-c\nmodule = /usr/lib/other.so\ntoken = other\n" SERVER
+             "signers = 3\n" HSM);
+    struct hsm_place b = proxy_config_hsm(config, 1), c = proxy_config_hsm(config, 2);
+    static const unsigned places[] = { 0, 0, 0, 1, 2, 2, 2, 0 }; /* the last: of the partitions */
+
+    ck_assert_uint_eq(proxy_config_hsms(config), 3);
+    ck_assert_uint_eq(config->signers, 7);
+    ck_assert_uint_eq(proxy_config_hsm(config, 0).signers, 3);
+    ck_assert_str_eq(b.name, "hsm.b");
+    ck_assert_str_eq(b.module, config->hsm_module);
+    ck_assert_str_eq(b.token, config->hsm_token);
+    ck_assert_str_eq(b.environment, "SOFTHSM2_CONF=hsm/b.conf");
+    ck_assert_str_eq(c.module, "/usr/lib/other.so");
+    ck_assert_str_eq(c.token, "other");
+    ck_assert_str_eq(c.pin_file, "hsm/pin-c");
+    ck_assert_uint_eq(c.signers, 3);
+    for (unsigned i = 0; i < 8; i++)
+        ck_assert_uint_eq(proxy_config_hsm_of(config, i), places[i]);
+    ck_assert_uint_eq(proxy_config_find_hsm(config, "hsm"), 0);
+    ck_assert_uint_eq(proxy_config_find_hsm(config, "c"), 2);
+    ck_assert_uint_eq(proxy_config_find_hsm(config, "d"), HSMS_MAX);
+}
+END_TEST
+
+START_TEST(further_hsm_that_is_not_whole_is_refused)
+{
+    ck_assert_refused(
+        "[hsm.b]\npin = x\n",
+        "2: unknown key \"pin\" in [hsm.b]: there are module, environment, token, pin_file and signers");
+    ck_assert_refused("[hsm.b]\nsigners = 1\nsigners = 2\n", "3: signers is given twice in [hsm.b]");
+    ck_assert_refused("[hsm.b/c]\nsigners = 1\n",
+                      "2: [hsm.b/c]: expected 1 to 16 letters, digits, - and _ behind the dot");
+    ck_assert_refused(SERVER HSM "[hsm.b]\nsigners = 1\n", " missing: [hsm.b] pin_file");
+}
+END_TEST
+
 START_TEST(addresses_stand_on_one_line_or_on_several)
 {
     CLEANUP(proxy_config_free)
@@ -424,9 +465,10 @@ START_TEST(file_with_a_nul_is_refused)
 END_TEST
 
 SUITE_WITH_FIXTURE("proxy config", setup, teardown,
-                   proofs_of_enrolment_are_words_and_a_code_is_always_among_them,
-                   least_file_gives_the_defaults, every_key_is_taken,
-                   classes_that_take_two_are_words_between_commas, addresses_stand_on_one_line_or_on_several,
+                   proofs_of_enrolment_are_words_and_a_code_is_always_among_them, least_file_gives_the_defaults, every_key_is_taken,
+                   classes_that_take_two_are_words_between_commas,
+                   further_hsm_takes_what_it_leaves_out_from_the_first,
+                   further_hsm_that_is_not_whole_is_refused, addresses_stand_on_one_line_or_on_several,
                    indented_lines_are_lines, state_is_the_directory_of_the_file,
                    state_that_is_relative_starts_at_the_file, path_of_the_file_is_made_absolute,
                    state_that_does_not_exist_is_refused, file_that_is_missing_is_named,
