@@ -58,6 +58,30 @@ static CK_RV prepare_directory(const struct hsm_config *config, char **why)
     return CKR_OK;
 }
 
+/* As the one library of a signer it is watched. */
+static CK_RV open_library(struct hsm *hsm, const struct hsm_config *config, char **why)
+{
+    CK_RV rv = library_open(config->module, config->environment, &hsm->library, why);
+
+    hsm->watch = (struct library_watch){ .due_ms = config->due_ms, .hang_ms = config->hang_ms };
+    if (rv == CKR_OK && config->due_ms)
+        hsm->library->p11 = library_watch(hsm->library->p11, &hsm->watch);
+    return rv;
+}
+
+/* A signer keeps one session open; an HSM that has fewer than signers would refuse the last ones at each start. */
+static CK_RV check_sessions(const struct hsm *hsm, const struct hsm_config *config, char **why)
+{
+    CK_ULONG most = hsm->token.info.ulMaxSessionCount;
+
+    if (most == CK_EFFECTIVELY_INFINITE || most == CK_UNAVAILABLE_INFORMATION || most >= config->processes)
+        return CKR_OK;
+    return because(CKR_FUNCTION_REJECTED, why,
+                   "%s allows %lu sessions for %u signers, each of which keeps one open: "
+                   "set signers to no more than it allows",
+                   hsm->description, most, config->processes);
+}
+
 static CK_RV find_token(struct hsm *hsm, const struct hsm_config *config, char **why)
 {
     char manufacturer[sizeof(hsm->token.info.manufacturerID) + 1], model[sizeof(hsm->token.info.model) + 1];
@@ -162,9 +186,11 @@ CK_RV hsm_open(const struct hsm_config *config, struct hsm **ret, char **why)
     if (rv == CKR_OK)
         rv = prepare_directory(config, why);
     if (rv == CKR_OK)
-        rv = library_open(config->module, config->environment, &hsm->library, why);
+        rv = open_library(hsm, config, why);
     if (rv == CKR_OK)
         rv = find_token(hsm, config, why);
+    if (rv == CKR_OK)
+        rv = check_sessions(hsm, config, why);
     if (rv == CKR_OK)
         rv = log_in(hsm, config, why);
     if (rv == CKR_OK)

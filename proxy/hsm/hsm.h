@@ -36,6 +36,10 @@ struct hsm_config {
     /* After a key ceremony: the list of its keys, and the root certificate and realm that it must be signed for. */
     const char *manifest; /* NULL: there was none, and no key may ever have been outside the HSM */
     const char *root, *realm;
+    /* In a signer; all zero elsewhere. */
+    uint64_t *due_ms;   /* library_watch.h: shared with the supervisor, who watches over every call */
+    unsigned hang_ms;   /* so long may one take */
+    unsigned processes; /* that share the HSM's sessions, each with one */
 };
 
 struct hsm;

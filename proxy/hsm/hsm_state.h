@@ -5,15 +5,20 @@
 #include <openssl/types.h>
 
 #include "proto/mechanism.h"
+#include "proxy/hsm/breaker.h"
 #include "proxy/hsm/handle_cache.h"
 #include "proxy/hsm/hsm.h"
 #include "proxy/hsm/hsm_session.h"
 #include "proxy/hsm/library.h"
+#include "proxy/hsm/library_watch.h"
 #include "proxy/hsm/master_keys.h"
 
 struct hsm {
     struct library *library;
-    struct library_token token; /* the one with the master keys */
+    struct library_watch watch; /* over all its calls */
+    struct breaker breaker;
+    uint64_t calls_seen, seen_at_ms; /* watch.calls when last looked at, and since when it is the same */
+    struct library_token token;      /* the one with the master keys */
     struct hsm_session session; /* read only and logged in: serving makes session objects, nothing else */
     struct master_keys keys;
     struct handle_cache *handles;
