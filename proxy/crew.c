@@ -2,6 +2,7 @@
 /* crew.c - starting children, connecting them, and what is left to do when one is gone. */
 #include "proxy/crew.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 #include <fcntl.h>
@@ -43,9 +44,12 @@ static void name_children(struct crew *crew)
     for (EACH_CHILD(child, crew)) {
         unsigned index = (unsigned)(child - crew->signers);
 
-        *child = (struct child){
-            .crew = crew, .index = index, .control = -1, .ready = -1, .pulse = &crew->pulses[index]
-        };
+        *child = (struct child){ .crew = crew,
+                                 .index = index,
+                                 .hsm = proxy_config_hsm_of(crew->config, index),
+                                 .control = -1,
+                                 .ready = -1,
+                                 .pulse = &crew->pulses[index] };
         snprintf(child->name, sizeof(child->name), "signer %u", index);
     }
     crew->front->kind = CHILD_FRONT;
@@ -76,6 +80,23 @@ static int pulses_new(struct crew *crew)
     return -ENOMEM;
 }
 
+/* The metrics of an HSM bear the name of its section. */
+static int make_metrics(struct crew *crew)
+{
+    int error = metrics_new(crew->signer_count, &crew->metrics);
+
+    static_assert(HSMS_MAX <= METRICS_HSMS_MAX, "room for each");
+    static_assert(sizeof(((struct hsm_place *)0)->name) <= METRICS_HSM_NAME_MAX, "and for its name");
+    if (error)
+        return error;
+    crew->metrics->hsms = proxy_config_hsms(crew->config);
+    for (unsigned i = 0; i < crew->metrics->hsms; i++)
+        strcpy(crew->metrics->hsm_name[i], proxy_config_hsm(crew->config, i).name);
+    for (unsigned i = 0; i < crew->signer_count; i++)
+        crew->metrics->signer[i].hsm = crew->signers[i].hsm;
+    return 0;
+}
+
 int crew_init(struct crew *crew, const struct proxy_config *config, enum log_level level)
 {
     bool has_herald = herald_is_wanted(config);
@@ -97,7 +118,7 @@ int crew_init(struct crew *crew, const struct proxy_config *config, enum log_lev
     name_children(crew);
     if (has_herald && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, crew->notices))
         return -errno;
-    return metrics_new(crew->signer_count, &crew->metrics);
+    return make_metrics(crew);
 }
 
 static void close_if_open(int *descriptor)
@@ -150,6 +171,23 @@ void crew_kill(struct child *child)
 {
     if (child->pid)
         kill(child->pid, SIGKILL);
+}
+
+void crew_kill_hanging(struct crew *crew)
+{
+    uint64_t now_ms = crew_now_ms();
+
+    for (unsigned i = 0; i < crew->signer_count; i++) {
+        struct child *signer = &crew->signers[i];
+        uint64_t due_ms = metrics_get(&signer->pulse->hsm_due_ms);
+
+        if (!signer->pid || !due_ms || now_ms <= due_ms)
+            continue;
+        log_event(LOG_LEVEL_ERROR, "supervisor.hsm_hangs", "child=\"%s\" hsm=%s overdue_ms=%" PRIu64,
+                  signer->name, proxy_config_hsm(crew->config, signer->hsm).name, now_ms - due_ms);
+        metrics_set(&signer->pulse->hsm_due_ms, 0); /* once is enough */
+        crew_kill(signer);
+    }
 }
 
 void crew_dismiss(struct child *child)
@@ -373,6 +411,7 @@ void crew_signer_ready(struct child *signer)
     if (len != 1)
         return; /* it is about to be gone, and that will say more */
     signer->state = CHILD_UP;
+    signer->has_failed = false;
     log_event(LOG_LEVEL_INFO, "supervisor.up", "child=\"%s\" ms=%" PRIu64, signer->name,
               crew_now_ms() - signer->started_ms);
     connect_to_front(signer);
@@ -429,6 +468,11 @@ static uint64_t back_off(const struct child *child, int status, uint64_t lived_m
     return child->back_off_ms * 2 < BACK_OFF_MAX_MS ? child->back_off_ms * 2 : BACK_OFF_MAX_MS;
 }
 
+static struct metrics_signer *metrics_of(const struct child *signer)
+{
+    return &signer->crew->metrics->signer[signer->index];
+}
+
 void crew_child_gone(struct child *child, int status)
 {
     uint64_t now_ms = crew_now_ms();
@@ -438,8 +482,13 @@ void crew_child_gone(struct child *child, int status)
     log_event(LOG_LEVEL_NOTICE, "supervisor.gone", "child=\"%s\" pid=%d exit=%d signal=%d lived_ms=%" PRIu64,
               child->name, child->pid, WIFEXITED(status) ? WEXITSTATUS(status) : -1,
               WIFSIGNALED(status) ? WTERMSIG(status) : 0, now_ms - child->started_ms);
+    child->has_failed = child->state == CHILD_STARTING;
     child->pid = 0;
     child->state = CHILD_DOWN;
+    if (child->kind == CHILD_SIGNER) { /* it says nothing about itself any more */
+        metrics_set(&metrics_of(child)->values[SIGNER_HSM_WELL], 0);
+        metrics_set(&child->pulse->hsm_due_ms, 0);
+    }
     close_if_open(&child->control);
     close_if_open(&child->ready);
 }

@@ -31,8 +31,10 @@ enum child_state { CHILD_DOWN, CHILD_STARTING, CHILD_UP };
 struct child {
     struct crew *crew;
     enum child_kind kind;
-    char name[24];  /* "front", "signer 0", "herald" */
-    unsigned index; /* of a signer */
+    char name[24];   /* "front", "signer 0", "herald" */
+    unsigned index;  /* of a signer */
+    unsigned hsm;    /* of a signer: whose it is */
+    bool has_failed; /* a signer: its last start came to nothing, so maybe its HSM is ill */
     enum child_state state;
     bool is_inherited;    /* a former program's (handover.h): its pulse is not heard */
     pid_t pid;            /* 0: none */
@@ -97,5 +99,10 @@ void crew_dismiss(struct child *child);
 void crew_kill(struct child *child);
 struct child *crew_find(struct crew *crew, pid_t pid); /* NULL: none of ours */
 bool crew_is_all(const struct crew *crew, enum child_state state);
+/*
+ * A signer that has been in one call of its HSM's library for longer than any may take never comes back from it, and
+ * cannot be asked: it is killed, which brings another.
+ */
+void crew_kill_hanging(struct crew *crew);
 
 uint64_t crew_now_ms(void);

@@ -31,7 +31,9 @@
 #define FRONT_STOP_MS   (FRONT_DRAIN_MS + 2000)
 #define SIGNERS_STOP_MS 10000
 #define HERALD_STOP_MS  (HERALD_DRAIN_MS + 2000)
-#define TICK_MS         50 /* how often time is looked at, while anything waits for it */
+#define ILL_START_MS    10000 /* so long does the first start wait for HSMs that are slow, or ill */
+#define WATCH_MS        250   /* how often it is looked whether an HSM's library hangs */
+#define TICK_MS         50    /* how often time is looked at, while anything waits for it */
 
 enum goal { GOAL_SERVE, GOAL_STOP_FRONT, GOAL_STOP_SIGNERS, GOAL_STOP_HERALD, GOALS };
 
@@ -43,8 +45,10 @@ struct proxy {
     bool is_successor;    /* some children are the former program's still */
     int signals, ready_fd;
     enum goal goal;
-    bool is_serving;     /* was reached once */
-    unsigned replaced;   /* signers that were replaced since the last SIGHUP; all: nothing to do */
+    bool is_serving;       /* was reached once */
+    struct child *leaving; /* of the signers that are replaced the last that was told to go; NULL: none was */
+    unsigned replaced;     /* signers that were replaced since the last SIGHUP; all: nothing to do */
+    uint64_t begun_ms;
     uint64_t kill_at_ms; /* while stopping: who is still there then is killed */
     int status;
 };
@@ -254,56 +258,91 @@ static void start_child(struct proxy *proxy, struct child *child)
     }
 }
 
+/* Several HSMs: one that is ill keeps the proxy neither from starting nor from running. */
+static bool is_pool(const struct crew *crew)
+{
+    return proxy_config_hsms(crew->config) > 1;
+}
+
 static bool is_due(const struct child *child)
 {
     return child->state == CHILD_DOWN && crew_now_ms() >= child->start_at_ms;
 }
 
-static struct child *starting_signer(struct crew *crew)
+/* The signer of this HSM that is being started; NULL: none is. */
+static struct child *starting_signer(struct crew *crew, unsigned hsm)
 {
     for (unsigned i = 0; i < crew->signer_count; i++)
-        if (crew->signers[i].state == CHILD_STARTING)
+        if (crew->signers[i].state == CHILD_STARTING && crew->signers[i].hsm == hsm)
             return &crew->signers[i];
     return NULL;
 }
 
-/* One at a time: simultaneous starts break SoftHSM (its C_Login rewrites the token's file). */
-static void start_signers(struct proxy *proxy)
+/*
+ * One at a time of each HSM: simultaneous starts break SoftHSM (its C_Login rewrites the token's file). But no HSM that is
+ * ill keeps others waiting.
+ */
+static void start_signers(struct proxy *proxy, unsigned hsm)
 {
     struct crew *crew = &proxy->crew;
-    struct child *starting = starting_signer(crew);
+    struct child *starting = starting_signer(crew, hsm);
 
     if (starting && crew_now_ms() >= starting->started_ms + START_MAX_MS)
         crew_kill(starting);
     for (unsigned i = 0; i < crew->signer_count && !starting; i++) {
-        if (is_due(&crew->signers[i]))
+        if (crew->signers[i].hsm == hsm && is_due(&crew->signers[i]))
             start_child(proxy, &crew->signers[i]);
-        starting = starting_signer(crew);
+        starting = starting_signer(crew, hsm);
     }
 }
 
-static bool are_signers_up(const struct crew *crew)
+static bool is_any_signer_up(const struct crew *crew)
 {
     for (unsigned i = 0; i < crew->signer_count; i++)
-        if (crew->signers[i].state != CHILD_UP)
+        if (crew->signers[i].state == CHILD_UP)
+            return true;
+    return false;
+}
+
+/* Nothing more to wait for: a signer that could not start is tried again, but nobody knows when its HSM will be well. */
+static bool are_signers_settled(const struct crew *crew)
+{
+    for (unsigned i = 0; i < crew->signer_count; i++)
+        if (crew->signers[i].state != CHILD_UP && !crew->signers[i].has_failed)
             return false;
-    return true;
+    return is_any_signer_up(crew);
+}
+
+/* Whether the first clients may come. */
+static bool is_crew_ready(const struct proxy *proxy)
+{
+    const struct crew *crew = &proxy->crew;
+
+    return are_signers_settled(crew) ||
+           (is_pool(crew) && is_any_signer_up(crew) && crew_now_ms() >= proxy->begun_ms + ILL_START_MS);
 }
 
 /*
- * One leaves when the one before it is back: somebody serves at every moment, and none knows an old epoch in the end.
- * A former front would not be told of the new ones, so it goes first.
+ * One leaves when the one before it is back: somebody serves at every moment, and none knows an old epoch in the end. Whoever
+ * is not there now will start anew anyway; but where one that left does not come back, none follows it. A
+ * former front would not be told of the new ones, so it goes first.
  */
 static void replace_signers(struct proxy *proxy)
 {
     struct crew *crew = &proxy->crew;
+    struct child *next;
 
-    if (proxy->replaced >= crew->signer_count || !are_signers_up(crew) || crew->former.pid)
+    if (proxy->replaced >= crew->signer_count || !are_signers_settled(crew) || crew->former.pid ||
+        (proxy->leaving && proxy->leaving->state != CHILD_UP))
         return;
     for (unsigned i = 0; i < crew->signer_count; i++)
-        if (crew->signers[i].control < 0)
+        if (crew->signers[i].pid && crew->signers[i].control < 0)
             return; /* it is leaving */
-    crew_dismiss(&crew->signers[proxy->replaced++]);
+    next = &crew->signers[proxy->replaced++];
+    if (next->state != CHILD_UP)
+        return;
+    proxy->leaving = next;
+    crew_dismiss(next);
 }
 
 /* Nobody to start, to stop or to wait for: only an event changes anything. */
@@ -341,9 +380,11 @@ static void pursue_serve(struct proxy *proxy)
         start_child(proxy, crew->herald);
     if (crew->exporter && is_due(crew->exporter))
         start_child(proxy, crew->exporter);
-    start_signers(proxy);
+    for (unsigned hsm = 0; hsm < proxy_config_hsms(crew->config); hsm++)
+        start_signers(proxy, hsm);
+    crew_kill_hanging(crew);
     replace_signers(proxy);
-    if (is_due(crew->front) && (proxy->is_serving || are_signers_up(crew)))
+    if (is_due(crew->front) && (proxy->is_serving || is_crew_ready(proxy)))
         start_child(proxy, crew->front);
     crew_listen(crew);
     if (proxy->is_serving)
@@ -373,6 +414,16 @@ static void reload(struct proxy *proxy)
     proxy->crew.material = material;
     crew_tell_front_material(&proxy->crew);
     proxy->replaced = 0;
+    proxy->leaving = NULL;
+}
+
+/* Whether any signer serves, or may yet in its first try. */
+static bool may_others(const struct crew *crew)
+{
+    for (unsigned i = 0; i < crew->signer_count; i++)
+        if (!crew->signers[i].has_failed)
+            return true;
+    return false;
 }
 
 /* A start that failed: the child has said why in the log; say what follows from it. */
@@ -380,7 +431,8 @@ static void fail_start(struct proxy *proxy, const struct child *child, int statu
 {
     int code = WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
 
-    if (proxy->goal != GOAL_SERVE)
+    if (proxy->goal != GOAL_SERVE ||
+        (child->kind == CHILD_SIGNER && is_pool(&proxy->crew) && may_others(&proxy->crew)))
         return;
     explain(code, "%s did not start (%s %d); its reason is in the lines above, and nothing is running now",
             child->name, WIFSIGNALED(status) ? "signal" : "exit status",
@@ -453,35 +505,43 @@ static void on_front(struct proxy *proxy)
         crew_kill(&crew->signers[message.index]);
 }
 
-/* Until something is due that no event announces. */
-static int rest_ms(const struct proxy *proxy)
+/* Until something is due, or has to be looked at, that no event announces. */
+static int wait_ms(const struct proxy *proxy)
 {
     int renewal_ms = server_renewal_wait_ms(&proxy->renewal, crew_now_ms());
 
-    return renewal_ms >= 0 && renewal_ms < PULSE_MS ? renewal_ms : PULSE_MS;
+    if (!is_at_rest(proxy))
+        return TICK_MS;
+    return renewal_ms >= 0 && renewal_ms < WATCH_MS ? renewal_ms : WATCH_MS;
 }
 
 /* Errors: -errno. */
 static int wait_for_event(struct proxy *proxy)
 {
-    struct child *starting = starting_signer(&proxy->crew);
-    struct pollfd sources[] = {
-        { .fd = proxy->signals, .events = POLLIN },
-        { .fd = starting ? starting->ready : -1, .events = POLLIN },
-        { .fd = proxy->crew.front->control, .events = POLLIN },
-        { .fd = proxy->renewal.pipe, .events = POLLIN },
+    enum { SIGNALS, FRONT, RENEWAL, STARTING }; /* from STARTING on one for each HSM */
+    struct pollfd sources[STARTING + HSMS_MAX] = {
+        [SIGNALS] = { .fd = proxy->signals, .events = POLLIN },
+        [FRONT] = { .fd = proxy->crew.front->control, .events = POLLIN },
+        [RENEWAL] = { .fd = proxy->renewal.pipe, .events = POLLIN },
     };
-    int wait_ms = is_at_rest(proxy) ? rest_ms(proxy) : TICK_MS;
+    unsigned hsms = proxy_config_hsms(proxy->crew.config);
+    struct child *starting[HSMS_MAX];
 
-    if (poll(sources, ARRAY_SIZE(sources), wait_ms) < 0)
+    for (unsigned i = 0; i < hsms; i++) {
+        starting[i] = starting_signer(&proxy->crew, i);
+        sources[STARTING + i] =
+            (struct pollfd){ .fd = starting[i] ? starting[i]->ready : -1, .events = POLLIN };
+    }
+    if (poll(sources, STARTING + hsms, wait_ms(proxy)) < 0)
         return errno == EINTR ? 0 : -errno;
-    if (sources[1].revents)
-        crew_signer_ready(starting);
-    if (sources[2].revents)
+    for (unsigned i = 0; i < hsms; i++)
+        if (sources[STARTING + i].revents)
+            crew_signer_ready(starting[i]);
+    if (sources[FRONT].revents)
         on_front(proxy);
-    if (sources[3].revents && server_renewal_hear(&proxy->renewal, proxy->crew.config))
+    if (sources[RENEWAL].revents && server_renewal_hear(&proxy->renewal, proxy->crew.config))
         reload(proxy);
-    if (sources[0].revents)
+    if (sources[SIGNALS].revents)
         on_signal(proxy);
     return 0;
 }
@@ -556,6 +616,7 @@ int supervisor_main(const struct proxy_config *config, const struct program *pro
     struct proxy proxy = { .program = program,
                            .ready_fd = ready_fd,
                            .signals = -1,
+                           .begun_ms = crew_now_ms(),
                            .replaced = UINT_MAX,
                            .renewal = SERVER_RENEWAL_NONE };
     int error = crew_init(&proxy.crew, config, supervisor_log_level(config));

@@ -52,7 +52,8 @@ struct call {
     char *peer;
     char request_id[REQUEST_ID_LEN + 1];
     uint64_t received_ns, deadline_ms;
-    int wanted; /* the signer it names; -1: any */
+    int wanted;    /* the signer it names; -1: any */
+    int failed_at; /* the HSM that failed it; -1: none yet */
     bool is_repeated, is_rerouted;
 };
 
@@ -60,8 +61,10 @@ struct call {
 struct link {
     struct route *route;
     unsigned index;
+    unsigned hsm;            /* the signer's */
     struct bufferevent *bev; /* NULL: no signer there */
     bool is_leaving;         /* it answers what it was sent, and takes no more */
+    bool is_ill;             /* its HSM is: nothing is sent to it until it says otherwise */
     struct queue queue;
     struct call_list sent;
     unsigned sent_count;
@@ -188,7 +191,7 @@ static bool is_partition(const struct link *link)
 
 static bool takes_calls(const struct link *link)
 {
-    return link->bev && !link->is_leaving;
+    return link->bev && !link->is_leaving && !link->is_ill;
 }
 
 static uint64_t load(const struct link *link)
@@ -196,29 +199,36 @@ static uint64_t load(const struct link *link)
     return link->queue.cost_us + link->sent_us;
 }
 
-/* The wrapped signer with the least to do; one that is there, if any is. */
-static struct link *least_loaded(struct route *route)
+/* Higher is better: one that is able, and of another HSM than the call has failed at. */
+static unsigned fitness(const struct link *link, int failed_at)
+{
+    return 2 * takes_calls(link) + ((int)link->hsm != failed_at);
+}
+
+/* The wrapped signer with the least to do; one that is able, if any is. */
+static struct link *least_loaded(struct route *route, int failed_at)
 {
     unsigned start = route->next_link++;
     struct link *best = NULL;
 
     for (unsigned i = 0; i < route->wrapped_count; i++) {
         struct link *link = &route->links[(start + i) % route->wrapped_count];
+        unsigned fits = fitness(link, failed_at), fits_best = best ? fitness(best, failed_at) : 0;
 
-        if (!best || (takes_calls(link) && !takes_calls(best)) ||
-            (takes_calls(link) == takes_calls(best) && load(link) < load(best)))
+        if (!best || fits > fits_best || (fits == fits_best && load(link) < load(best)))
             best = link;
     }
     return best;
 }
 
-static struct link *choose(struct route *route, int wanted)
+static struct link *choose(struct route *route, int wanted, int failed_at)
 {
     struct link *link = wanted >= 0 && (unsigned)wanted < route->count ? &route->links[wanted] : NULL;
 
-    if (link && (takes_calls(link) || is_partition(link)))
+    if (link && (is_partition(link) || (takes_calls(link) && (int)link->hsm != failed_at)))
         return link;
-    return least_loaded(route); /* a lease of a dead signer: any other says UNLOCK_REQUIRED, at once */
+    /* A lease of a signer that cannot serve it: any other says UNLOCK_REQUIRED, at once. */
+    return least_loaded(route, failed_at);
 }
 
 /* -------------------------------------------------------------------------------------------------- sending */
@@ -329,7 +339,7 @@ static int enqueue(struct link *link, struct call *call)
 /* Finds the call a link, or answers that there is no room. */
 static void place(struct route *route, struct call *call)
 {
-    if (enqueue(choose(route, call->wanted), call))
+    if (enqueue(choose(route, call->wanted, call->failed_at), call))
         call_fail(call, REASON_BUSY);
 }
 
@@ -378,6 +388,26 @@ static void link_down(struct link *link)
         give_queue_away(link);
 }
 
+/* What waited for others may come here, and what waited here go to others. */
+static void share_queues(struct route *route)
+{
+    for (unsigned i = 0; i < route->wrapped_count; i++)
+        if (!takes_calls(&route->links[i]))
+            give_queue_away(&route->links[i]);
+}
+
+static void link_heard(struct link *link, Privyseal__V1__HsmNews news)
+{
+    bool is_ill = news == PRIVYSEAL__V1__HSM_NEWS__HSM_NEWS_ILL;
+
+    if (news == PRIVYSEAL__V1__HSM_NEWS__HSM_NEWS_NONE || link->is_ill == is_ill)
+        return;
+    link->is_ill = is_ill;
+    log_event(LOG_LEVEL_NOTICE, "front.signer_hsm", "signer=%u is=%s", link->index, is_ill ? "ill" : "well");
+    if (!is_partition(link))
+        share_queues(link->route);
+}
+
 /* A signer that sends nonsense or nothing is of no use: the supervisor starts another. */
 static void link_broken(struct link *link, const char *why)
 {
@@ -414,8 +444,25 @@ static struct call *find_sent(struct link *link, uint64_t id)
     return NULL;
 }
 
-static void deliver(struct route *route, struct call *call, const Privyseal__V1__EnvelopeReply *reply)
+/*
+ * Whether a call that @link did not do, or not well, goes elsewhere: what was not begun may always, what has failed once,
+ * if it does no harm twice and there is another HSM, or none that is well.
+ */
+static bool is_for_another(struct call *call, const struct link *link,
+                           const Privyseal__V1__EnvelopeReply *reply)
 {
+    if (reply->not_begun)
+        return true;
+    if (!reply->hsm_failed || call->is_repeated || call->method->repeat != REPEAT_SAFE)
+        return false;
+    call->is_repeated = true;
+    call->failed_at = (int)link->hsm;
+    return link->is_ill || least_loaded(link->route, call->failed_at)->hsm != link->hsm;
+}
+
+static void deliver(struct link *link, struct call *call, const Privyseal__V1__EnvelopeReply *reply)
+{
+    struct route *route = link->route;
     struct answer answer = {
         .grpc_status = reply->grpc_status,
         .body = BYTES(reply->body.data, reply->body.len),
@@ -423,6 +470,10 @@ static void deliver(struct route *route, struct call *call, const Privyseal__V1_
         .message = reply->message,
     };
 
+    if (call->done && is_for_another(call, link, reply)) {
+        place(route, call);
+        return;
+    }
     if (call->done && reply->reroute_to > 0 && reply->reroute_to <= route->count && !call->is_rerouted) {
         call->is_rerouted = true;
         call->wanted = (int)reply->reroute_to - 1;
@@ -446,13 +497,14 @@ static int take_reply(struct link *link)
     if (error)
         return error;
     call = find_sent(link, reply->id);
+    link_heard(link, reply->hsm);
     if (reply->leaving) {
         link_leaves(link);
     } else if (call) {
         learn(link, call->method, reply);
         call_remove(call);
-        deliver(link->route, call, reply);
-    } else {
+        deliver(link, call, reply);
+    } else if (!reply->hsm) {
         error = -EBADMSG;
     }
     privyseal__v1__envelope_reply__free_unpacked(reply, NULL);
@@ -514,6 +566,7 @@ int route_new(struct front *front, struct route **ret)
 
         link->route = route;
         link->index = i;
+        link->hsm = proxy_config_hsm_of(front->config, i);
         queue_init(&link->queue, front->config->queue);
         TAILQ_INIT(&link->sent);
         evtimer_assign(&link->stuck, front->base, on_stuck, link);
@@ -569,27 +622,25 @@ int route_attach(struct route *route, unsigned index, int socket)
     if (route->links[index].bev)
         link_down(&route->links[index]);
     route->links[index].bev = bev;
+    route->links[index].is_ill = false; /* it says so when it is not true */
     bufferevent_setcb(bev, on_read, on_written, on_event, &route->links[index]);
     bufferevent_enable(bev, EV_READ | EV_WRITE);
     pump(&route->links[index]);
-    for (unsigned i = 0; i < route->wrapped_count;
-         i++) /* those who waited for another that is not back yet */
-        if (!takes_calls(&route->links[i]))
-            give_queue_away(&route->links[i]);
+    share_queues(route);
     return 0;
 }
 
 bool route_is_serving(const struct route *route)
 {
     for (unsigned i = 0; i < route->wrapped_count; i++)
-        if (route->links[i].bev)
+        if (takes_calls(&route->links[i]))
             return true;
     return false;
 }
 
 unsigned route_retry_after_ms(struct route *route)
 {
-    uint64_t ms = load(least_loaded(route)) / 1000;
+    uint64_t ms = load(least_loaded(route, -1)) / 1000;
 
     return ms < RETRY_LEAST_MS ? RETRY_LEAST_MS : ms > RETRY_MOST_MS ? RETRY_MOST_MS : (unsigned)ms;
 }
@@ -625,7 +676,7 @@ int route_submit(struct route *route, const struct request *request, route_done 
     CLEANUP(call_free) struct call *call = NULL;
     int wanted = method_route(request->method, BYTES(request->body->data + request->message_at,
                                                      request->body->len - request->message_at));
-    struct link *link = choose(route, wanted);
+    struct link *link = choose(route, wanted, -1);
     uint64_t cost_us = estimate_us(link, request->method);
     uint64_t ahead_us = queue_wait_us(&link->queue, request->certificate_hash, cost_us) + link->sent_us;
     int r;
@@ -638,6 +689,7 @@ int route_submit(struct route *route, const struct request *request, route_done 
     if (r < 0)
         return r;
     call->wanted = wanted;
+    call->failed_at = -1;
     call->done = done;
     call->owner = owner;
     r = enqueue(link, call);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "include/table.h"
@@ -23,6 +24,8 @@ int metrics_new(unsigned signers, struct metrics **ret)
     if (metrics == MAP_FAILED)
         return -ENOMEM;
     metrics->signers = signers;
+    metrics->hsms = 1;
+    strcpy(metrics->hsm_name[0], "hsm");
     *ret = metrics;
     return 0;
 }
@@ -87,6 +90,7 @@ static const struct value_row signer_rows[SIGNER_VALUES] = {
                                  "Audit records that a receiver did not take in time." },
     [SIGNER_SEAL_EXPIRY] = { "seal_certificate_expiry_seconds", "gauge",
                              "Unix time when the sealing certificate ends." },
+    [SIGNER_HSM_WELL] = { "signer_hsm_up", "gauge", "1 when the signer's HSM does what it is asked for." },
 };
 
 static const struct value_row front_rows[FRONT_VALUES] = {
@@ -168,6 +172,27 @@ static void say_signers(const struct metrics *metrics, const char *proxy, struct
     }
 }
 
+static unsigned count_well(const struct metrics *metrics, unsigned hsm)
+{
+    unsigned well = 0;
+
+    for (unsigned s = 0; s < metrics->signers; s++)
+        well += metrics->signer[s].hsm == hsm && metrics_get(&metrics->signer[s].values[SIGNER_HSM_WELL]);
+    return well;
+}
+
+static void say_hsms(const struct metrics *metrics, const char *proxy, struct buffer *out)
+{
+    say_head(out, "hsm_up", "gauge", "1 when at least one signer works with the HSM.");
+    for (unsigned h = 0; h < metrics->hsms; h++)
+        say(out, "privyseal_hsm_up{proxy=\"%s\",hsm=\"%s\"} %d\n", proxy, metrics->hsm_name[h],
+            count_well(metrics, h) > 0);
+    say_head(out, "hsm_signers", "gauge", "Signers that work with the HSM.");
+    for (unsigned h = 0; h < metrics->hsms; h++)
+        say(out, "privyseal_hsm_signers{proxy=\"%s\",hsm=\"%s\"} %u\n", proxy, metrics->hsm_name[h],
+            count_well(metrics, h));
+}
+
 void metrics_text(const struct metrics *metrics, const char *proxy, struct buffer *ret)
 {
     say_head(ret, "build_info", "gauge", "Always 1; the version is a label.");
@@ -175,6 +200,7 @@ void metrics_text(const struct metrics *metrics, const char *proxy, struct buffe
     say_requests(metrics, proxy, ret);
     say_stages(metrics, proxy, ret);
     say_signers(metrics, proxy, ret);
+    say_hsms(metrics, proxy, ret);
     for (unsigned v = 0; v < FRONT_VALUES; v++) {
         say_head(ret, front_rows[v].name, front_rows[v].type, front_rows[v].help);
         say(ret, "privyseal_%s{proxy=\"%s\"} %" PRIu64 "\n", front_rows[v].name, proxy,
@@ -182,14 +208,25 @@ void metrics_text(const struct metrics *metrics, const char *proxy, struct buffe
     }
 }
 
+static bool is_serving(const struct metrics_signer *signer, uint64_t now_unix, unsigned patience_s)
+{
+    const uint64_t *values = signer->values;
+
+    return metrics_get(&values[SIGNER_STARTED]) && metrics_get(&values[SIGNER_HSM_WELL]) &&
+           !metrics_get(&values[SIGNER_AUDIT_FAILED]) &&
+           metrics_get(&values[SIGNER_SEEN]) + patience_s >= now_unix;
+}
+
 bool metrics_is_ready(const struct metrics *metrics, uint64_t now_unix, unsigned patience_s)
 {
-    for (unsigned s = 0; s < metrics->signers; s++) {
-        const uint64_t *values = metrics->signer[s].values;
+    for (unsigned h = 0; h < metrics->hsms; h++) {
+        bool is_whole = true;
 
-        if (metrics_get(&values[SIGNER_STARTED]) == 0 || metrics_get(&values[SIGNER_AUDIT_FAILED]) ||
-            metrics_get(&values[SIGNER_SEEN]) + patience_s < now_unix)
-            return false;
+        for (unsigned s = 0; s < metrics->signers; s++)
+            if (metrics->signer[s].hsm == h)
+                is_whole = is_whole && is_serving(&metrics->signer[s], now_unix, patience_s);
+        if (is_whole)
+            return true;
     }
-    return true;
+    return false;
 }

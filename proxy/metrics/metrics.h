@@ -36,14 +36,21 @@ enum signer_value {
     SIGNER_AUDIT_FAILED,
     SIGNER_FORWARD_DROPPED,
     SIGNER_SEAL_EXPIRY, /* Unix time */
+    SIGNER_HSM_WELL,    /* its HSM does what it is asked for */
     SIGNER_VALUES
 };
 
+#define METRICS_HSMS_MAX     8
+#define METRICS_HSM_NAME_MAX 24
+
 struct metrics_signer {
+    unsigned hsm; /* which HSM it works with */
     uint64_t requests[METHODS][REASONS];
     struct metrics_histogram stages[STAGES];
     uint64_t busy_us; /* in requests, since ever: its rate is the signer's load */
     uint64_t values[SIGNER_VALUES];
+    uint64_t
+        hsm_due_ms; /* CLOCK_MONOTONIC: until when the HSM's library should be back; 0: it was not called */
 };
 
 enum front_value {
@@ -63,12 +70,13 @@ struct metrics_front {
 };
 
 struct metrics {
-    unsigned signers;
+    unsigned signers, hsms;
+    char hsm_name[METRICS_HSMS_MAX][METRICS_HSM_NAME_MAX];
     struct metrics_front front;
     struct metrics_signer signer[];
 };
 
-/* Shared with every process that is forked afterwards. Errors: -ENOMEM. */
+/* Shared with every process that is forked afterwards. One HSM, "hsm"; whoever has more says so. Errors: -ENOMEM. */
 MUST_CHECK int metrics_new(unsigned signers, struct metrics **ret);
 void metrics_free(struct metrics *metrics);
 
@@ -90,5 +98,5 @@ void metrics_time(struct metrics_histogram *histogram, uint64_t us);
 
 /* All of it in Prometheus' text format, version 0.0.4, appended. @proxy: the label of every line. */
 void metrics_text(const struct metrics *metrics, const char *proxy, struct buffer *ret);
-/* Whether every signer served within the last @patience_s seconds. */
+/* Whether an HSM is well and all its signers served within the last @patience_s seconds. */
 bool metrics_is_ready(const struct metrics *metrics, uint64_t now_unix, unsigned patience_s);

@@ -19,6 +19,8 @@
 struct pulse {
     uint64_t beats;
     uint64_t patience_ms;
+    uint64_t
+        hsm_due_ms; /* CLOCK_MONOTONIC: until when the HSM's library should be back; 0: it was not called */
 };
 
 /* "I go on; you hear of me again within @patience_ms." @pulse: NULL: nobody listens. */

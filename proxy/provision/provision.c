@@ -30,12 +30,14 @@
 #include "proxy/service/seal_keys.h"
 #include "proxy/store/store.h"
 
-struct hsm_config provision_hsm_config(const struct proxy_config *config)
+struct hsm_config provision_hsm_config(const struct proxy_config *config, unsigned hsm)
 {
-    return (struct hsm_config){ .module = config->hsm_module,
-                                .environment = config->hsm_environment,
-                                .token_label = config->hsm_token,
-                                .pin_file = config->hsm_pin_file,
+    const struct hsm_place place = proxy_config_hsm(config, hsm);
+
+    return (struct hsm_config){ .module = place.module,
+                                .environment = place.environment,
+                                .token_label = place.token,
+                                .pin_file = place.pin_file,
                                 .allow_software = config->allow_software_hsm,
                                 .max_handles = config->hsm_handles,
                                 .manifest = config->hsm_manifest,
@@ -85,20 +87,21 @@ static int make_directory(const char *path)
     return EX_OK;
 }
 
-static int lay_out_hsm(const struct proxy_config *config, const struct owners *owners)
+static int lay_out_hsm(const struct proxy_config *config, unsigned hsm, const struct owners *owners)
 {
+    const struct hsm_place place = proxy_config_hsm(config, hsm);
     char tokens[PATH_MAX];
     unsigned made;
     int status, r = 0;
 
-    if (provision_softhsm_directory(config->hsm_environment, tokens)) {
-        status = provision_partitions(config, tokens, owners, &made);
+    if (provision_softhsm_directory(place.environment, tokens)) {
+        status = hsm == 0 ? provision_partitions(config, tokens, owners, &made) : EX_OK;
         if (status != EX_OK)
             return status;
         r = directory_read_only(tokens, owners);
     }
     if (r == 0)
-        r = directory_read_only(config->hsm_pin_file, owners);
+        r = directory_read_only(place.pin_file, owners);
     return r == 0 ? EX_OK : provision_fail(EX_CANTCREAT, "%s: %s", tokens, strerror(-r));
 }
 
@@ -280,23 +283,23 @@ static int describe(const struct proxy_config *config, struct hsm *hsm)
 
 /* ---------------------------------------------------------------------------------------------------- verbs */
 
-int provision_token(const struct proxy_config *config, const struct owners *owners, provision_make_fn *make,
-                    void *arg)
+int provision_token(const struct proxy_config *config, unsigned hsm, const struct owners *owners,
+                    provision_make_fn *make, void *arg)
 {
-    struct hsm_config hsm_config = provision_hsm_config(config);
+    struct hsm_config hsm_config = provision_hsm_config(config, hsm);
     CLEANUP(free_string) char *why = NULL;
     char tokens[PATH_MAX];
     int status = EX_OK;
     CK_RV rv;
 
-    if (provision_softhsm_directory(config->hsm_environment, tokens))
+    if (provision_softhsm_directory(hsm_config.environment, tokens))
         status = make_directory(tokens);
     if (status != EX_OK)
         return status;
     rv = make(&hsm_config, arg, &why);
     if (rv != CKR_OK)
         return provision_fail(EX_UNAVAILABLE, "%s", why ? why : "the HSM's token could not be made");
-    return lay_out_hsm(config, owners);
+    return lay_out_hsm(config, hsm, owners);
 }
 
 static CK_RV make_fresh(const struct hsm_config *hsm_config, void *arg, char **why)
@@ -308,7 +311,7 @@ static CK_RV make_fresh(const struct hsm_config *hsm_config, void *arg, char **w
 /* As a signer would. */
 int provision_open_hsm(const struct proxy_config *config, struct hsm **ret)
 {
-    struct hsm_config hsm_config = provision_hsm_config(config);
+    struct hsm_config hsm_config = provision_hsm_config(config, 0);
     CLEANUP(free_string) char *why = NULL;
 
     if (hsm_open(&hsm_config, ret, &why) == CKR_OK)
@@ -341,7 +344,7 @@ static int verb_init(const struct proxy_config *config, int argc, char **argv)
         return provision_fail(EX_NOUSER, "[server] signer_user: there is no user \"%s\"",
                               config->signer_user);
     if (!config->hsm_manifest) /* else a ceremony has made the token */
-        status = provision_token(config, &owners, make_fresh, NULL);
+        status = provision_token(config, 0, &owners, make_fresh, NULL);
     if (status == EX_OK)
         status = provision_open_hsm(config, &hsm);
     if (status == EX_OK)

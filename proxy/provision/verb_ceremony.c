@@ -67,7 +67,7 @@ static int hold(const struct proxy_config *config, const struct owners *owners,
                         secret_bytes(quorum_private), &secret);
     if (r < 0)
         return provision_fail(EX_SOFTWARE, "the quorum key cannot be made or dealt: %s", strerror(-r));
-    status = provision_token(config, owners, make, result);
+    status = provision_token(config, 0, owners, make, result);
     return status == EX_OK ? print_result(result, secret) : status;
 }
 

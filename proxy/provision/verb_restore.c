@@ -24,6 +24,7 @@
 struct restoring {
     const struct proxy_config *config;
     const char *request, *rows, *note; /* the last two: restore only */
+    unsigned hsm;                      /* add-hsm only: which of the configuration's */
     char **answers;
     int answer_count;
     struct owners owners;
@@ -111,7 +112,8 @@ static int restore_hsm(struct restoring *restoring)
     if (status == EX_OK)
         status = join_quorum_key(restoring);
     if (status == EX_OK)
-        status = provision_token(restoring->config, &restoring->owners, make_from_backup, restoring);
+        status = provision_token(restoring->config, restoring->hsm, &restoring->owners, make_from_backup,
+                                 restoring);
     secret_free(TAKE(restoring->quorum_private));
     return status;
 }
@@ -283,6 +285,7 @@ static int parse(const struct proxy_config *config, int argc, char **argv, struc
     static const struct option options[] = { { "request", required_argument, NULL, 'r' },
                                              { "rows", required_argument, NULL, 'w' },
                                              { "note", required_argument, NULL, 'n' },
+                                             { "hsm", required_argument, NULL, 'h' },
                                              { NULL, 0, NULL, 0 } };
     int c;
 
@@ -295,9 +298,14 @@ static int parse(const struct proxy_config *config, int argc, char **argv, struc
             ret->rows = optarg;
         else if (c == 'n')
             ret->note = optarg;
+        else if (c == 'h')
+            ret->hsm = proxy_config_find_hsm(config, optarg);
         else
             return EX_USAGE;
     }
+    if (ret->hsm == HSMS_MAX)
+        return provision_fail(EX_USAGE,
+                              "the configuration has no such [hsm.NAME]; without --hsm, [hsm] is meant");
     ret->answers = argv + optind;
     ret->answer_count = argc - optind;
     if (owners_find(config->signer_user, &ret->owners) < 0)
@@ -311,8 +319,9 @@ static int print_keys(const struct restoring *restoring)
 {
     CLEANUP(json_decref) json_t *manifest = manifest_to_json(&restoring->files.manifest);
     CLEANUP(json_decref)
-    json_t *object = json_pack("{s:s, s:O}", "token", restoring->config->hsm_token, "keys",
-                               json_object_get(manifest, "keys"));
+    json_t *object =
+        json_pack("{s:s, s:O}", "token", proxy_config_hsm(restoring->config, restoring->hsm).token, "keys",
+                  json_object_get(manifest, "keys"));
 
     return object ? provision_print(object) : provision_fail(EX_OSERR, "out of memory");
 }
@@ -326,7 +335,8 @@ int verb_add_hsm(const struct proxy_config *config, int argc, char **argv)
         return status;
     if (!restoring.request || !config->hsm_manifest)
         return provision_fail(EX_USAGE,
-                              "usage: --provision add-hsm --request FILE ANSWER..., with [hsm] manifest set");
+                              "usage: --provision add-hsm [--hsm NAME] --request FILE ANSWER..., with [hsm] "
+                              "manifest set");
     status = restore_hsm(&restoring);
     return status == EX_OK ? print_keys(&restoring) : status;
 }

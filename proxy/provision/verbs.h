@@ -17,7 +17,8 @@ MUST_CHECK int provision_print(const json_t *object);
 
 #define SHARD_ENTRY_LEN 32
 
-struct hsm_config provision_hsm_config(const struct proxy_config *config);
+/* @hsm: by number, as proxy_config_hsm() has it. */
+struct hsm_config provision_hsm_config(const struct proxy_config *config, unsigned hsm);
 /*
  * SoftHSM keeps its tokens where its configuration says: "SOFTHSM2_CONF=FILE" and a line "directories.tokendir = DIR"
  * in it. False for any other HSM: then there are no files to own.
@@ -25,7 +26,7 @@ struct hsm_config provision_hsm_config(const struct proxy_config *config);
 bool provision_softhsm_directory(const char *environment, char ret[PATH_MAX]);
 /* Makes the HSM's token by @make, and lays out what files it has. */
 typedef CK_RV provision_make_fn(const struct hsm_config *hsm_config, void *arg, char **why);
-MUST_CHECK int provision_token(const struct proxy_config *config, const struct owners *owners,
+MUST_CHECK int provision_token(const struct proxy_config *config, unsigned hsm, const struct owners *owners,
                                provision_make_fn *make, void *arg);
 /* The directory part of "sqlite:DIR/FILE"; false for other stores. */
 bool provision_store_directory(const char *url, char ret[PATH_MAX]);

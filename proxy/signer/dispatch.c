@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "proxy/hsm/hsm_health.h"
 #include "proxy/service/dual.h"
 #include "proxy/service/named_token.h"
 #include "proxy/signer/exchange.h"
@@ -142,6 +143,14 @@ static void fill_failure(struct exchange *exchange, enum reason reason, struct f
         challenge_make(exchange->service->challenges, exchange->call.now_ms, failure->challenge) == 0;
 }
 
+/* Where the HSM failed, the front may ask another: it is asked itself, now, so that both are said in one breath. */
+static void tell_of_hsm(const struct service *service, Privyseal__V1__EnvelopeReply *reply)
+{
+    reply->hsm_failed = true;
+    if (hsm_examine(service->access.hsm, UINT_MAX) != HSM_WELL)
+        reply->hsm = PRIVYSEAL__V1__HSM_NEWS__HSM_NEWS_ILL;
+}
+
 /* Under a MAC once caller and signer share a key; before, a refusal is only the network's word. */
 static void write_failure(struct exchange *exchange, enum reason reason, struct buffer *ret)
 {
@@ -161,6 +170,8 @@ static void write_failure(struct exchange *exchange, enum reason reason, struct 
     reply.grpc_status = row->status;
     reply.message = (char *)(uintptr_t)sentence;
     reply.failure = (ProtobufCBinaryData){ .data = serialized.data, .len = serialized.len };
+    if (reason == REASON_HSM)
+        tell_of_hsm(exchange->service, &reply);
     write_reply(&reply, ret);
 }
 
@@ -339,6 +350,26 @@ static void refuse_envelope(uint64_t id, enum grpc_status status, struct buffer 
     write_reply(&reply, ret);
 }
 
+void dispatch_news(bool is_well, struct buffer *ret)
+{
+    Privyseal__V1__EnvelopeReply reply = PRIVYSEAL__V1__ENVELOPE_REPLY__INIT;
+
+    reply.hsm = is_well ? PRIVYSEAL__V1__HSM_NEWS__HSM_NEWS_WELL : PRIVYSEAL__V1__HSM_NEWS__HSM_NEWS_ILL;
+    write_reply(&reply, ret);
+}
+
+/* Whoever sent it had not heard yet. */
+static void send_back(uint64_t id, struct buffer *ret)
+{
+    Privyseal__V1__EnvelopeReply reply = PRIVYSEAL__V1__ENVELOPE_REPLY__INIT;
+
+    reply.id = id;
+    reply.grpc_status = GRPC_UNAVAILABLE;
+    reply.not_begun = true;
+    reply.hsm = PRIVYSEAL__V1__HSM_NEWS__HSM_NEWS_ILL;
+    write_reply(&reply, ret);
+}
+
 void dispatch(struct service *service, struct bytes envelope, struct buffer *ret)
 {
     CLEANUP(message_free) ProtobufCMessage *message = NULL;
@@ -351,6 +382,8 @@ void dispatch(struct service *service, struct bytes envelope, struct buffer *ret
     opened = (const Privyseal__V1__Envelope *)message;
     if (opened->method >= METHODS)
         refuse_envelope(opened->id, GRPC_UNIMPLEMENTED, ret);
+    else if (hsm_health(service->access.hsm) != HSM_WELL)
+        send_back(opened->id, ret);
     else
         serve(service, method_by_id(opened->method), opened, ret);
 }

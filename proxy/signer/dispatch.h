@@ -12,3 +12,5 @@
 
 /* @envelope: a serialized Envelope (without its frame). @ret: appended, a serialized EnvelopeReply. */
 void dispatch(struct service *service, struct bytes envelope, struct buffer *ret);
+/* A reply to nothing: whether the HSM is well. Until the front has heard that it is ill, dispatch() sends calls back. */
+void dispatch_news(bool is_well, struct buffer *ret);

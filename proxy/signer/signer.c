@@ -19,6 +19,7 @@
 #include "include/log.h"
 #include "proxy/audit/forward.h"
 #include "proxy/hsm/epochs.h"
+#include "proxy/hsm/hsm_health.h"
 #include "proxy/service/expiry.h"
 #include "proxy/service/server_certificate.h"
 #include "proxy/service/service.h"
@@ -28,6 +29,7 @@
 #define SERVER_PEM_MAX     65536 /* bytes of a chain, as much as a pipe holds */
 #define ROUND_MAX          16    /* requests whose records share one fdatasync */
 #define TICK_MS            1000  /* leases that end, heads to the store */
+#define ILL_TICK_MS        50    /* while the HSM is ill: it is asked again as soon as it is due */
 #define DAY_US             UINT64_C(86400000000)
 #define LEAVE_MS           8000 /* for what was sent before the goodbye: less than the supervisor's patience */
 #define LEASE_RECHECK_MS   5000  /* so long may a revoked grant still sign */
@@ -51,6 +53,7 @@ struct signer {
     struct service service;
     bool is_service_open;
     struct fronts fronts;
+    enum hsm_health told; /* to the fronts */
     int64_t ticked_ms;
 };
 
@@ -149,16 +152,20 @@ static void report_strangers(const struct hsm *hsm)
 static int open_hsm(struct signer *signer)
 {
     const struct proxy_config *config = signer->config;
+    const struct hsm_place place = proxy_config_hsm(config, proxy_config_hsm_of(config, signer->index));
     const struct hsm_config hsm = {
-        .module = config->hsm_module,
-        .environment = holds_partitions(signer) ? signer->partition_environment : config->hsm_environment,
-        .token_label = config->hsm_token,
-        .pin_file = config->hsm_pin_file,
+        .module = place.module,
+        .environment = holds_partitions(signer) ? signer->partition_environment : place.environment,
+        .token_label = place.token,
+        .pin_file = place.pin_file,
         .allow_software = config->allow_software_hsm,
         .max_handles = config->hsm_handles,
         .manifest = config->hsm_manifest,
         .root = config->client_ca,
         .realm = config->realm,
+        .due_ms = signer->pulse ? &signer->pulse->hsm_due_ms : NULL,
+        .hang_ms = config->hsm_hang_ms,
+        .processes = place.signers,
     };
     CLEANUP(free_string) char *why = NULL;
     CK_RV rv = hsm_open(&hsm, &signer->hsm, &why);
@@ -167,8 +174,8 @@ static int open_hsm(struct signer *signer)
         report_strangers(signer->hsm);
         return EX_OK;
     }
-    log_event(LOG_LEVEL_ERROR, "signer.failed", "what=\"cannot open the HSM\" rv=0x%lx why=\"%s\"", rv,
-              why ? why : "");
+    log_event(LOG_LEVEL_ERROR, "signer.failed", "what=\"cannot open the HSM\" hsm=%s rv=0x%lx why=\"%s\"",
+              place.name, rv, why ? why : "");
     return is_misconfigured(rv) ? EX_CONFIG : EX_UNAVAILABLE;
 }
 
@@ -407,10 +414,12 @@ static bool take_message(struct signer *signer, int control)
 
     if (len == 0 || (len < 0 && len != -EAGAIN && len != -EINTR && len != -EBADMSG))
         return false;
-    if (len > 0 && count == 1 && kind == SIGNER_CONTROL_STREAM)
+    if (len > 0 && count == 1 && kind == SIGNER_CONTROL_STREAM) {
         fronts_take(&signer->fronts, TAKE_DESCRIPTOR(descriptors[0]));
-    else if (len > 0 && count == 2 && kind == SIGNER_CONTROL_RENEW)
+        signer->told = HSM_WELL; /* as a front believes of everybody new */
+    } else if (len > 0 && count == 2 && kind == SIGNER_CONTROL_RENEW) {
         renew_server(signer, descriptors[0], descriptors[1]);
+    }
     for (size_t i = 0; len > 0 && i < count; i++)
         if (descriptors[i] >= 0)
             descriptor_close(descriptors[i]);
@@ -492,6 +501,7 @@ static void tell(const struct signer *signer, int64_t now_ms)
     metrics_set(&values[SIGNER_AUDIT_FAILED], state.has_failed);
     metrics_set(&values[SIGNER_FORWARD_DROPPED], signer->forward ? forward_dropped(signer->forward) : 0);
     metrics_set(&values[SIGNER_SEAL_EXPIRY], seal_expiry(service));
+    metrics_set(&values[SIGNER_HSM_WELL], hsm_health(signer->hsm) == HSM_WELL);
 }
 
 static void tick(struct signer *signer)
@@ -520,6 +530,16 @@ static bool is_worn(const struct signer *signer, bool is_idle)
     return limit && (made > 2 * limit || (made > limit && is_idle));
 }
 
+/* How long nothing may happen before something has to be looked at. */
+static int wait_ms(const struct signer *signer)
+{
+    unsigned probe_ms = signer->config->hsm_probe_ms;
+
+    if (signer->told != HSM_WELL)
+        return ILL_TICK_MS;
+    return probe_ms && probe_ms < TICK_MS ? (int)probe_ms : TICK_MS;
+}
+
 /* Waits for something to do, on @control (-1: not there) and the fronts' streams. Returns what poll() does. */
 static int wait_for_work(struct signer *signer, int control, bool *ret_has_message)
 {
@@ -529,12 +549,43 @@ static int wait_for_work(struct signer *signer, int control, bool *ret_has_messa
     for (unsigned i = 0; i < FRONTS_MAX; i++)
         polled[1 + i] = (struct pollfd){ .fd = signer->fronts.streams[i].fd, .events = POLLIN };
     pulse_beat(signer->pulse, PULSE_PATIENCE_MS);
-    ready = poll(polled, 1 + FRONTS_MAX, TICK_MS);
+    ready = poll(polled, 1 + FRONTS_MAX, wait_ms(signer));
     for (unsigned i = 0; ready > 0 && i < FRONTS_MAX; i++)
         if (polled[1 + i].revents)
             frames_fill(&signer->fronts.streams[i]);
     *ret_has_message = ready > 0 && polled[0].revents;
     return ready;
+}
+
+/* A front sends nothing more to a signer whose HSM is ill, until it hears otherwise. */
+static void tell_fronts(struct signer *signer, bool is_well)
+{
+    struct frames *stream;
+
+    for (EACH_FRONT(stream, &signer->fronts)) {
+        size_t start;
+
+        if (stream->fd < 0)
+            continue;
+        start = frames_begin(stream);
+        dispatch_news(is_well, &stream->out);
+        frames_end(stream, start);
+        frames_flush(stream);
+    }
+}
+
+static enum hsm_health look_after_hsm(struct signer *signer)
+{
+    enum hsm_health health;
+
+    pulse_beat(signer->pulse, signer->config->hsm_hang_ms + PULSE_PATIENCE_MS);
+    health = hsm_examine(signer->hsm, signer->config->hsm_probe_ms);
+    if ((health == HSM_WELL) == (signer->told == HSM_WELL))
+        return health;
+    signer->told = health;
+    tell(signer, unix_ms());
+    tell_fronts(signer, health == HSM_WELL);
+    return health;
 }
 
 /* What the fronts have sent is still answered; they send the rest to others. */
@@ -565,6 +616,10 @@ static int serve(struct signer *signer, int control)
             return EX_IOERR;
         if (has_message && !take_message(signer, control))
             return leave(signer);
+        if (look_after_hsm(signer) == HSM_GONE) {
+            (void)leave(signer); /* what is on its way to us is sent back */
+            return EX_TEMPFAIL;
+        }
         tick(signer);
         if (is_worn(signer, ready == 0)) {
             log_event(LOG_LEVEL_NOTICE, "signer.worn", "objects=%llu",

@@ -76,6 +76,7 @@ static void serve(unsigned signer, uint64_t seen)
 {
     numbers->signer[signer].values[SIGNER_STARTED] = 1;
     numbers->signer[signer].values[SIGNER_SEEN] = seen;
+    numbers->signer[signer].values[SIGNER_HSM_WELL] = 1;
 }
 
 START_TEST(proxy_is_ready_when_every_signer_was_just_heard_of)
@@ -87,6 +88,37 @@ START_TEST(proxy_is_ready_when_every_signer_was_just_heard_of)
     ck_assert_has(ask("GET /readyz HTTP/1.1\r\n"), "HTTP/1.1 200 ");
     serve(1, NOW - EXPORTER_READY_S - 1);
     ck_assert_has(ask("GET /readyz HTTP/1.1\r\n"), "HTTP/1.1 503 ");
+}
+END_TEST
+
+/* The second signer's HSM is another than the first's. */
+static void have_two_hsms(void)
+{
+    numbers->hsms = 2;
+    strcpy(numbers->hsm_name[1], "hsm.b");
+    numbers->signer[1].hsm = 1;
+}
+
+START_TEST(proxy_is_ready_while_one_hsm_is_well)
+{
+    have_two_hsms();
+    serve(1, NOW);
+    ck_assert_has(ask("GET /readyz HTTP/1.1\r\n"), "HTTP/1.1 200 ");
+    numbers->signer[1].values[SIGNER_HSM_WELL] = 0;
+    ck_assert_has(ask("GET /readyz HTTP/1.1\r\n"), "HTTP/1.1 503 ");
+}
+END_TEST
+
+START_TEST(hsms_are_told_apart_by_the_names_of_their_sections)
+{
+    const char *text;
+
+    have_two_hsms();
+    serve(1, NOW);
+    text = ask("GET /metrics HTTP/1.1\r\n");
+    ck_assert_has(text, "privyseal_hsm_up{proxy=\"web1\",hsm=\"hsm\"} 0\n");
+    ck_assert_has(text, "privyseal_hsm_up{proxy=\"web1\",hsm=\"hsm.b\"} 1\n");
+    ck_assert_has(text, "privyseal_hsm_signers{proxy=\"web1\",hsm=\"hsm.b\"} 1\n");
 }
 END_TEST
 
@@ -111,5 +143,6 @@ END_TEST
 
 SUITE_WITH_FIXTURE("metrics", setup, teardown, what_a_child_counts_its_parent_sees,
                    buckets_are_cumulative_and_end_with_all,
-                   proxy_is_ready_when_every_signer_was_just_heard_of, signer_without_its_log_is_not_ready,
+                   proxy_is_ready_when_every_signer_was_just_heard_of, proxy_is_ready_while_one_hsm_is_well,
+                   hsms_are_told_apart_by_the_names_of_their_sections, signer_without_its_log_is_not_ready,
                    other_requests_are_refused);
