@@ -8,7 +8,7 @@
 #include "cli/output.h"
 #include "cli/share_request.h"
 
-#define FIXED_VALUES 3 /* of the daemon's arguments, before the shares */
+#define FIXED_VALUES 5 /* at most, of the daemon's arguments, before the shares */
 
 /* First step: what of the master keys the officers hold, asked for. */
 static enum cli_exit ask(struct cli *cli, const char *request)
@@ -32,18 +32,24 @@ static enum cli_exit ask(struct cli *cli, const char *request)
 
 enum cli_exit cmd_hsm_add(struct cli *cli)
 {
-    const char *arguments[FIXED_VALUES + SHAMIR_SHARES_MAX + 1] = { "add-hsm", "--request" };
+    const char *arguments[FIXED_VALUES + SHAMIR_SHARES_MAX + 1] = { "add-hsm" };
+    const char *hsm = cli_option(cli, "hsm");
     char *paths[1 + SHAMIR_SHARES_MAX] = { NULL };
     CLEANUP(json_decref) json_t *result = NULL;
-    int count = cli->arg_count - 1; /* the request, and shares */
+    int count = cli->arg_count - 1, fixed = 1; /* the request, and shares */
     enum cli_exit status;
 
     if (count == 1)
         return ask(cli, cli->args[1]);
     if (count - 1 > SHAMIR_SHARES_MAX)
         return cli_fail(cli, CLI_USAGE, NULL, "more than %d shares", SHAMIR_SHARES_MAX);
+    if (hsm) {
+        arguments[fixed++] = "--hsm";
+        arguments[fixed++] = hsm;
+    }
+    arguments[fixed++] = "--request";
     for (int i = 0; i < count; i++)
-        arguments[FIXED_VALUES - 1 + i] = paths[i] = daemon_path(cli->args[1 + i]);
+        arguments[fixed + i] = paths[i] = daemon_path(cli->args[1 + i]);
     status = daemon_run(cli, cli->args[0], arguments, &result);
     for (int i = 0; i < count; i++)
         free(paths[i]);
