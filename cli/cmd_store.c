@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_store.c - store migrate: all rows into another database. */
+/* cmd_store.c - store migrate: all rows into another database; store upgrade: its schema to a new program's. */
 #include "cli/commands.h"
 
 #include "cli/daemon.h"
@@ -25,4 +25,20 @@ enum cli_exit cmd_store_migrate(struct cli *cli)
                    "\nWritten, read back and compared. Now [store] url names the new one; nothing that was\n"
                    "written to the old one meanwhile is in it, so it should have been stopped.");
     return status;
+}
+
+enum cli_exit cmd_store_upgrade(struct cli *cli)
+{
+    const char *config = cli_option(cli, "server-config");
+    const char *const arguments[] = { "upgrade-store", NULL };
+    CLEANUP(json_decref) json_t *result = NULL;
+    enum cli_exit status = daemon_run(cli, config ? config : SERVER_CONFIG, arguments, &result);
+
+    if (status != CLI_DONE)
+        return status;
+    return output_done(
+        cli, json_incref(result),
+        "The store has version %d. Daemons of the version before go on with it; for those before that\n"
+        "there is no way back but a backup.",
+        (int)json_integer_value(json_object_get(result, "version")));
 }

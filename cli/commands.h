@@ -82,6 +82,7 @@ enum cli_exit cmd_backup_verify(struct cli *cli);
 enum cli_exit cmd_restore(struct cli *cli);
 enum cli_exit cmd_hsm_add(struct cli *cli);
 enum cli_exit cmd_store_migrate(struct cli *cli);
+enum cli_exit cmd_store_upgrade(struct cli *cli);
 enum cli_exit cmd_key_allow(struct cli *cli);
 enum cli_exit cmd_operator_add(struct cli *cli);
 enum cli_exit cmd_operator_list(struct cli *cli);

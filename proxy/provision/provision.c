@@ -368,12 +368,19 @@ static const struct verb {
     const char *name;
     int (*run)(const struct proxy_config *config, int argc, char **argv);
 } verbs[] = {
-    { "init", verb_init },           { "ceremony", verb_ceremony },
-    { "backup", verb_backup },       { "restore", verb_restore },
-    { "add-hsm", verb_add_hsm },     { "migrate-store", verb_migrate_store },
-    { "self-test", verb_self_test }, { "epoch-list", verb_epoch_list },
-    { "epoch-new", verb_epoch_new }, { "epoch-destroy", verb_epoch_destroy },
-    { "seal-key", verb_seal_key },   { "partitions", verb_partitions },
+    { "init", verb_init },
+    { "ceremony", verb_ceremony },
+    { "backup", verb_backup },
+    { "restore", verb_restore },
+    { "add-hsm", verb_add_hsm },
+    { "migrate-store", verb_migrate_store },
+    { "self-test", verb_self_test },
+    { "epoch-list", verb_epoch_list },
+    { "epoch-new", verb_epoch_new },
+    { "epoch-destroy", verb_epoch_destroy },
+    { "seal-key", verb_seal_key },
+    { "partitions", verb_partitions },
+    { "upgrade-store", verb_upgrade_store },
 };
 
 int provision_main(const struct proxy_config *config, int argc, char **argv)

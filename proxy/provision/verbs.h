@@ -48,6 +48,7 @@ int verb_backup(const struct proxy_config *config, int argc, char **argv);
 int verb_restore(const struct proxy_config *config, int argc, char **argv);
 int verb_add_hsm(const struct proxy_config *config, int argc, char **argv);
 int verb_migrate_store(const struct proxy_config *config, int argc, char **argv);
+int verb_upgrade_store(const struct proxy_config *config, int argc, char **argv);
 int verb_partitions(const struct proxy_config *config, int argc, char **argv);
 
 /*

@@ -223,7 +223,7 @@ static int open_store(struct signer *signer)
         return EX_OK;
     log_event(LOG_LEVEL_ERROR, "signer.failed", "what=\"cannot open the store %s\" why=\"%s\"",
               signer->config->store,
-              r == -EPROTO ? "its schema is of another version: run privyseald --provision" : strerror(-r));
+              r == -EPROTO ? "its schema is of another version, see above" : strerror(-r));
     return r == -EPROTO ? EX_CONFIG : EX_UNAVAILABLE;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * schema.c - the tables of a store, one text per version. A text that was ever released is never edited: a change is
- * a new text at the end. Words in braces are the backend's (struct dialect).
+ * a new text at the end, which adds tables and indexes and alters none. Words in braces are the backend's (struct dialect).
  *
  * Enumerations and bits are stored by number, as store.h numbers them; times in ms since 1970; nothing is ever NULL.
  */
@@ -146,17 +146,9 @@ static const char version_1[] =
     " code {blob} NOT NULL, code_until_ms {number} NOT NULL, sent_ms {number} NOT NULL,"
     " created_ms {number} NOT NULL, UNIQUE (token_id, kind)){strict};";
 
-static const char *const versions[] = { version_1 }; /* versions[n] makes version n + 1 out of n */
+static const char *const texts[] = { version_1 };
 
-unsigned schema_version(void)
-{
-    return ARRAY_SIZE(versions);
-}
-
-const char *schema_text(unsigned version)
-{
-    return versions[version - 1];
-}
+const struct schema schema_current = { texts, ARRAY_SIZE(texts) };
 
 static const char *dialect_word(const struct dialect *dialect, struct bytes name)
 {
@@ -208,10 +200,10 @@ static int on_version(void *arg, struct values row)
     return 0;
 }
 
-int schema_read_version(struct store *store, unsigned *ret)
+static int read_version(struct store *store, const char *sql, unsigned *ret)
 {
     unsigned version = 0;
-    int r = store_run(store, "SELECT version FROM schema_version", VALUES_NONE, on_version, &version, NULL);
+    int r = store_run(store, sql, VALUES_NONE, on_version, &version, NULL);
 
     if (r < 0)
         return r;
@@ -219,35 +211,83 @@ int schema_read_version(struct store *store, unsigned *ret)
     return 0;
 }
 
-static int write_version(struct store *store, unsigned version)
+int schema_read_version(struct store *store, unsigned *ret)
 {
-    int r = store_run(store, "DELETE FROM schema_version", VALUES_NONE, NULL, NULL, NULL);
-
-    if (r < 0)
-        return r;
-    return store_run(store, "INSERT INTO schema_version (version) VALUES ($1)",
-                     VALUES(value_integer(version)), NULL, NULL, NULL);
+    return read_version(store, "SELECT version FROM schema_version", ret);
 }
 
-int schema_upgrade(struct store *store)
+/* Until the transaction's end nobody else changes it. */
+static int lock_version(struct store *store, unsigned *ret)
+{
+    return read_version(store, "SELECT version FROM schema_version" ROW_LOCK, ret);
+}
+
+int schema_check(const struct schema *schema, struct store *store, unsigned *ret_version)
 {
     unsigned version;
-    int r = execute(store, "CREATE TABLE IF NOT EXISTS schema_version (version {number} NOT NULL){strict};");
+    int r = schema_read_version(store, &version);
 
     if (r < 0)
         return r;
-    r = schema_read_version(store, &version);
-    if (r < 0)
-        return r;
-    if (version > schema_version()) {
-        log_event(LOG_LEVEL_ERROR, "store.newer", "version=%u this_program=%u", version, schema_version());
+    *ret_version = version;
+    if (version < schema->version) {
+        log_event(LOG_LEVEL_ERROR, "store.older",
+                  "version=%u this_program=%u do=\"run privyseal store upgrade; running daemons go on\"",
+                  version, schema->version);
         return -EPROTO;
     }
-    for (unsigned next = version; next < schema_version(); next++) {
-        r = execute(store, versions[next]);
-        if (r < 0)
-            return r;
-        log_event(LOG_LEVEL_NOTICE, "store.upgraded", "version=%u", next + 1);
+    if (version > schema->version + SCHEMA_NEWER_MOST) {
+        log_event(
+            LOG_LEVEL_ERROR, "store.newer",
+            "version=%u this_program=%u do=\"install the program that made it; for an older one restore a "
+            "backup of its time\"",
+            version, schema->version);
+        return -EPROTO;
     }
-    return version == schema_version() ? 0 : write_version(store, schema_version());
+    if (version > schema->version)
+        log_event(LOG_LEVEL_NOTICE, "store.newer", "version=%u this_program=%u tolerated=yes", version,
+                  schema->version);
+    return 0;
+}
+
+static int write_version(struct store *store, unsigned version)
+{
+    if (version == 1)
+        return store_run(store, "INSERT INTO schema_version (version) VALUES ($1)",
+                         VALUES(value_integer(version)), NULL, NULL, NULL);
+    return store_run(store, "UPDATE schema_version SET version = $1", VALUES(value_integer(version)), NULL,
+                     NULL, NULL);
+}
+
+static int upgrade(const struct schema *schema, struct store *store, bool *ret_is_done)
+{
+    unsigned version = 0;
+    int r = execute(store, "CREATE TABLE IF NOT EXISTS schema_version (version {number} NOT NULL){strict};");
+
+    if (r == 0)
+        r = lock_version(store, &version);
+    if (r < 0)
+        return r;
+    *ret_is_done = version >= schema->version;
+    if (*ret_is_done)
+        return schema_check(schema, store, &version);
+    r = execute(store, schema->texts[version]);
+    if (r == 0)
+        r = write_version(store, version + 1);
+    if (r == 0)
+        log_event(LOG_LEVEL_NOTICE, "store.upgraded", "version=%u", version + 1);
+    return r;
+}
+
+int schema_upgrade_step(const struct schema *schema, struct store *store, bool *ret_is_done)
+{
+    int r = store_begin(store);
+
+    if (r < 0)
+        return r;
+    r = upgrade(schema, store, ret_is_done);
+    if (r == 0)
+        return store_commit(store);
+    store_rollback(store);
+    return r;
 }

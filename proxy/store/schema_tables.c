@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * schema_tables.c - a reader of just the SQL that schema.c is written in: CREATE TABLE, columns with a {kind}, and
- * constraints that begin with a word in capitals.
+ * constraints that begin with a word in capitals. A table that is altered is refused: an older program would not know
+ * what it writes over, nor an older backup what it lacks.
  */
 #include "proxy/store/schema_tables.h"
 
@@ -11,9 +12,9 @@
 #include <string.h>
 
 #include "include/table.h"
-#include "proxy/store/schema.h"
 
 static const char create_table[] = "CREATE TABLE ";
+static const char alter_table[] = "ALTER TABLE ";
 static const char primary_key[] = "PRIMARY KEY";
 
 static const struct {
@@ -154,7 +155,7 @@ static int read_table(const char *text, struct schema_table *table, const char *
 
 static int read_version(const char *text, struct schema_tables *tables)
 {
-    int r = 0;
+    int r = strstr(text, alter_table) ? -EINVAL : 0;
 
     while (r == 0 && (text = strstr(text, create_table))) {
         struct schema_table *items = reallocarray(tables->items, tables->count + 1, sizeof(*items));
@@ -168,18 +169,28 @@ static int read_version(const char *text, struct schema_tables *tables)
     return r;
 }
 
-int schema_tables_new(struct schema_tables *ret)
+int schema_tables_new(const struct schema *schema, struct schema_tables *ret)
 {
-    struct schema_tables tables = { 0 };
-    int r = 0;
+    struct schema_tables tables = { .ends = calloc(schema->version, sizeof(*tables.ends)) };
+    int r = tables.ends ? 0 : -ENOMEM;
 
-    for (unsigned version = 1; r == 0 && version <= schema_version(); version++)
-        r = read_version(schema_text(version), &tables);
+    for (; r == 0 && tables.version < schema->version; tables.version++) {
+        r = read_version(schema->texts[tables.version], &tables);
+        tables.ends[tables.version] = tables.count;
+    }
     if (r < 0)
         schema_tables_clear(&tables);
     else
         *ret = tables;
     return r;
+}
+
+bool schema_tables_is_end(const struct schema_tables *tables, size_t count)
+{
+    for (unsigned i = 0; i < tables->version; i++)
+        if (tables->ends[i] == count)
+            return true;
+    return false;
 }
 
 void schema_tables_clear(struct schema_tables *tables)
@@ -192,5 +203,6 @@ void schema_tables_clear(struct schema_tables *tables)
         free(tables->items[i].count);
     }
     free(tables->items);
+    free(tables->ends);
     *tables = (struct schema_tables){ 0 };
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "proxy/store/backend.h"
+#include "proxy/store/schema.h"
 
 #define TABLE_COLUMNS_MAX 64
 
@@ -23,9 +24,13 @@ struct schema_table {
 struct schema_tables {
     struct schema_table *items; /* in the schema's order: what refers stands behind what it refers to */
     size_t count;
+    size_t *ends; /* of each version: how many tables there are by then */
+    unsigned version;
 };
 
 /* Errors: -EINVAL (the schema is not written as this reads it), -ENOMEM. */
-MUST_CHECK int schema_tables_new(struct schema_tables *ret);
+MUST_CHECK int schema_tables_new(const struct schema *schema, struct schema_tables *ret);
+/* Whether some version has just the first @count tables. */
+bool schema_tables_is_end(const struct schema_tables *tables, size_t count);
 /* The statements' addresses name their prepared forms: close every store that has run one first. */
 void schema_tables_clear(struct schema_tables *tables);

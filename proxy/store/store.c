@@ -43,7 +43,7 @@ static int open_url(const char *url, bool may_create, struct store **ret)
     return r < 0 ? r : ops->open(where, may_create, ret);
 }
 
-int store_open(const char *url, struct store **ret)
+int store_open_as(const struct schema *schema, const char *url, struct store **ret)
 {
     CLEANUP(store_close) struct store *store = NULL;
     unsigned version;
@@ -51,11 +51,16 @@ int store_open(const char *url, struct store **ret)
 
     if (r < 0)
         return r;
-    r = store_schema_version(store, &version);
+    r = schema_check(schema, store, &version);
     if (r < 0)
         return r;
     *ret = TAKE(store);
     return 0;
+}
+
+int store_open(const char *url, struct store **ret)
+{
+    return store_open_as(&schema_current, url, ret);
 }
 
 void store_close(struct store *store)
@@ -66,33 +71,25 @@ void store_close(struct store *store)
     store->ops->close(store);
 }
 
-int store_migrate(const char *url)
+int store_migrate_to(const struct schema *schema, const char *url)
 {
-    CLEANUP(store_close) struct store *store = NULL; /* an unfinished transaction ends with it */
+    CLEANUP(store_close) struct store *store = NULL;
+    bool is_done = false;
     int r = open_url(url, true, &store);
 
-    if (r < 0)
-        return r;
-    r = store_begin(store);
-    if (r < 0)
-        return r;
-    r = schema_upgrade(store);
-    return r < 0 ? r : store_commit(store);
+    while (r == 0 && !is_done)
+        r = schema_upgrade_step(schema, store, &is_done);
+    return r;
+}
+
+int store_migrate(const char *url)
+{
+    return store_migrate_to(&schema_current, url);
 }
 
 int store_schema_version(struct store *store, unsigned *ret)
 {
-    unsigned version;
-    int r = schema_read_version(store, &version);
-
-    if (r < 0)
-        return r;
-    if (version != schema_version()) {
-        log_event(LOG_LEVEL_ERROR, "store.version", "version=%u this_program=%u", version, schema_version());
-        return -EPROTO;
-    }
-    *ret = version;
-    return 0;
+    return schema_check(&schema_current, store, ret);
 }
 
 static uint64_t clock_us(void)

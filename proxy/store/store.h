@@ -25,19 +25,20 @@ struct store;
 /*
  * @url: "sqlite:PATH" (relative to the working directory, which must stay the same), later "postgresql:...".
  * A connection belongs to one thread and does not survive fork(). Migrates nothing: see below.
- * Errors: -EINVAL (no such backend), -EPROTO (the schema is not of this program's version), -ENOENT, -EACCES.
+ * Errors: -EINVAL (no such backend), -EPROTO (this program does not work on its schema), -ENOENT, -EACCES.
  */
 MUST_CHECK int store_open(const char *url, struct store **ret);
 void store_close(struct store *store);
 DEFINE_CLEANUP(store_close, struct store *);
 /*
- * Creates the database if need be and brings its schema to this program's version, in one transaction. A new file has
- * mode 0600 and, made by root, the owner of its directory. Errors: as above; -EPROTO (newer than this program).
+ * Creates the database if need be and brings its schema to this program's version, each version in one transaction, while
+ * programs of the version before go on with it; killed in the midst, it goes on there the next time. A new file has
+ * mode 0600 and, made by root, the owner of its directory. Errors: as above; -EPROTO (too new for this program).
  */
 MUST_CHECK int store_migrate(const char *url);
 /* How long this connection has waited for its statements, in all: for the histogram of a request's stages. */
 uint64_t store_spent_us(const struct store *store);
-/* -EPROTO when the schema's version is not this program's. store_open() checks it too. */
+/* -EPROTO when this program does not work on the schema: schema.h. store_open() checks it too. */
 MUST_CHECK int store_schema_version(struct store *store, unsigned *ret);
 
 /*

@@ -29,10 +29,10 @@ struct reading {
     void *arg;
 };
 
-int store_copy_new(struct store_copy **ret)
+int store_copy_new_of(const struct schema *schema, struct store_copy **ret)
 {
     CLEANUP(store_copy_free) struct store_copy *copy = calloc(1, sizeof(*copy));
-    int r = copy ? schema_tables_new(&copy->tables) : -ENOMEM;
+    int r = copy ? schema_tables_new(schema, &copy->tables) : -ENOMEM;
 
     if (r < 0)
         return r;
@@ -44,6 +44,11 @@ int store_copy_new(struct store_copy **ret)
         copy->sums[i].table = copy->said[i].table = copy->tables.items[i].name;
     *ret = TAKE(copy);
     return 0;
+}
+
+int store_copy_new(struct store_copy **ret)
+{
+    return store_copy_new_of(&schema_current, ret);
 }
 
 void store_copy_free(struct store_copy *copy)
@@ -157,11 +162,27 @@ static int read_table(struct reading *reading, struct store *store)
     return r == 0 && reading->sink ? say_sum(reading) : r;
 }
 
+/* Of a newer store it would leave out what it does not know. */
+static int check_version(const struct store_copy *copy, struct store *store)
+{
+    unsigned version;
+    int r = schema_read_version(store, &version);
+
+    if (r < 0 || version == copy->tables.version)
+        return r;
+    log_event(LOG_LEVEL_ERROR, "store.copy",
+              "version=%u this_program=%u do=\"use the program of that version\"", version,
+              copy->tables.version);
+    return -EPROTO;
+}
+
 int store_copy_read(struct store_copy *copy, struct store *store, store_sink_fn *sink, void *arg)
 {
     struct reading reading = { .copy = copy, .sink = sink, .arg = arg };
     int r = store_begin_read(store);
 
+    if (r == 0)
+        r = check_version(copy, store);
     for (; r == 0 && reading.table < copy->tables.count; reading.table++)
         r = read_table(&reading, store);
     store_rollback(store);
@@ -292,7 +313,7 @@ static int check_written(struct store_copy *copy)
 
 int store_copy_write_end(struct store_copy *copy)
 {
-    int r = copy->ended == copy->tables.count ? 0 : -EBADMSG;
+    int r = schema_tables_is_end(&copy->tables, copy->ended) ? 0 : -EBADMSG; /* an older version has fewer */
 
     if (r < 0)
         store_rollback(copy->store);

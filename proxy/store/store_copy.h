@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "proxy/store/schema.h"
 #include "proxy/store/store.h"
 
 #define STORE_RECORD_MAX (16 * 1024 * 1024) /* bytes: far above a row */
@@ -27,6 +28,7 @@ struct store_sum {
 
 /* Free it after every store that it was used with is closed. */
 MUST_CHECK int store_copy_new(struct store_copy **ret);
+MUST_CHECK int store_copy_new_of(const struct schema *schema, struct store_copy **ret); /* tests */
 void store_copy_free(struct store_copy *copy);
 DEFINE_CLEANUP(store_copy_free, struct store_copy *);
 

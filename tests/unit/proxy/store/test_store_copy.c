@@ -112,7 +112,7 @@ START_TEST(every_table_and_column_is_copied)
     sqlite3 *db;
     size_t columns = 0;
 
-    ck_assert_int_eq(schema_tables_new(&tables), 0);
+    ck_assert_int_eq(schema_tables_new(&schema_current, &tables), 0);
     for (size_t i = 0; i < tables.count; i++)
         columns += tables.items[i].column_count;
     ck_assert_int_eq(sqlite3_open(from_url + strlen("sqlite:"), &db), SQLITE_OK);
