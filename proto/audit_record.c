@@ -45,26 +45,48 @@ int audit_first_hash(const char *realm, const struct log_name *log, uint8_t ret[
 
 /* ------------------------------------------------------------------------------------------------ writing */
 
+/* How many bytes at the front stand for themselves: all of a name, a number, a hash. */
+static size_t plain_len(struct bytes text)
+{
+    size_t len = 0;
+
+    while (len < text.len && text.data[len] >= 0x20 && text.data[len] < 0x7f && text.data[len] != '"' &&
+           text.data[len] != '\\')
+        len++;
+    return len;
+}
+
+/* One character that is not plain. Returns how many bytes it took. */
+static size_t append_character(struct buffer *line, struct bytes rest)
+{
+    uint32_t character;
+    size_t len = utf8_next(rest, &character);
+    char escaped[8];
+
+    if (len == 0)
+        character = 0xfffd; /* the replacement character, for one byte that is no UTF-8 */
+    if (len == 0 || character < 0x20 || character == 0x7f || character == '"' || character == '\\') {
+        snprintf(escaped, sizeof(escaped), "\\u%04" PRIx32, character);
+        buffer_append_text(line, escaped);
+    } else {
+        buffer_append(line, BYTES(rest.data, len));
+    }
+    return len ? len : 1;
+}
+
 /* RFC 8259 7 (Strings): a peer's words can neither end a string or a line nor break the file's encoding. */
 static void append_quoted(struct buffer *line, const char *text)
 {
     struct bytes rest = bytes_of_text(text);
-    uint32_t character;
 
     buffer_append_u8(line, '"');
     while (rest.len) {
-        size_t len = utf8_next(rest, &character);
-        char escaped[8];
+        size_t len = plain_len(rest);
 
-        if (len == 0)
-            character = 0xfffd; /* the replacement character, for one byte that is no UTF-8 */
-        if (len == 0 || character < 0x20 || character == 0x7f || character == '"' || character == '\\') {
-            snprintf(escaped, sizeof(escaped), "\\u%04" PRIx32, character);
-            buffer_append_text(line, escaped);
-        } else {
+        if (len)
             buffer_append(line, BYTES(rest.data, len));
-        }
-        len = len ? len : 1;
+        else
+            len = append_character(line, rest);
         rest = BYTES(rest.data + len, rest.len - len);
     }
     buffer_append_u8(line, '"');

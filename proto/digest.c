@@ -3,6 +3,7 @@
 #include "proto/digest.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
@@ -11,13 +12,48 @@
 DEFINE_CLEANUP(EVP_KDF_free, EVP_KDF *);
 DEFINE_CLEANUP(EVP_KDF_CTX_free, EVP_KDF_CTX *);
 DEFINE_CLEANUP(EVP_CIPHER_free, EVP_CIPHER *);
+DEFINE_CLEANUP(EVP_MD_free, EVP_MD *);
 DEFINE_CLEANUP(EVP_CIPHER_CTX_free, EVP_CIPHER_CTX *);
+
+/*
+ * What our own programs fetch once: OpenSSL 3.0 looks an algorithm up by its name, under locks, each time it is asked.
+ * The module's library context comes and goes with C_Initialize, so there it is asked.
+ */
+static struct {
+    pthread_once_t once;
+    EVP_MD *sha256;
+    EVP_CIPHER *aes_gcm;
+} fetched = { .once = PTHREAD_ONCE_INIT };
+
+static void fetch_ours(void)
+{
+    fetched.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    fetched.aes_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+}
+
+/* With a reference. NULL: OpenSSL has none. */
+static EVP_MD *sha256_get(OSSL_LIB_CTX *libctx)
+{
+    if (libctx)
+        return EVP_MD_fetch(libctx, "SHA256", NULL);
+    pthread_once(&fetched.once, fetch_ours);
+    return fetched.sha256 && EVP_MD_up_ref(fetched.sha256) ? fetched.sha256 : NULL;
+}
+
+static EVP_CIPHER *aes_gcm_get(OSSL_LIB_CTX *libctx)
+{
+    if (libctx)
+        return EVP_CIPHER_fetch(libctx, "AES-256-GCM", NULL);
+    pthread_once(&fetched.once, fetch_ours);
+    return fetched.aes_gcm && EVP_CIPHER_up_ref(fetched.aes_gcm) ? fetched.aes_gcm : NULL;
+}
 
 int digest_sha256(OSSL_LIB_CTX *libctx, struct bytes input, uint8_t ret[HASH_LEN])
 {
-    size_t len = 0;
+    CLEANUP(EVP_MD_free) EVP_MD *sha256 = sha256_get(libctx);
+    unsigned len = 0;
 
-    if (!EVP_Q_digest(libctx, "SHA256", NULL, input.data, input.len, ret, &len) || len != HASH_LEN)
+    if (!sha256 || EVP_Digest(input.data, input.len, ret, &len, sha256, NULL) != 1 || len != HASH_LEN)
         return -EIO;
     return 0;
 }
@@ -95,7 +131,7 @@ static int begin_aead(OSSL_LIB_CTX *libctx, struct bytes key, struct bytes nonce
 
     if (key.len != AEAD_KEY_LEN || nonce.len != AEAD_NONCE_LEN || aad.len > SECRET_MAX)
         return -EINVAL;
-    cipher = EVP_CIPHER_fetch(libctx, "AES-256-GCM", NULL);
+    cipher = aes_gcm_get(libctx);
     ctx = EVP_CIPHER_CTX_new();
     if (!cipher || !ctx || EVP_CipherInit_ex2(ctx, cipher, key.data, nonce.data, encrypt, NULL) != 1)
         return -EIO;
