@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event_struct.h>
 #include <string.h>
@@ -71,6 +72,7 @@ struct link {
     uint64_t sent_us;           /* the time that what is sent is thought to take */
     uint64_t spent_us[METHODS]; /* what a call takes, from the signer's answers; 0: none came yet */
     struct event stuck;         /* runs while anything is sent */
+    struct event writing;       /* active: there is something to write */
 };
 
 struct route {
@@ -255,6 +257,7 @@ static int write_envelope(struct link *link, const struct call *call)
     envelope.body =
         (ProtobufCBinaryData){ call->body.len - call->message_at, call->body.data + call->message_at };
     envelope.received_ns = call->received_ns;
+    event_active(&link->writing, EV_TIMEOUT, 1);
     return signer_frame_write(bufferevent_get_output(link->bev), &envelope);
 }
 
@@ -421,8 +424,34 @@ static void on_written(struct bufferevent *bev, void *context)
 {
     const struct link *link = context;
 
-    if (link->is_leaving && evbuffer_get_length(bufferevent_get_output(bev)) == 0)
+    if (evbuffer_get_length(bufferevent_get_output(bev)))
+        return;
+    bufferevent_disable(bev, EV_WRITE);
+    if (link->is_leaving)
         shutdown(bufferevent_getfd(bev), SHUT_WR);
+}
+
+/*
+ * What a round of the event loop brought is written in one go at its end. A bufferevent would first ask whether there is
+ * room, which costs a round more and two calls for the asking: that is for what the socket does not take at once.
+ */
+static void on_writing(evutil_socket_t fd, short what, void *context)
+{
+    struct link *link = context;
+    struct evbuffer *output;
+
+    (void)fd;
+    (void)what;
+    if (!link->bev)
+        return;
+    output = bufferevent_get_output(link->bev);
+    evbuffer_unfreeze(output, 1); /* its front is the bufferevent's, which writes nothing now */
+    (void)evbuffer_write(output, bufferevent_getfd(link->bev));
+    evbuffer_freeze(output, 1);
+    if (evbuffer_get_length(output))
+        bufferevent_enable(link->bev, EV_WRITE); /* it will meet the error as well, if it was one */
+    else
+        on_written(link->bev, link);
 }
 
 /* A signer that is dismissed, or worn, says so first. What it has not been sent goes elsewhere. */
@@ -570,6 +599,7 @@ int route_new(struct front *front, struct route **ret)
         queue_init(&link->queue, front->config->queue);
         TAILQ_INIT(&link->sent);
         evtimer_assign(&link->stuck, front->base, on_stuck, link);
+        evtimer_assign(&link->writing, front->base, on_writing, link);
     }
     *ret = route;
     return 0;
@@ -590,6 +620,7 @@ static void link_clear(struct link *link)
     struct call *call;
 
     evtimer_del(&link->stuck);
+    event_del(&link->writing);
     if (link->bev)
         bufferevent_free(link->bev);
     forget(&link->sent);
@@ -624,7 +655,8 @@ int route_attach(struct route *route, unsigned index, int socket)
     route->links[index].bev = bev;
     route->links[index].is_ill = false; /* it says so when it is not true */
     bufferevent_setcb(bev, on_read, on_written, on_event, &route->links[index]);
-    bufferevent_enable(bev, EV_READ | EV_WRITE);
+    bufferevent_disable(bev, EV_WRITE); /* until on_writing() finds no room */
+    bufferevent_enable(bev, EV_READ);
     pump(&route->links[index]);
     share_queues(route);
     return 0;
