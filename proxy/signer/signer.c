@@ -25,11 +25,14 @@
 #include "proxy/service/service.h"
 #include "proxy/signer/dispatch.h"
 #include "proxy/signer/fronts.h"
+#include "proxy/signer/record.h"
 
 #define SERVER_PEM_MAX     65536 /* bytes of a chain, as much as a pipe holds */
-#define ROUND_MAX          16    /* requests whose records share one fdatasync */
-#define TICK_MS            1000  /* leases that end, heads to the store */
-#define ILL_TICK_MS        50    /* while the HSM is ill: it is asked again as soon as it is due */
+#define ROUND_MAX          16 /* requests whose records share one fdatasync, and that are answered in one write */
+#define ROUND_US           4000 /* others are not waited for longer: who has an answer can ask for the next */
+#define ROUND_SYNC_US      8000 /* the same, where a round costs an fdatasync */
+#define TICK_MS            1000 /* leases that end, heads to the store */
+#define ILL_TICK_MS        50   /* while the HSM is ill: it is asked again as soon as it is due */
 #define DAY_US             UINT64_C(86400000000)
 #define LEAVE_MS           8000 /* for what was sent before the goodbye: less than the supervisor's patience */
 #define LEASE_RECHECK_MS   5000  /* so long may a revoked grant still sign */
@@ -426,16 +429,26 @@ static bool take_message(struct signer *signer, int control)
     return true;
 }
 
+/* Whether what was answered since @begun_us should leave before more is served. */
+static bool is_round_over(const struct signer *signer, unsigned served, int64_t begun_us)
+{
+    int64_t most_us = signer->config->audit_write ? ROUND_US : ROUND_SYNC_US;
+
+    return served == ROUND_MAX || (served && record_clock_us() - begun_us > most_us);
+}
+
 /*
- * Answers at most ROUND_MAX requests with one flush of the audit log. When that fails nobody knows what is on the
- * disk: no answer leaves, and the next signer starts from what it finds. False: leave.
+ * Answers a few requests with one flush of the audit log. When that fails nobody knows what is on the disk: no answer
+ * leaves, and the next signer starts from what it finds. False: leave.
  */
 static bool serve_round(struct signer *signer, struct frames *frames, unsigned *ret_served)
 {
+    int64_t begun_us = record_clock_us();
     struct bytes frame;
     int r;
 
-    for (*ret_served = 0; *ret_served < ROUND_MAX && frames_next(frames, &frame); (*ret_served)++) {
+    for (*ret_served = 0; !is_round_over(signer, *ret_served, begun_us) && frames_next(frames, &frame);
+         (*ret_served)++) {
         size_t start = frames_begin(frames);
 
         dispatch(&signer->service, frame, &frames->out);
@@ -464,7 +477,7 @@ static bool serve_waiting(struct signer *signer)
         do {
             if (!serve_round(signer, stream, &served))
                 return false;
-        } while (served == ROUND_MAX);
+        } while (served);
     return true;
 }
 
