@@ -11,6 +11,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 #include <ares.h>
 
@@ -57,6 +59,7 @@ struct carried {
     struct bytes frame; /* prefix and message */
     int64_t deadline_ms;
     struct channel_reply *reply;
+    unsigned tried; /* bits of endpoints */
 };
 
 /* c-ares' process-wide start: the one thing here that cannot hang from the channel. */
@@ -252,12 +255,13 @@ static void end_dialing(struct channel_http2 *http2, size_t index, struct wire *
     wire_unref(former);
 }
 
-static int64_t dial_deadline(struct channel_http2 *http2, size_t index, int64_t deadline_ms)
+static int64_t dial_deadline(struct channel_http2 *http2, size_t index, const struct carried *carried)
 {
-    int64_t most_ms = clock_now_ms() +
-                      endpoints_patience_ms(&http2->endpoints, index, http2->deployment->connect_timeout_ms);
+    int64_t now_ms = clock_now_ms();
+    int64_t most_ms = now_ms + endpoints_patience_ms(&http2->endpoints, index, carried->tried, now_ms,
+                                                     http2->deployment->connect_timeout_ms);
 
-    return most_ms < deadline_ms ? most_ms : deadline_ms;
+    return most_ms < carried->deadline_ms ? most_ms : carried->deadline_ms;
 }
 
 /*
@@ -268,7 +272,7 @@ static int take_wire(struct channel_http2 *http2, size_t index, const struct car
                      struct wire **ret, const char **why)
 {
     CLEANUP(credentials_unref) struct credentials *credentials = current_credentials(http2);
-    int64_t deadline_ms = dial_deadline(http2, index, carried->deadline_ms);
+    int64_t deadline_ms = dial_deadline(http2, index, carried);
     int r = 0;
 
     *why = NULL;
@@ -374,16 +378,14 @@ static void call_endpoint(struct channel_http2 *http2, size_t index, const struc
 }
 
 /* In turn, until one of them was reached: what was sent is the caller's to repeat or not. */
-static void call_endpoints(struct channel_http2 *http2, const struct carried *carried)
+static void call_endpoints(struct channel_http2 *http2, struct carried *carried)
 {
-    unsigned tried = 0;
-
     while (clock_left_ms(carried->deadline_ms)) {
-        size_t index = endpoints_choose(&http2->endpoints, tried, clock_now_ms());
+        size_t index = endpoints_choose(&http2->endpoints, carried->tried, clock_now_ms());
 
         if (index == http2->endpoints.count)
             return;
-        tried |= 1u << index;
+        carried->tried |= 1u << index;
         call_endpoint(http2, index, carried);
         if (carried->reply->was_sent || carried->reply->status != GRPC_UNAVAILABLE)
             return;
@@ -458,6 +460,16 @@ static const struct channel_ops channel_http2_ops = {
     .abandon = channel_http2_abandon,
 };
 
+/* Of this process, and of this moment of it. */
+static uint64_t fresh_seed(void)
+{
+    uint64_t seed = (uint64_t)clock_now_ms();
+
+    if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
+        seed ^= (uint64_t)getpid() << 32;
+    return seed;
+}
+
 int channel_http2_new(OSSL_LIB_CTX *libctx, const struct deployment_config *deployment,
                       const struct identity_config *identity, struct channel **ret, char **why)
 {
@@ -474,7 +486,7 @@ int channel_http2_new(OSSL_LIB_CTX *libctx, const struct deployment_config *depl
         r = clock_condition_init(&http2->dialed);
     if (r < 0)
         return r;
-    r = endpoints_init(&http2->endpoints, deployment);
+    r = endpoints_init(&http2->endpoints, deployment, fresh_seed());
     if (r < 0) {
         pthread_cond_destroy(&http2->dialed);
         return r;

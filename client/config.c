@@ -55,7 +55,8 @@ struct config_key {
     const char *expected; /* ends the sentence "FILE:LINE: expected ..." */
 };
 
-static config_setter set_text, set_path, set_name, set_endpoints, set_timeout, set_tokens, set_debug;
+static config_setter set_text, set_path, set_name, set_endpoints, set_endpoint_order, set_timeout, set_tokens,
+    set_debug;
 
 static const struct config_key config_keys[] = {
     { SECTION_CLIENT, "tokens", offsetof(struct client_config, tokens_all), set_tokens,
@@ -65,6 +66,8 @@ static const struct config_key config_keys[] = {
       "realm = NAME, 1 to 32 bytes without colon, slash or quote" },
     { SECTION_DEPLOYMENT, "endpoints", 0, set_endpoints,
       "endpoints = HOST:PORT ..., 1 to 16 of them, an IPv6 address in brackets" },
+    { SECTION_DEPLOYMENT, "endpoint_order", offsetof(struct deployment_config, is_balanced),
+      set_endpoint_order, "endpoint_order = listed, or endpoint_order = balanced" },
     { SECTION_DEPLOYMENT, "ca", offsetof(struct deployment_config, ca), set_path, "ca = a PEM file" },
     { SECTION_DEPLOYMENT, "connect_timeout_ms", offsetof(struct deployment_config, connect_timeout_ms),
       set_timeout, "connect_timeout_ms = 100 to 600000" },
@@ -249,16 +252,26 @@ static void set_debug(struct config_parse *parse, const struct config_key *key, 
         set_path(parse, key, field, value);
 }
 
+/* "listed", or @word, which sets the field. */
+static void set_unless_listed(struct config_parse *parse, const struct config_key *key, bool *field,
+                              const char *value, const char *word)
+{
+    if (strcmp(value, word) != 0 && strcmp(value, "listed") != 0)
+        expected(parse, key);
+    else
+        *field = strcmp(value, word) == 0;
+}
+
 static void set_tokens(struct config_parse *parse, const struct config_key *key, void *field,
                        const char *value)
 {
-    bool is_all = strcmp(value, "all") == 0;
+    set_unless_listed(parse, key, field, value, "all");
+}
 
-    if (!is_all && strcmp(value, "listed") != 0) {
-        expected(parse, key);
-        return;
-    }
-    *(bool *)field = is_all;
+static void set_endpoint_order(struct config_parse *parse, const struct config_key *key, void *field,
+                               const char *value)
+{
+    set_unless_listed(parse, key, field, value, "balanced");
 }
 
 static bool parse_number(const char *text, unsigned least, unsigned most, unsigned *ret)

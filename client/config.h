@@ -4,8 +4,8 @@
  *
  * INI (inih), sections:
  *   [client]                 debug = FILE|stderr, tokens = all|listed
- *   [deployment NAME]        realm, endpoints (space-separated host:port), ca (PEM file), connect_timeout_ms,
- *                            login_timeout_ms, sign_timeout_ms
+ *   [deployment NAME]        realm, endpoints (space-separated host:port), endpoint_order = listed|balanced,
+ *                            ca (PEM file), connect_timeout_ms, login_timeout_ms, sign_timeout_ms
  *   [identity NAME]          deployment, certificate, key (PEM files), device_secret (32 bytes)
  *   [token NAME]             identity, token (its name at the server; default NAME), keys (filter: CKA_ID in hex or
  *                            label, space-separated; default all)
@@ -30,7 +30,8 @@ struct deployment_config {
     char *realm;
     char *endpoints[CONFIG_ENDPOINTS_MAX]; /* "host:port" */
     size_t endpoint_count;
-    char *ca;                                                       /* path */
+    bool is_balanced; /* endpoints in an order of each process' own */
+    char *ca;         /* path */
     unsigned connect_timeout_ms, login_timeout_ms, sign_timeout_ms; /* 5000, 30000, 15000 */
 };
 

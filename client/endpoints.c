@@ -11,11 +11,35 @@
 #define REST_FIRST_MS   500
 #define REST_MOST_MS    30000
 #define ADDRESS_LIFE_MS 60000
-#define PROBE_SHARE     8 /* a host that is switched off answers nothing at all, and each probe waits */
+#define JITTER_SHARE    4 /* of a rest, at most, by chance */
+#define FIRST_SHARE     4 /* of the patience, while there is another to try */
+#define PROBE_SHARE     8 /* for one that failed before: each probe makes somebody wait */
 
-int endpoints_init(struct endpoints *endpoints, const struct deployment_config *deployment)
+/* SplitMix64: chance, not secrecy. Source: Steele, Lea, Flood, Fast Splittable Pseudorandom Number Generators. */
+static uint64_t draw(struct endpoints *endpoints, uint64_t below)
 {
-    memset(endpoints, 0, sizeof(*endpoints));
+    uint64_t z = endpoints->random += 0x9e3779b97f4a7c15;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return (z ^ z >> 31) % below;
+}
+
+/* Any order is as likely: when one is down, those it served go to all the others. */
+static void shuffle(struct endpoints *endpoints)
+{
+    for (size_t i = endpoints->count; i > 1; i--) {
+        size_t other = draw(endpoints, i);
+        struct endpoint drawn = endpoints->list[other];
+
+        endpoints->list[other] = endpoints->list[i - 1];
+        endpoints->list[i - 1] = drawn;
+    }
+}
+
+int endpoints_init(struct endpoints *endpoints, const struct deployment_config *deployment, uint64_t seed)
+{
+    *endpoints = (struct endpoints){ .random = seed };
     pthread_mutex_init(&endpoints->lock, NULL);
     for (size_t i = 0; i < deployment->endpoint_count; i++) {
         const char *name = deployment->endpoints[i], *colon = strrchr(name, ':');
@@ -30,6 +54,8 @@ int endpoints_init(struct endpoints *endpoints, const struct deployment_config *
             return colon ? -ENOMEM : -EINVAL;
         }
     }
+    if (deployment->is_balanced)
+        shuffle(endpoints);
     return 0;
 }
 
@@ -61,14 +87,27 @@ size_t endpoints_choose(struct endpoints *endpoints, unsigned tried, int64_t now
     return best;
 }
 
-unsigned endpoints_patience_ms(struct endpoints *endpoints, size_t index, unsigned most_ms)
+/* Under lock. */
+static bool has_another(const struct endpoints *endpoints, size_t index, unsigned tried, int64_t now_ms)
 {
-    bool is_probe;
+    for (size_t i = 0; i < endpoints->count; i++)
+        if (i != index && !(tried & 1u << i) && endpoints->list[i].rest_until_ms <= now_ms)
+            return true;
+    return false;
+}
+
+unsigned endpoints_patience_ms(struct endpoints *endpoints, size_t index, unsigned tried, int64_t now_ms,
+                               unsigned most_ms)
+{
+    unsigned share = 1;
 
     pthread_mutex_lock(&endpoints->lock);
-    is_probe = endpoints->list[index].failures && endpoints->count > 1;
+    if (endpoints->list[index].failures && endpoints->count > 1)
+        share = PROBE_SHARE;
+    else if (has_another(endpoints, index, tried, now_ms))
+        share = FIRST_SHARE;
     pthread_mutex_unlock(&endpoints->lock);
-    return is_probe ? most_ms / PROBE_SHARE : most_ms;
+    return most_ms / share;
 }
 
 void endpoints_report(struct endpoints *endpoints, size_t index, bool was_reached, int64_t now_ms)
@@ -83,8 +122,9 @@ void endpoints_report(struct endpoints *endpoints, size_t index, bool was_reache
     } else {
         for (unsigned i = 0; i < endpoint->failures && rest < REST_MOST_MS; i++)
             rest *= 2;
+        rest = rest < REST_MOST_MS ? rest : REST_MOST_MS;
         endpoint->failures++;
-        endpoint->rest_until_ms = now_ms + (rest < REST_MOST_MS ? rest : REST_MOST_MS);
+        endpoint->rest_until_ms = now_ms + rest - (int64_t)draw(endpoints, (uint64_t)rest / JITTER_SHARE);
         endpoint->resolved_ms = 0; /* perhaps it has moved */
     }
     pthread_mutex_unlock(&endpoints->lock);

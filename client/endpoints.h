@@ -2,8 +2,11 @@
 /*
  * endpoints.h - the proxies of a deployment: which one next, which ones rest, and what addresses they have.
  *
- * They are tried in the order of the configuration. One that cannot be reached rests: half a second first, twice as
- * long each time, at most half a minute. When all rest, the one that would be back first is tried all the same.
+ * They are tried in the order of the configuration, or in one that each process draws for itself: a login lives at one
+ * proxy, so it is processes that are spread over proxies, not calls. One that cannot be reached rests: half a second
+ * first, twice as long each time, at most half a minute, less up to a quarter by chance, so that a fleet's clients do not
+ * come back together. Who calls then is the probe; there is no thread for it. When all rest, the one that would be back
+ * first is tried all the same.
  * Threads: every function takes endpoints->lock; none holds it while a name is looked up.
  */
 #pragma once
@@ -30,14 +33,21 @@ struct endpoints {
     pthread_mutex_t lock;
     struct endpoint list[CONFIG_ENDPOINTS_MAX];
     size_t count;
+    uint64_t random; /* guarded by lock */
 };
 
-MUST_CHECK int endpoints_init(struct endpoints *endpoints, const struct deployment_config *deployment);
+/* @seed: whatever differs from process to process; the rest follows from it. */
+MUST_CHECK int endpoints_init(struct endpoints *endpoints, const struct deployment_config *deployment,
+                              uint64_t seed);
 void endpoints_clear(struct endpoints *endpoints);
 /* The best one whose bit is not in @tried; endpoints->count: none is left. */
 size_t endpoints_choose(struct endpoints *endpoints, unsigned tried, int64_t now_ms);
-/* How long to wait for a connection to one: not @most_ms again for one that failed while there are others. */
-unsigned endpoints_patience_ms(struct endpoints *endpoints, size_t index, unsigned most_ms);
+/*
+ * How long to wait for a connection to one, at most @most_ms: a part of it while there is another that is neither in
+ * @tried nor rests, for a host that is switched off answers nothing at all; less for one that has failed.
+ */
+unsigned endpoints_patience_ms(struct endpoints *endpoints, size_t index, unsigned tried, int64_t now_ms,
+                               unsigned most_ms);
 void endpoints_report(struct endpoints *endpoints, size_t index, bool was_reached, int64_t now_ms);
 /*
  * Appends the addresses as dial() wants them. A name is looked up again after a minute and after a failure; an old

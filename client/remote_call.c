@@ -136,11 +136,18 @@ static bool is_believable(const struct method *method, const struct failure *fai
     return false;
 }
 
-static CK_RV refused_without_failure(const struct channel_reply *reply, struct remote_error *error)
+static CK_RV refused_without_failure(const struct method *method, const struct channel_reply *reply,
+                                     struct remote_error *error)
 {
     CK_RV rv = reply->status == GRPC_UNAVAILABLE || reply->status == GRPC_DEADLINE_EXCEEDED
                    ? CKR_DEVICE_REMOVED
                    : CKR_DEVICE_ERROR;
+
+    if (reply->status == GRPC_UNIMPLEMENTED)
+        return remote_error_set(error, CKR_FUNCTION_NOT_SUPPORTED,
+                                "%s: the proxy does not know this call: it is of an older version than this "
+                                "program, or serves it at another address",
+                                method->name);
     return remote_error_set(error, rv, "%s", reply->detail);
 }
 
@@ -151,7 +158,7 @@ CK_RV remote_refused(struct remote *remote, const struct method *method, struct 
     const struct reason_row *row;
 
     if (reply->failure.len == 0)
-        return refused_without_failure(reply, error);
+        return refused_without_failure(method, reply, error);
     if (failure_decode(remote->libctx, buffer_bytes(&reply->failure), method, key, binding, &failure) < 0)
         return remote_error_set(error, CKR_DEVICE_ERROR, "%s: the server's answer cannot be read",
                                 method->name);
