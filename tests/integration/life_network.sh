@@ -287,6 +287,11 @@ if [[ ${PRIVYSEAL_IN_NAMESPACE-} ]] && nft add table ip wall 2>/dev/null; then
     ((took >= 900 && took <= 2500))
     verdict "and that is known after the deadline for connecting ($took ms)" $?
     quit
+    variant beside "localhost:9 localhost:$port"
+    application beside
+    works login "the first endpoint is switched off, the second one serves after a quarter of the time to connect" 4000
+    works sign "and the next calls wait for a probe of it at most" 2000
+    quit
     nft flush ruleset
 else
     skip "a deadline for connecting" "nft and a network namespace are needed"
