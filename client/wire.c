@@ -551,7 +551,8 @@ int wire_new(struct credentials *credentials, struct descriptors *descriptors,
     wire->fd = -1;
     wire->credentials = credentials_ref(credentials);
     wire->descriptors = descriptors;
-    wire->made_ms = wire->used_ms = clock_boot_ms();
+    wire->made_ms = clock_boot_ms();
+    wire->used_ms = wire->made_ms;
     r = dial(target->addresses, target->port, descriptors, deadline_ms, &wire->fd);
     if (r == 0)
         r = tls_connect(credentials->tls, wire->fd, target->host, deadline_ms, &wire->ssl, why);
