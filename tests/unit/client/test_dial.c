@@ -67,6 +67,35 @@ START_TEST(next_address_is_tried_as_soon_as_one_refuses)
 }
 END_TEST
 
+#define MUTE   "127.0.0.4"
+#define FILLED 4
+
+/* A host that is switched off: nothing comes back. Here somebody whose queue is full and never emptied. */
+static void make_mute(int ret_sockets[FILLED + 1])
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)) };
+
+    ck_assert_int_eq(inet_pton(AF_INET, MUTE, &address.sin_addr), 1);
+    for (size_t i = 0; i <= FILLED; i++)
+        ret_sockets[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | (i ? SOCK_NONBLOCK : 0), 0);
+    ck_assert_int_eq(bind(ret_sockets[0], (struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(listen(ret_sockets[0], 0), 0);
+    for (size_t i = 1; i <= FILLED; i++)
+        (void)!connect(ret_sockets[i], (struct sockaddr *)&address, sizeof(address));
+}
+
+START_TEST(mute_address_does_not_keep_the_others_waiting)
+{
+    int sockets[FILLED + 1], fd = -1;
+
+    make_mute(sockets);
+    ck_assert_int_eq(dial(MUTE, port, &descriptors, clock_now_ms() + 300, &fd), -ETIMEDOUT);
+    ck_assert_int_eq(dial_now(MUTE ",127.0.0.1"), 0);
+    for (size_t i = 0; i <= FILLED; i++)
+        close(sockets[i]);
+}
+END_TEST
+
 START_TEST(refusal_of_the_last_is_told)
 {
     ck_assert_int_eq(dial_now("127.0.0.2,127.0.0.3"), -ECONNREFUSED);
@@ -105,6 +134,7 @@ START_TEST(child_that_let_go_closes_no_number_twice)
 END_TEST
 
 SUITE_WITH_FIXTURE("dial", set_up, tear_down, address_that_listens_is_connected,
-                   next_address_is_tried_as_soon_as_one_refuses, refusal_of_the_last_is_told,
+                   next_address_is_tried_as_soon_as_one_refuses,
+                   mute_address_does_not_keep_the_others_waiting, refusal_of_the_last_is_told,
                    what_is_no_address_is_refused, passed_deadline_connects_nothing,
                    child_that_let_go_closes_no_number_twice);
