@@ -124,7 +124,7 @@ bool audit_filter_wants(const struct audit_filter *filter, const json_t *record)
             return false;
     }
     if (request && !is_equal(record, "request_id", request) &&
-        !is_equal(record, "client_request_id", request))
+        !is_equal(record, "client_request_id", request) && !is_equal(record, "trace_id", request))
         return false;
     return has_key(record, cli_option(filter->cli, "key"));
 }

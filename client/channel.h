@@ -18,10 +18,11 @@ struct channel;
 
 struct channel_reply {
     enum grpc_status status;
-    struct buffer body;    /* with GRPC_OK: the gRPC message */
-    struct buffer failure; /* else: the serialized Failure of the server, or empty: none came */
-    char detail[256];      /* for people and debugging: what the transport said */
-    bool was_sent;         /* the request may have reached the server: repeat only REPEAT_SAFE methods */
+    struct buffer body;                  /* with GRPC_OK: the gRPC message */
+    struct buffer failure;               /* else: the serialized Failure of the server, or empty: none came */
+    char request_id[REQUEST_ID_LEN + 1]; /* the server's, or "" */
+    char detail[256];                    /* for people and debugging: what the transport said */
+    bool was_sent; /* the request may have reached the server: repeat only REPEAT_SAFE methods */
 };
 
 void channel_reply_clear(struct channel_reply *reply);

@@ -22,6 +22,7 @@
 #include "client/endpoints.h"
 #include "client/grpc.h"
 #include "client/wire.h"
+#include "proto/traceparent.h"
 
 #define IDLE_MOST_MS         30000 /* longer may be dead without a sign of it, and a new connection costs little */
 #define LIFE_MOST_MS         3600000 /* so that load spreads again after a proxy came back */
@@ -43,6 +44,7 @@ struct channel_http2 {
     OSSL_LIB_CTX *libctx;
     const struct deployment_config *deployment;
     const struct identity_config *identity;
+    char traceparent[TRACEPARENT_LEN + 1]; /* of the process; "": none. Fixed */
     struct endpoints endpoints;
     struct descriptors descriptors;
 
@@ -303,13 +305,32 @@ static const struct {
     [WIRE_SILENT] = { GRPC_UNAVAILABLE, "the server fell silent" },
 };
 
+/* Our call is a child of what the application's environment names. NULL: it names nothing. */
+static const char *new_span(const struct channel_http2 *http2, char room[TRACEPARENT_LEN + 1])
+{
+    char span[SPAN_ID_LEN + 1];
+    uint8_t random[SPAN_ID_LEN / 2];
+
+    if (!*http2->traceparent || getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return NULL;
+    hex_encode(BYTES_OF_ARRAY(random), span);
+    memcpy(room, http2->traceparent, TRACEPARENT_LEN + 1);
+    memcpy(room + TRACEPARENT_SPAN_AT, span, SPAN_ID_LEN);
+    return room;
+}
+
 static enum wire_end send_once(struct channel_http2 *http2, size_t index, struct wire *wire,
                                const struct carried *carried, int64_t deadline_ms)
 {
     CLEANUP(grpc_answer_clear) struct grpc_answer answer;
     const char *name = http2->endpoints.list[index].name;
+    char traceparent[TRACEPARENT_LEN + 1];
     const struct wire_request request = {
-        .authority = name, .path = carried->method->path, .frame = carried->frame, .deadline_ms = deadline_ms
+        .authority = name,
+        .path = carried->method->path,
+        .frame = carried->frame,
+        .deadline_ms = deadline_ms,
+        .traceparent = new_span(http2, traceparent),
     };
     enum wire_end end;
 
@@ -470,6 +491,15 @@ static uint64_t fresh_seed(void)
     return seed;
 }
 
+/* As OpenTelemetry hands a trace to a process. A setuid host's environment is somebody else's. */
+static void read_trace(struct channel_http2 *http2)
+{
+    const char *text = secure_getenv("TRACEPARENT");
+
+    if (text)
+        (void)traceparent_parse(text, http2->traceparent);
+}
+
 int channel_http2_new(OSSL_LIB_CTX *libctx, const struct deployment_config *deployment,
                       const struct identity_config *identity, struct channel **ret, char **why)
 {
@@ -497,6 +527,7 @@ int channel_http2_new(OSSL_LIB_CTX *libctx, const struct deployment_config *depl
     http2->libctx = libctx;
     http2->deployment = deployment;
     http2->identity = identity;
+    read_trace(http2);
     http2->credentials = TAKE(credentials);
     http2->credentials_checked_ms = clock_now_ms();
     *ret = &http2->base;

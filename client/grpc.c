@@ -124,6 +124,19 @@ static void take_details(struct grpc_answer *answer, struct bytes value)
     buffer_append(&answer->details, value);
 }
 
+/* It will stand in a log of the host's: nothing but digits. */
+static void take_request_id(struct grpc_answer *answer, struct bytes value)
+{
+    char text[REQUEST_ID_LEN + 1] = "";
+    uint8_t id[REQUEST_ID_LEN / 2];
+
+    if (value.len != REQUEST_ID_LEN)
+        return;
+    memcpy(text, value.data, value.len);
+    if (hex_decode(text, id, sizeof(id)) == 0)
+        memcpy(answer->request_id, text, sizeof(text));
+}
+
 static const struct {
     const char *name;
     void (*take)(struct grpc_answer *answer, struct bytes value);
@@ -133,6 +146,7 @@ static const struct {
     { "grpc-message", take_message },
     { "grpc-status", take_status },
     { "grpc-status-details-bin", take_details },
+    { "x-request-id", take_request_id },
 };
 
 void grpc_answer_header(struct grpc_answer *answer, struct bytes name, struct bytes value)
@@ -192,6 +206,7 @@ void grpc_answer_finish(const struct grpc_answer *answer, struct channel_reply *
 {
     CLEANUP(buffer_clear) struct buffer status = { 0 };
 
+    memcpy(ret->request_id, answer->request_id, sizeof(ret->request_id));
     if (answer->http_status != 200 || !answer->is_grpc) {
         ret->status = status_of_http(answer->http_status);
         snprintf(ret->detail, sizeof(ret->detail), "the answer is not gRPC's (HTTP status %u)",

@@ -19,9 +19,10 @@ struct grpc_answer {
     bool is_grpc;    /* content-type: application/grpc... */
     bool has_status; /* grpc-status was there */
     enum grpc_status status;
-    struct buffer body;    /* prefix and message; its limit is the method's reply_max */
-    struct buffer details; /* grpc-status-details-bin, as it stands in the header */
-    char message[256];     /* grpc-message, decoded */
+    struct buffer body;                  /* prefix and message; its limit is the method's reply_max */
+    struct buffer details;               /* grpc-status-details-bin, as it stands in the header */
+    char message[256];                   /* grpc-message, decoded */
+    char request_id[REQUEST_ID_LEN + 1]; /* x-request-id, if it is one; "": none came */
 };
 
 void grpc_answer_init(struct grpc_answer *answer, size_t reply_max);

@@ -55,6 +55,7 @@ struct remote_error {
     CK_RV rv;
     struct failure failure; /* REASON_NONE: none came from the server */
     char detail[512];
+    char request_id[REQUEST_ID_LEN + 1]; /* the server's, of the last call that was answered; "": none was */
 };
 
 /* Errors: CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED (unreachable). @ret_names: malloc'd array of malloc'd strings. */

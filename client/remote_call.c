@@ -226,6 +226,7 @@ CK_RV remote_plain_until(struct remote *remote, enum method_id id, const Protobu
     if (r < 0)
         return remote_error_errno(error, r, method->name);
     remote_carry(remote, method, buffer_bytes(&message), deadline_ms, &reply);
+    memcpy(error->request_id, reply.request_id, sizeof(error->request_id));
     if (reply.status != GRPC_OK)
         return remote_refused(remote, method, BYTES_NONE, BYTES_NONE, &reply, error);
     return remote_unpack(method, buffer_bytes(&reply.body), ret_reply, error);
@@ -272,6 +273,7 @@ static CK_RV sealed_once(struct remote *remote, const struct method *method, con
     if (r < 0)
         return remote_error_errno(error, r, method->name);
     *ret_was_repeated = remote_carry(remote, method, buffer_bytes(&message), deadline_ms, &reply);
+    memcpy(error->request_id, reply.request_id, sizeof(error->request_id));
     if (reply.status != GRPC_OK)
         return remote_refused(remote, method, secret_bytes(call.failure_key), challenge, &reply, error);
     r = seal_open_reply(remote->libctx, method, &call, buffer_bytes(&reply.body), ret);

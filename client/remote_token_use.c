@@ -39,6 +39,7 @@ CK_RV remote_token_call(struct remote_token *token, struct lease *lease, const s
     atomic_fetch_add(&lease->calls, 1);
     remote_carry(remote, method, buffer_bytes(&message), deadline_ms, &reply);
     atomic_fetch_sub(&lease->calls, 1);
+    memcpy(error->request_id, reply.request_id, sizeof(error->request_id));
     if (reply.status != GRPC_OK)
         return remote_refused(remote, method, secret_bytes(lease->keys.failure_key), buffer_bytes(&binding),
                               &reply, error);

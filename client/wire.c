@@ -14,12 +14,13 @@
 #include "client/tls.h"
 #include "include/table.h"
 
-#define WINDOW      (2 * 1024 * 1024) /* bytes in flight to us: more than the largest answer there is */
-#define READ_SIZE   16384             /* a TLS record */
-#define SILENCE_MS  1000              /* with calls out, until the server is asked whether it is there */
-#define ANSWER_MS   3000              /* that it has for saying yes: a lost packet or two, a busy machine */
-#define QUIET_MS    5                 /* one that was used so lately is not asked whether it is still there */
-#define OUTPUT_MOST ((size_t)4 * 1024 * 1024)
+#define WINDOW       (2 * 1024 * 1024) /* bytes in flight to us: more than the largest answer there is */
+#define TIMEOUT_ROOM 24
+#define READ_SIZE    16384 /* a TLS record */
+#define SILENCE_MS   1000  /* with calls out, until the server is asked whether it is there */
+#define ANSWER_MS    3000  /* that it has for saying yes: a lost packet or two, a busy machine */
+#define QUIET_MS     5     /* one that was used so lately is not asked whether it is still there */
+#define OUTPUT_MOST  ((size_t)4 * 1024 * 1024)
 
 /* A call on its way; it stands in the caller's stack. Guarded by the wire's lock. */
 struct wire_call {
@@ -407,11 +408,26 @@ static nghttp2_nv header(const char *name, const char *value)
                          .valuelen = strlen(value) };
 }
 
+/* Never the same twice: it would push the others out of the server's table. RFC 7541 6.2.2 */
+static nghttp2_nv fresh_header(const char *name, const char *value)
+{
+    nghttp2_nv fresh = header(name, value);
+
+    fresh.flags = NGHTTP2_NV_FLAG_NO_INDEX;
+    return fresh;
+}
+
+static const char *write_timeout(int64_t deadline_ms, char room[TIMEOUT_ROOM])
+{
+    snprintf(room, TIMEOUT_ROOM, "%um", clock_left_ms(deadline_ms));
+    return room;
+}
+
 static int32_t submit(struct wire *wire, struct wire_call *call)
 {
     const struct wire_request *request = call->request;
     nghttp2_data_provider body = { .read_callback = read_frame };
-    char timeout[24];
+    char timeout[TIMEOUT_ROOM];
     nghttp2_nv headers[] = {
         header(":method", "POST"),
         header(":scheme", "https"),
@@ -420,14 +436,12 @@ static int32_t submit(struct wire *wire, struct wire_call *call)
         header("te", "trailers"),
         header("content-type", "application/grpc"),
         header("user-agent", "grpc-c-privyseal/" PRIVYSEAL_VERSION),
-        { 0 },
+        fresh_header("grpc-timeout", write_timeout(request->deadline_ms, timeout)),
+        fresh_header("traceparent", request->traceparent ? request->traceparent : ""),
     };
 
-    snprintf(timeout, sizeof(timeout), "%um", clock_left_ms(request->deadline_ms));
-    headers[ARRAY_SIZE(headers) - 1] = header("grpc-timeout", timeout);
-    /* Never the same twice: it would push the others out of the server's table. RFC 7541 6.2.2 */
-    headers[ARRAY_SIZE(headers) - 1].flags = NGHTTP2_NV_FLAG_NO_INDEX;
-    return nghttp2_submit_request(wire->session, NULL, headers, ARRAY_SIZE(headers), &body, call);
+    return nghttp2_submit_request(wire->session, NULL, headers, ARRAY_SIZE(headers) - !request->traceparent,
+                                  &body, call);
 }
 
 static void list_add(struct wire *wire, struct wire_call *call)

@@ -102,6 +102,7 @@ struct wire_request {
     const char *authority, *path;
     struct bytes frame; /* prefix and message; lent until the call is over */
     int64_t deadline_ms;
+    const char *traceparent; /* NULL: the application is in no trace */
 };
 
 /* @ret_was_sent: the server may have the request. Out of memory is WIRE_CUT_OFF. */

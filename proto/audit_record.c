@@ -120,6 +120,8 @@ static void append_record(struct buffer *line, const struct audit_record *record
     append_text(line, "result", record->result);
     append_text(line, "request_id", record->request_id);
     append_text(line, "client_request_id", record->client_request_id);
+    if (record->trace_id && *record->trace_id)
+        append_text(line, "trace_id", record->trace_id);
     append_text(line, "principal", record->principal);
     append_text(line, "certificate", record->certificate);
     append_text(line, "peer", record->peer);

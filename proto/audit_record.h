@@ -25,9 +25,10 @@ struct audit_record {
     const char *result;            /* a reason's word, or "OK" */
     const char *request_id;        /* the front's */
     const char *client_request_id; /* the application's; a repeat keeps it */
-    const char *principal;         /* who, by certificate; "" unknown */
-    const char *certificate;       /* hexadecimal SHA-256 of it */
-    const char *peer;              /* address */
+    const char *trace_id;    /* of the application's trace, if it has one; NULL or "": not in the line */
+    const char *principal;   /* who, by certificate; "" unknown */
+    const char *certificate; /* hexadecimal SHA-256 of it */
+    const char *peer;        /* address */
     const char *token;
     const char *key;       /* hexadecimal name of the key, or "" */
     const char *mechanism; /* "CKM_RSA_PKCS", or "" */

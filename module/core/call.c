@@ -46,8 +46,8 @@ static void trace(const struct call *call, CK_RV rv)
     if (debug->fd < 0)
         return;
     took_ms = clock_now_ms() - call->began_ms;
-    debug_line(debug, "%s handle=0x%lx rv=%s(0x%lx) ms=%lld", call->name, call->handle, debug_rv_name(rv), rv,
-               took_ms);
+    debug_line(debug, "%s handle=0x%lx rv=%s(0x%lx) ms=%lld%s%s", call->name, call->handle, debug_rv_name(rv),
+               rv, took_ms, *call->error.request_id ? " request=" : "", call->error.request_id);
     if (failure->reason != REASON_NONE)
         debug_line(debug, "%s server said %s, request=%s", call->name, reason_row(failure->reason)->word,
                    failure->request_id);

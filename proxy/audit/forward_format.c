@@ -58,6 +58,7 @@ void format_journal(const struct audit_record *record, const struct log_name *lo
         { "PRIVYSEAL_PEER", record->peer },
         { "PRIVYSEAL_REQUEST", record->request_id },
         { "PRIVYSEAL_CLIENT_REQUEST", record->client_request_id },
+        { "PRIVYSEAL_TRACE", record->trace_id },
     };
 
     log_name_text(log, name);

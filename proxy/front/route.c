@@ -20,6 +20,7 @@
 #include "include/log.h"
 #include "proto/envelope.pb-c.h"
 #include "proto/limits.h"
+#include "proto/traceparent.h"
 #include "proxy/front/control.h"
 #include "proxy/front/queue.h"
 #include "proxy/front/signer_frame.h"
@@ -52,6 +53,7 @@ struct call {
     uint8_t certificate_hash[HASH_LEN];
     char *peer;
     char request_id[REQUEST_ID_LEN + 1];
+    char traceparent[TRACEPARENT_LEN + 1];
     uint64_t received_ns, deadline_ms;
     int wanted;    /* the signer it names; -1: any */
     int failed_at; /* the HSM that failed it; -1: none yet */
@@ -254,6 +256,7 @@ static int write_envelope(struct link *link, const struct call *call)
     envelope.peer = call->peer;
     envelope.deadline_ms = time_left(call);
     envelope.request_id = (char *)call->request_id;
+    envelope.traceparent = (char *)call->traceparent;
     envelope.body =
         (ProtobufCBinaryData){ call->body.len - call->message_at, call->body.data + call->message_at };
     envelope.received_ns = call->received_ns;
@@ -696,6 +699,7 @@ static int call_new(struct route *route, const struct request *request, struct c
     if (call->has_certificate)
         memcpy(call->certificate_hash, request->certificate_hash, HASH_LEN);
     memcpy(call->request_id, request->request_id, sizeof(call->request_id));
+    strcpy(call->traceparent, request->traceparent);
     call->body = *request->body;
     *request->body = (struct buffer){ 0 };
     *ret = TAKE(call);

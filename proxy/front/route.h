@@ -41,7 +41,8 @@ struct request {
     const uint8_t *certificate_hash; /* NULL: the client has none */
     const char *peer;
     const char *request_id;
-    uint64_t deadline_ms; /* on the clock of front_now_ms() */
+    const char *traceparent; /* parsed, or "" */
+    uint64_t deadline_ms;    /* on the clock of front_now_ms() */
 };
 
 /* No signer is there until route_attach(). Errors: -ENOMEM. */

@@ -57,6 +57,12 @@ static void take_timeout(struct stream *stream, const char *value)
     stream->has_bad_timeout = grpc_timeout_parse(value, &stream->timeout_ms) != 0;
 }
 
+/* One that is none is as good as absent. W3C Trace Context 4.3 (A traceparent is received). */
+static void take_traceparent(struct stream *stream, const char *value)
+{
+    (void)traceparent_parse(value, stream->traceparent);
+}
+
 static const struct header_kind {
     const char *name;
     void (*take)(struct stream *stream, const char *value);
@@ -65,6 +71,7 @@ static const struct header_kind {
     { ":path", take_path },
     { "content-type", take_content_type },
     { "grpc-timeout", take_timeout },
+    { "traceparent", take_traceparent },
 };
 
 void stream_header(struct stream *stream, const char *name, const char *value)
@@ -196,6 +203,7 @@ static void ask_signer(struct stream *stream)
         .certificate_hash = connection->is_anonymous ? NULL : connection->certificate_hash,
         .peer = connection->peer,
         .request_id = stream->request_id,
+        .traceparent = stream->traceparent,
         .deadline_ms = front_now_ms() + time_ms,
     };
     size_t body_len = stream->body.len;
@@ -319,14 +327,16 @@ static void log_call(const struct stream *stream)
     const char *name = stream->method ? stream->method->name : stream->is_health ? "Check" : "-";
     uint64_t ms = front_now_ms() - stream->started_ms;
     const char *peer = stream->connection->peer;
+    char trace[TRACE_ID_LEN + 1];
 
+    traceparent_trace_id(stream->traceparent, trace);
     if (stream->grpc_status == GRPC_OK)
-        log_event(LOG_LEVEL_DEBUG, "front.call", "method=%s ms=%" PRIu64 " request=%s peer=%s", name, ms,
-                  stream->request_id, peer);
+        log_event(LOG_LEVEL_DEBUG, "front.call", "method=%s ms=%" PRIu64 " request=%s peer=%s trace=%s", name,
+                  ms, stream->request_id, peer, trace);
     else
         log_event_limited(LOG_LEVEL_INFO, FAILURES_A_MINUTE, "front.call_failed",
-                          "method=%s status=%d ms=%" PRIu64 " request=%s peer=%s", name, stream->grpc_status,
-                          ms, stream->request_id, peer);
+                          "method=%s status=%d ms=%" PRIu64 " request=%s peer=%s trace=%s", name,
+                          stream->grpc_status, ms, stream->request_id, peer, trace);
 }
 
 void stream_free(struct stream *stream)

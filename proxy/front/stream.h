@@ -10,6 +10,7 @@
 
 #include "include/bytes.h"
 #include "proto/method.h"
+#include "proto/traceparent.h"
 #include "proxy/front/connection.h"
 
 struct call;
@@ -35,6 +36,7 @@ struct stream {
     const struct method *method; /* NULL: none of ours */
     size_t request_max;
     uint64_t timeout_ms;
+    char traceparent[TRACEPARENT_LEN + 1]; /* "": none, or none that is one */
     unsigned headers;
     size_t header_bytes;
     bool is_health, is_post, is_grpc, has_bad_timeout;

@@ -13,6 +13,7 @@
 #include "proto/failure.h"
 #include "proto/method.h"
 #include "proto/privyseal.pb-c.h"
+#include "proto/traceparent.h"
 #include "proxy/access/access.h"
 #include "proxy/audit/audit.h"
 #include "proxy/hsm/custody.h"
@@ -118,6 +119,7 @@ struct call {
     int64_t now_ms;
     char request_id[REQUEST_ID_LEN + 1];
     char peer[64];
+    char trace_id[TRACE_ID_LEN + 1]; /* of the client's trace, as the client says; "": none */
     struct token_row token; /* the one the request names, or the lease's; MAC checked, permission checked */
     bool has_token;
     struct lease *lease;    /* SESSION */

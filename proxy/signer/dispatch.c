@@ -68,6 +68,7 @@ static bool is_request_id(const char *text)
 static enum reason receive(struct exchange *exchange, const Privyseal__V1__Envelope *envelope)
 {
     struct call *call = &exchange->call;
+    char traceparent[TRACEPARENT_LEN + 1] = "";
     bool is_anonymous;
 
     exchange->envelope = envelope;
@@ -75,8 +76,10 @@ static enum reason receive(struct exchange *exchange, const Privyseal__V1__Envel
     call->now_ms = unix_ms();
     call->reroute_to = -1;
     if (!is_request_id(envelope->request_id) || strlen(envelope->peer) >= sizeof(call->peer) ||
-        envelope->body.len > call->method->request_max)
+        envelope->body.len > call->method->request_max ||
+        (*envelope->traceparent && !traceparent_parse(envelope->traceparent, traceparent)))
         return REASON_MALFORMED;
+    traceparent_trace_id(traceparent, call->trace_id);
     strcpy(call->request_id, envelope->request_id);
     strcpy(call->peer, envelope->peer);
     /* The front has said it already; a front that was taken over says what it likes. */

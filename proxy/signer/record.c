@@ -52,6 +52,7 @@ static void fill(struct exchange *exchange, enum reason reason)
         record->event = service_event(call->method->id);
     record->result = reason_row(reason)->word;
     record->request_id = call->request_id;
+    record->trace_id = call->trace_id;
     record->principal = call->caller.principal.name;
     record->peer = call->peer;
     record->latency_us = (uint64_t)(record_clock_us() - exchange->started_us);
@@ -71,13 +72,13 @@ static void log_end(const struct exchange *exchange, enum reason reason)
     const char *word = reason_row(reason)->word;
 
     if (reason == REASON_NONE)
-        log_event(LOG_LEVEL_DEBUG, "request.done", "method=%s principal=\"%s\" id=%s", call->method->name,
-                  who, call->request_id);
+        log_event(LOG_LEVEL_DEBUG, "request.done", "method=%s principal=\"%s\" id=%s trace=%s",
+                  call->method->name, who, call->request_id, call->trace_id);
     else
         log_event_limited(is_our_fault[reason] ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, REFUSALS_PER_MINUTE,
                           is_our_fault[reason] ? "request.failed" : "request.refused",
-                          "method=%s reason=%s principal=\"%s\" id=%s", call->method->name, word, who,
-                          call->request_id);
+                          "method=%s reason=%s principal=\"%s\" id=%s trace=%s", call->method->name, word,
+                          who, call->request_id, call->trace_id);
 }
 
 enum reason record_end(struct exchange *exchange, enum reason reason)

@@ -101,7 +101,7 @@ int store_copy_count(struct store_copy *copy, struct store *store, uint64_t *ret
 
     *ret = 0;
     for (size_t i = 0; r == 0 && i < copy->tables.count; i++)
-        r = store->ops->run(store, copy->tables.items[i].count, VALUES_NONE, on_number, ret, NULL);
+        r = store_run(store, copy->tables.items[i].count, VALUES_NONE, on_number, ret, NULL);
     return r;
 }
 
@@ -157,8 +157,8 @@ static int read_table(struct reading *reading, struct store *store)
 
     sum_reset(&reading->copy->sums[reading->table]);
     if (r == 0)
-        r = store->ops->run(store, reading->copy->tables.items[reading->table].select, VALUES_NONE, on_row,
-                            reading, NULL);
+        r = store_run(store, reading->copy->tables.items[reading->table].select, VALUES_NONE, on_row, reading,
+                      NULL);
     return r == 0 && reading->sink ? say_sum(reading) : r;
 }
 
@@ -246,8 +246,8 @@ static int take_row(struct store_copy *copy, struct reader *reader)
             return -EBADMSG;
     if (!reader_done(reader))
         return -EBADMSG;
-    return copy->store->ops->run(copy->store, table->insert, (struct values){ values, table->column_count },
-                                 NULL, NULL, NULL) < 0
+    return store_run(copy->store, table->insert, (struct values){ values, table->column_count }, NULL, NULL,
+                     NULL) < 0
                ? -EBADMSG
                : sum_add(&copy->sums[copy->table], row);
 }

@@ -104,8 +104,8 @@ static void log_in(struct load *load, const struct client_config *config, const 
         die("token", NULL);
     if (remote_token_login(load->token, BYTES(pin, strlen(pin)), &error) != CKR_OK ||
         remote_token_login_get(load->token, &login, &error) != CKR_OK ||
-        remote_token_lease_get(load->token, login, false, NULL, clock_now_ms() + 30000, &load->lease, &error) !=
-            CKR_OK)
+        remote_token_lease_get(load->token, login, false, NULL, clock_now_ms() + 30000, &load->lease,
+                               &error) != CKR_OK)
         die("login", error.detail);
     login_unref(login);
 }
@@ -173,6 +173,7 @@ static void ask(struct load *load, size_t index, double due_ms)
     double left_ms = due_ms + load->deadline_ms - now_ms();
     uint64_t sequence = lease_next_sequence(load->lease);
     enum outcome outcome;
+    double took_ms;
 
     if (left_ms < 1) {
         atomic_fetch_add(&load->outcomes[LATE], 1);
@@ -182,8 +183,11 @@ static void ask(struct load *load, size_t index, double due_ms)
         die("request", NULL);
     channel->ops->call(channel, method, buffer_bytes(&message), (unsigned)left_ms, &reply);
     outcome = judge(load, method, sequence, &reply);
+    took_ms = now_ms() - due_ms;
+    if (outcome == SERVED && took_ms > load->deadline_ms)
+        outcome = EXPIRED; /* an answer that comes too late is none */
     if (outcome == SERVED)
-        load->served_ms[index] = (float)(now_ms() - due_ms);
+        load->served_ms[index] = (float)took_ms;
     atomic_fetch_add(&load->outcomes[outcome], 1);
 }
 

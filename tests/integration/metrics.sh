@@ -35,6 +35,17 @@ missing=$(grep -ohE 'privyseal_[a-z_]+[a-z]' "$repository/packaging/grafana/priv
     sed -E 's/_(bucket|sum|count)$//' | sort -u | while read -r name; do grep -qx "$name" <<<"$exported" || echo "$name"; done)
 is "every number they name is exported" "$missing" ""
 
+# A signature in somebody's trace: the module, the front and the record tell of the same request.
+trace=0af7651916cd43dd8448eb211c80319c
+: >"$work/debug"
+check "an application in a trace signs" env PRIVYSEAL_CONF="$work/ann/pkcs11.conf" PRIVYSEAL_DEBUG="$work/debug" \
+    TRACEPARENT="00-$trace-b7ad6b7169203331-01" "$PRIVYSEAL_BUILD_ASAN/tests/integration/sign_loop" "$module" ann "$pin" 1 0
+as operator --json audit show --event sign --request $trace >"$work/traced" 2>&1
+request=$(sed -n 's/.*C_Sign .*request=\([0-9a-f]*\)$/\1/p' "$work/debug" | tail -n 1)
+is "its record can be found by the trace" "$(grep -c "\"trace_id\": *\"$trace\"" "$work/traced")" 1
+is "and is of the request that the module logs" "$(grep -c "\"request_id\": *\"${request:-none}\"" "$work/traced")" 1
+is "signatures in no trace have none in their records" "$(as operator --json audit show --event sign | grep -c trace_id)" 1
+
 check "top shows the fleet" as operator top --once
 as operator --json top --once >"$work/top"
 is "with every signer" "$(jq '.proxies[0].signers | length' "$work/top")" 3

@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# overload.sh [SECONDS]: a slow HSM, one signer, and clients that ask for up to ten times what it can do (default: 3 s each).
+# overload.sh [SECONDS [CONNECTIONS]]: a slow HSM, one signer, and clients that ask for up to ten times what it can do (default: 3 s each).
 #
 # The HSM takes 20 ms for a signature, so about 50 a second is all there is. The generator (tests/bench/open_loop.c) does not wait for
-# answers before it asks again. Its figures are printed, its processor time among them.
+# answers before it asks again. Its figures are printed, its processor time among them. Last, so many connections (default: 1000) that say
+# nothing, from a process of their own, and what they cost the front.
 . "$(dirname "$0")/lib.sh"
 
 seconds=${1:-3}
+idle=${2:-1000}
 deadline=1000
+idle_most_kib=64 # each
 open_loop=$PRIVYSEAL_BUILD_ASAN/tests/bench/open_loop
 figures=$work/figures
 
@@ -70,3 +73,22 @@ check "a modest client is served beside a greedy one with a hundred connections"
 figures_of greedy modest
 check "and in a fraction of the deadline" holds "$(figure modest p50_ms) <= $deadline / 2"
 check "the greedy one gets what is left" holds "$(figure greedy goodput) >= 0.5 * $peak"
+
+# Private memory of the front, in KiB: what it alone costs.
+front_kib() { awk '/^Private/ { kib += $2 } END { print kib }' "/proc/$front/smaps_rollup"; }
+connected() { for _ in {1..50}; do (($(exported front_connections) >= $1)) && return; sleep 0.1; done; false; }
+gone() { for _ in {1..100}; do (($(exported front_connections) < 100)) && return; sleep 0.1; done; false; }
+
+front=$(child front)
+before=$(front_kib)
+coproc clients { exec "$PRIVYSEAL_BUILD_ASAN/tests/bench/idle_connections" "$port" "$work/ann/device.pem" "$work/ann/device.key" "$server/tls/root.pem" "$idle"; }
+client=$clients_PID
+read -r -t 600 word <&"${clients[0]}"
+check "$idle clients are connected and silent" test "$word" = ready
+check "the front holds them all" connected "$idle"
+each=$((($(front_kib) - before + idle - 1) / idle))
+echo "# a silent connection costs the front $each KiB"
+check "each costs it at most $idle_most_kib KiB" test $each -le $idle_most_kib
+check "others are served as before" as ben token show
+kill "$client"
+check "and when they go, their places are free" gone

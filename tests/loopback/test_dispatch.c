@@ -105,6 +105,11 @@ START_TEST(envelope_out_of_bounds_is_malformed)
     envelope.request_id = "00112233aabbccd\n"; /* would forge a line of a log */
     ck_assert_uint_eq(status_of(&envelope), GRPC_INVALID_ARGUMENT);
     envelope = good_envelope();
+    envelope.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    ck_assert_uint_eq(status_of(&envelope), GRPC_OK);
+    envelope.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n";
+    ck_assert_uint_eq(status_of(&envelope), GRPC_INVALID_ARGUMENT);
+    envelope = good_envelope();
     memset(peer, 'x', sizeof(peer) - 1);
     envelope.peer = peer;
     ck_assert_uint_eq(status_of(&envelope), GRPC_INVALID_ARGUMENT);

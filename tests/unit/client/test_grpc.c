@@ -186,6 +186,21 @@ START_TEST(answer_of_a_gateway_is_not_grpcs)
 }
 END_TEST
 
+START_TEST(request_id_is_kept_if_it_is_one)
+{
+    static const char good[] = "0123456789abcdef";
+
+    header("x-request-id: 0123456789abcde\n");
+    header("x-request-id: 0123456789abcdef0");
+    ck_assert_str_eq(answer.request_id, "");
+    header("x-request-id: 0123456789abcdef");
+    header("content-type: application/grpc");
+    header("grpc-status: 5");
+    ck_assert_int_eq(finish(), GRPC_NOT_FOUND);
+    ck_assert_str_eq(reply.request_id, good);
+}
+END_TEST
+
 START_TEST(base64_is_read_with_and_without_padding)
 {
     static const char *const good[] = { "aGVsbG8=", "aGVsbG8" }, *const bad[] = { "a", "aGVsb",
@@ -207,4 +222,5 @@ SUITE_WITH_FIXTURE("grpc", set_up, tear_down, frame_is_flag_length_and_message, 
                    body_over_the_limit_is_not_kept, failure_comes_out_of_the_details,
                    unreadable_details_leave_the_status, message_writes_no_control_characters,
                    answer_without_its_trailers_was_cut_off, status_that_is_none_is_unknown,
-                   answer_of_a_gateway_is_not_grpcs, base64_is_read_with_and_without_padding);
+                   answer_of_a_gateway_is_not_grpcs, request_id_is_kept_if_it_is_one,
+                   base64_is_read_with_and_without_padding);
