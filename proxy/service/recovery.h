@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * recovery.h - what the files about forgotten PINs share: recovery.c sets ways up and takes them down, recover.c uses
- * them, officers.c serves those who hold shares.
+ * recovery.h - what the files about forgotten PINs share: recovery.c sets ways up and takes them down, recover_code.c and
+ * recover_officers.c use them, officers.c serves those who hold shares.
  */
 #pragma once
 
