@@ -9,9 +9,7 @@
 #include <event2/listener.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 
 #include "include/descriptor.h"
@@ -20,11 +18,11 @@
 #include "include/table.h"
 #include "proto/pack.h"
 #include "proto/privyseal.pb-c.h"
+#include "proxy/front/http_request.h"
 #include "proxy/front/route.h"
 
 #define LIFE_MS       10000 /* of a connection, from the first byte to the last */
 #define HEAD_MAX      8192  /* request line and headers */
-#define OCSP_MAX      2048  /* bytes of DER; the signer says the same */
 #define LOGS_A_MINUTE 60
 
 struct public_http {
@@ -40,31 +38,9 @@ struct client {
     LIST_ENTRY(client) entry;
     struct bufferevent *bev;
     struct event timer;
-    struct call *call;               /* at a signer */
-    const struct resource *resource; /* NULL: the request line was not read yet */
-    char tail[2 * OCSP_MAX];         /* of the path, behind the resource's name: an OCSP request in base64 */
-    size_t head_len, body_len;
-    bool is_post, is_headed; /* the headers are over */
-};
-
-/* What there is to be had. */
-struct resource {
-    const char *path;
-    Privyseal__V1__AuthorityQuestion question;
-    unsigned authority;
-    const char *type;
-};
-
-#define CRL  PRIVYSEAL__V1__AUTHORITY_QUESTION__QUESTION_CRL
-#define CERT PRIVYSEAL__V1__AUTHORITY_QUESTION__QUESTION_CERTIFICATE
-#define OCSP PRIVYSEAL__V1__AUTHORITY_QUESTION__QUESTION_OCSP
-
-static const struct resource resources[] = {
-    { "/device.crl", CRL, 0, "application/pkix-crl" },
-    { "/document.crl", CRL, 1, "application/pkix-crl" },
-    { "/device.cer", CERT, 0, "application/pkix-cert" },
-    { "/document.cer", CERT, 1, "application/pkix-cert" },
-    { "/ocsp", OCSP, 0, "application/ocsp-response" },
+    struct call *call; /* at a signer */
+    size_t head_len;
+    struct http_request request;
 };
 
 static void client_free(struct client *client)
@@ -124,7 +100,7 @@ static void on_answer(void *owner, const struct answer *reply)
     if (reply->reason == REASON_NONE && reply->grpc_status == GRPC_OK)
         response = privyseal__v1__ask_authority_response__unpack(NULL, reply->body.len, reply->body.data);
     if (response)
-        answer(client, "200 OK", client->resource->type, pack_lend(&response->der),
+        answer(client, "200 OK", client->request.resource->type, pack_lend(&response->der),
                response->until_unix > now ? response->until_unix - now : 0);
     else if (reply->reason == REASON_NONE && reply->grpc_status == GRPC_FAILED_PRECONDITION)
         refuse(client, "404 Not Found"); /* no such authority here */
@@ -173,111 +149,26 @@ static void ask(struct client *client, struct bytes ocsp_request)
         refuse(client, "503 Service Unavailable");
         return;
     }
-    question.question = client->resource->question;
-    question.authority = client->resource->authority;
+    question.question = client->request.resource->question;
+    question.authority = client->request.resource->authority;
     question.ocsp_request = pack_borrow(ocsp_request);
     bufferevent_disable(client->bev, EV_READ);
     if (pack_append(&question.base, &body) < 0 || submit(client, &body) < 0)
         refuse(client, "503 Service Unavailable");
 }
 
-/* RFC 6960 A.1: {url}/{url-encoding of base-64 encoding of the DER encoding of the OCSPRequest}. */
 static void ask_in_path(struct client *client)
 {
-    static const struct {
-        const char *code;
-        char letter;
-    } escapes[] = { { "%2B", '+' }, { "%2F", '/' }, { "%3D", '=' } };
-    uint8_t der[3 * sizeof(client->tail) / 4 + 3];
-    char *out = client->tail;
-    size_t padding = 0;
-    int len;
+    uint8_t der[HTTP_DER_MAX];
+    size_t len;
 
-    for (const char *in = client->tail; *in; in++) {
-        *out = *in;
-        for (size_t i = 0; *in == '%' && i < ARRAY_SIZE(escapes); i++)
-            if (strncasecmp(in, escapes[i].code, 3) == 0) {
-                *out = escapes[i].letter;
-                in += 2;
-            }
-        out++;
-    }
-    *out = '\0';
-    len = EVP_DecodeBlock(der, (const unsigned char *)client->tail, (int)(out - client->tail));
-    while (out > client->tail && padding < 2 && out[-1] == '=') {
-        padding++;
-        out--;
-    }
-    if (len <= (int)padding)
+    if (http_request_path_der(&client->request, der, &len) < 0)
         refuse(client, "400 Bad Request");
     else
-        ask(client, BYTES(der, (size_t)len - padding));
+        ask(client, BYTES(der, len));
 }
 
 /* ----------------------------------------------------------------------------------------------------- reading */
-
-static const struct resource *find_resource(const char *path, const char **ret_tail)
-{
-    const struct resource *row;
-
-    for (EACH_ROW(row, resources)) {
-        size_t len = strlen(row->path);
-
-        if (strncmp(path, row->path, len) != 0 || (path[len] != '\0' && path[len] != '/'))
-            continue;
-        *ret_tail = path[len] ? path + len + 1 : "";
-        return row;
-    }
-    return NULL;
-}
-
-/* "GET /ocsp/MFEw... HTTP/1.1". NULL: it is as it should be; else what it is answered with. */
-static const char *read_request_line(struct client *client, char *line)
-{
-    const char *method = strsep(&line, " "), *path = strsep(&line, " "), *tail;
-
-    if (!path || !line || strncmp(line, "HTTP/1.", 7) != 0)
-        return "400 Bad Request";
-    client->is_post = strcmp(method, "POST") == 0;
-    client->resource = find_resource(path, &tail);
-    if (!client->resource)
-        return "404 Not Found";
-    if (client->resource->question == OCSP ? client->is_post == (*tail != '\0') : client->is_post || *tail)
-        return "405 Method Not Allowed";
-    if (!client->is_post && strcmp(method, "GET") != 0)
-        return "405 Method Not Allowed";
-    if (snprintf(client->tail, sizeof(client->tail), "%s", tail) >= (int)sizeof(client->tail))
-        return "414 URI Too Long";
-    return NULL;
-}
-
-static const char *read_header(struct client *client, char *line)
-{
-    static const char length[] = "Content-Length:", coding[] = "Transfer-Encoding:";
-    char *end;
-
-    if (strncasecmp(line, coding, strlen(coding)) == 0)
-        return "411 Length Required";
-    if (strncasecmp(line, length, strlen(length)) != 0)
-        return NULL;
-    line += strlen(length);
-    line += strspn(line, " \t");
-    errno = 0;
-    client->body_len = strtoul(line, &end, 10);
-    if (end == line || *line == '-' || errno || end[strspn(end, " \t")])
-        return "400 Bad Request";
-    return client->body_len > OCSP_MAX ? "413 Content Too Large" : NULL;
-}
-
-static const char *read_line(struct client *client, char *line)
-{
-    if (!client->resource)
-        return read_request_line(client, line);
-    if (*line)
-        return read_header(client, line);
-    client->is_headed = true;
-    return client->is_post && client->body_len == 0 ? "411 Length Required" : NULL;
-}
 
 /* Line by line; false: it was refused. */
 static bool read_head(struct client *client, struct evbuffer *input)
@@ -286,13 +177,13 @@ static bool read_head(struct client *client, struct evbuffer *input)
     char *line;
     size_t len;
 
-    while (!refusal && !client->is_headed &&
+    while (!refusal && !client->request.is_headed &&
            (line = evbuffer_readln(input, &len, EVBUFFER_EOL_CRLF)) != NULL) {
         client->head_len += len;
-        refusal = strlen(line) != len ? "400 Bad Request" : read_line(client, line);
+        refusal = strlen(line) != len ? "400 Bad Request" : http_request_line(&client->request, line);
         free(line);
     }
-    if (!refusal && !client->is_headed && client->head_len + evbuffer_get_length(input) > HEAD_MAX)
+    if (!refusal && !client->request.is_headed && client->head_len + evbuffer_get_length(input) > HEAD_MAX)
         refusal = "431 Request Header Fields Too Large";
     if (refusal)
         refuse(client, refusal);
@@ -303,18 +194,18 @@ static void on_readable(struct bufferevent *bev, void *context)
 {
     struct evbuffer *input = bufferevent_get_input(bev);
     struct client *client = context;
-    uint8_t body[OCSP_MAX];
+    uint8_t body[HTTP_OCSP_MAX];
 
-    if (!read_head(client, input) || !client->is_headed)
+    if (!read_head(client, input) || !client->request.is_headed)
         return;
-    if (!client->is_post) {
-        if (client->resource->question == OCSP)
+    if (!client->request.is_post) {
+        if (client->request.resource->question == PRIVYSEAL__V1__AUTHORITY_QUESTION__QUESTION_OCSP)
             ask_in_path(client);
         else
             ask(client, BYTES_NONE);
-    } else if (evbuffer_get_length(input) >= client->body_len) {
-        evbuffer_remove(input, body, client->body_len);
-        ask(client, BYTES(body, client->body_len));
+    } else if (evbuffer_get_length(input) >= client->request.body_len) {
+        evbuffer_remove(input, body, client->request.body_len);
+        ask(client, BYTES(body, client->request.body_len));
     }
 }
 

@@ -11,10 +11,13 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "include/table.h"
 #include "proto/audit_record.h"
+#include "proto/backup_file.h"
 #include "proto/certificate.h"
 #include "proto/digest.h"
 #include "proto/failure.h"
+#include "proto/manifest.h"
 #include "proto/mechanism.h"
 #include "proto/name.h"
 #include "proto/pack.h"
@@ -183,6 +186,49 @@ static void write_digests(void)
     write_seed("mechanism", "raw", BYTES_OF_ARRAY(raw));
 }
 
+static void write_manifest(void)
+{
+    const struct manifest_key keys[] = { { "Kd", 1, { 1 } }, { "Kw", 2, { 2 } } };
+    struct manifest manifest = { .realm = "test",
+                                 .quorum = { .threshold = 1, .count = 1, .officers = { { "ann", { 7 } } } } };
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    json_t *object;
+    char *text;
+
+    buffer_append_text(&manifest.quorum_key, "an RSA key");
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        fuzz_require(manifest_add(&manifest, &keys[i]) == 0);
+    fuzz_require(manifest_sign(&manifest, key) == 0);
+    object = manifest_to_json(&manifest);
+    text = json_dumps(object, JSON_COMPACT);
+    write_seed("manifest", "two_keys", bytes_of_text(text));
+    free(text);
+    json_decref(object);
+    manifest_clear(&manifest);
+    EVP_PKEY_free(key);
+}
+
+/* Under a key of zeros, as the harness opens it. */
+static void write_backup(void)
+{
+    static const uint8_t key[32];
+    struct backup_writer *writer = NULL;
+    json_t *header = json_pack("{s:s}", "realm", "test"), *index = json_pack("{s:i}", "users", 3);
+    char path[512];
+    uint8_t digest[HASH_LEN];
+
+    snprintf(path, sizeof(path), "%s/backup/two_files", corpus);
+    fuzz_require(backup_create(path, header, BYTES_OF_ARRAY(key), &writer) == 0);
+    fuzz_require(backup_begin(writer, "tls/root.pem", 0644) == 0);
+    fuzz_require(backup_data(writer, bytes_of_text("a certificate")) == 0 && backup_end(writer) == 0);
+    fuzz_require(backup_begin(writer, "store", 0600) == 0 && backup_end(writer) == 0);
+    fuzz_require(backup_seal(writer, index, digest) == 0);
+    fuzz_require(backup_finish(writer, bytes_of_text("signature")) == 0);
+    backup_writer_free(writer);
+    json_decref(header);
+    json_decref(index);
+}
+
 int main(int argc, char **argv)
 {
     fuzz_require(argc == 2);
@@ -196,5 +242,7 @@ int main(int argc, char **argv)
     write_certificate("client", "EC", "clientAuth");
     write_certificate("seal", "X25519", SEAL_EKU_OID);
     write_digests();
+    write_manifest();
+    write_backup();
     return EXIT_SUCCESS;
 }
