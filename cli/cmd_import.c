@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/activation.h"
 #include "cli/connect.h"
 #include "cli/csv.h"
 #include "cli/output.h"
@@ -24,12 +25,7 @@
 #include "proto/pack.h"
 #include "proto/token_policy.h"
 
-static const char *const result_words[] = {
-    [PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_ADDED] = "added",
-    [PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_EXISTS] = "exists",
-    [PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_DIFFERS] = "differs",
-    [PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_REFUSED] = "refused",
-};
+#define RESULTS (PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_REFUSED + 1)
 
 /* An import under way. */
 struct import {
@@ -37,7 +33,7 @@ struct import {
     struct user_file file;
     FILE *report; /* NULL: none wanted, and codes go to standard output */
     json_t *rows; /* what standard output gets */
-    size_t counts[ARRAY_SIZE(result_words)];
+    size_t counts[RESULTS];
 };
 
 static void import_clear(struct import *import)
@@ -73,15 +69,14 @@ static enum cli_exit open_report(struct import *import, const char *path)
     return CLI_DONE;
 }
 
-static void report(struct import *import, const char *user, const char *result, const char *code,
-                   json_t *good_until, const char *why)
+static void report(struct import *import, const json_t *row)
 {
-    const char *const fields[] = { user, result, code, *code ? json_string_value(good_until) : "", why };
+    static const char *const members[] = { "user", "result", "activation_code", "good_until", "why" };
 
-    for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
         if (i)
             putc(',', import->report);
-        csv_write_field(import->report, fields[i]);
+        csv_write_field(import->report, json_string_value(json_object_get(row, members[i])));
     }
     putc('\n', import->report);
 }
@@ -101,22 +96,15 @@ static enum cli_exit settle_report(struct import *import)
 static enum cli_exit take_answer(struct import *import, const struct new_user *user,
                                  const Privyseal__V1__NewUserAnswer *answer)
 {
-    CLEANUP(json_decref) json_t *good_until = output_time(answer->expires_unix);
-    char code[ACTIVATION_TEXT_MAX] = "";
-    const char *result;
+    CLEANUP(json_decref) json_t *row = activation_row(user->user, answer);
 
-    if ((unsigned)answer->result >= ARRAY_SIZE(result_words))
+    if (!row)
         return cli_fail(import->cli, CLI_REFUSED, NULL, "the server's answer cannot be understood");
-    result = result_words[answer->result];
     import->counts[answer->result]++;
-    if (answer->activation_code.len == ACTIVATION_CODE_LEN)
-        activation_code_text(answer->activation_code.data, code);
     if (import->report)
-        report(import, user->user, result, code, good_until, answer->why);
+        report(import, row);
     else
-        json_array_append_new(import->rows, json_pack("{s:s, s:s, s:s, s:s}", "user", user->user, "result",
-                                                      result, "activation_code", code, "why", answer->why));
-    secret_wipe(code, sizeof(code));
+        json_array_append(import->rows, row);
     return CLI_DONE;
 }
 
@@ -200,8 +188,9 @@ static enum cli_exit print_sums(struct import *import)
                   counts[PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_EXISTS];
     CLEANUP(json_decref) json_t *object = json_object();
 
-    for (size_t i = 0; i < ARRAY_SIZE(result_words); i++)
-        json_object_set_new(object, result_words[i], json_integer((json_int_t)counts[i]));
+    for (unsigned i = 0; i < RESULTS; i++)
+        json_object_set_new(object, activation_result_word((Privyseal__V1__NewUserResult)i),
+                            json_integer((json_int_t)counts[i]));
     if (!import->report)
         json_object_set(object, "users", import->rows);
     (void)output_object(import->cli, object);

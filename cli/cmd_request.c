@@ -161,6 +161,18 @@ static enum cli_exit print_chain(struct cli *cli, const Privyseal__V1__IssueCert
     return status == CLI_DONE ? output_pem(cli, cli_option(cli, "out"), buffer_bytes(&pem)) : status;
 }
 
+/* Who was asked for stands in the request. */
+static enum cli_exit print_users(struct cli *cli, const Privyseal__V1__RequestInfo *info,
+                                 const ProtobufCMessage *answer)
+{
+    CLEANUP(free_message)
+    ProtobufCMessage *asked = protobuf_c_message_unpack(&privyseal__v1__add_users_request__descriptor, NULL,
+                                                        info->body.len, info->body.data);
+
+    return activation_print_many(cli, (const Privyseal__V1__AddUsersRequest *)asked,
+                                 (const Privyseal__V1__AddUsersResponse *)answer);
+}
+
 /* The method's own answer, as the requester's command would have printed it, or in words. */
 static enum cli_exit print_answer(struct cli *cli, const Privyseal__V1__RequestInfo *info,
                                   struct bytes packed)
@@ -178,6 +190,8 @@ static enum cli_exit print_answer(struct cli *cli, const Privyseal__V1__RequestI
         return activation_print_reset(cli, info->subject, (const Privyseal__V1__ResetUserResponse *)answer);
     if (method->id == METHOD_AddUser)
         return activation_print(cli, info->subject, (const Privyseal__V1__AddUserResponse *)answer);
+    if (method->id == METHOD_AddUsers)
+        return print_users(cli, info, answer);
     if (method->id == METHOD_IssueCertificate)
         return print_chain(cli, (const Privyseal__V1__IssueCertificateResponse *)answer);
     object = json_pack("{s:s, s:s, s:s}", "done", info->method, "about", info->subject, "asked_by",
