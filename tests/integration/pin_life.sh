@@ -103,3 +103,40 @@ tells "Something at the server was altered"
 
 check "what guessing costs is told" as operator --json policy cost --length 8
 says '"insider_core_hours"' && report ok "... in core-hours" || report not-ok "... in core-hours" "$work/output"
+
+# --- the waiting periods, and the lock at their end: the clock of everybody is set forward
+preload=$(faketime -f +0s env | sed -n 's/^LD_PRELOAD=//p')
+later() { # SECONDS from the true time
+    stop
+    export LD_PRELOAD=$preload FAKETIME="+$1s" FAKETIME_DONT_FAKE_MONOTONIC=1
+    start || bail "privyseald did not start in the future"
+}
+check "bob is enrolled" enroll bob
+check "bob has a key" key bob p-256 one
+for i in 1 2 3 4 5; do refuse 4 "bob's wrong PIN number $i is wrong" sign bob "$work/wrong"; done
+refuse 4 "the right one waits" sign bob "$work/bob/pin"
+later 70
+refuse 4 "a minute later a sixth may be tried" sign bob "$work/wrong"
+says "wrong" && report ok "... which was looked at" || report not-ok "... which was looked at" "$work/output"
+later 160
+refuse 4 "a minute is not enough after it" sign bob "$work/bob/pin"
+later 380
+refuse 4 "five are, for a seventh" sign bob "$work/wrong"
+later 3500
+refuse 4 "nor an hour but a minute after that" sign bob "$work/bob/pin"
+later 4000
+check "after an hour the right one opens" sign bob "$work/bob/pin"
+for i in 1 2 3 4 5; do refuse 4 "and five are free again: number $i" sign bob "$work/wrong"; done
+wait_s=4070
+for step in 310 3610 3610 3610; do
+    later $wait_s
+    sign bob "$work/wrong" >/dev/null 2>&1
+    wait_s=$((wait_s + step))
+done
+later $wait_s
+refuse 4 "the tenth in a row locks" sign bob "$work/wrong"
+tells "locked"
+later $((wait_s + 864000))
+refuse 4 "ten days later it is locked still" sign bob "$work/bob/pin"
+check "until an operator clears it" as operator pin unlock bob
+check "then the same PIN opens" sign bob "$work/bob/pin"
