@@ -46,7 +46,8 @@ enum cli_exit cmd_epoch_list(struct cli *cli)
 {
     static const char *const arguments[] = { "epoch-list", NULL };
     static const struct column columns[] = {
-        { "kind", "KEY" }, { "epoch", "EPOCH" }, { "use", "USE" }, { "rows", "ROWS" }, { "ends", "ENDS" },
+        { "kind", "KEY" },  { "epoch", "EPOCH" },     { "use", "USE" },
+        { "rows", "ROWS" }, { "held_by", "HELD BY" }, { "ends", "ENDS" },
     };
     CLEANUP(json_decref) json_t *reply = NULL;
     json_t *row, *rows;

@@ -454,6 +454,19 @@ enum reason factor_confirm(struct access *access, struct token_row *token, struc
     return factors_update(access, token, row);
 }
 
+enum reason factor_renew(struct access *access, struct token_row *token, unsigned *changed)
+{
+    CLEANUP(factors_clear) struct factors factors = { 0 };
+    enum reason reason = factors_load(access, token, &factors);
+    struct factor_row *row = factors_find(&factors, FACTOR_TOTP);
+
+    if (reason != REASON_NONE || !row || row->kd_epoch == hsm_epoch_derive(access->hsm))
+        return reason;
+    ++*changed;
+    reason = renew_seed(access, token, row);
+    return reason == REASON_NONE ? factors_update(access, token, row) : reason;
+}
+
 enum reason factor_remove(struct access *access, struct token_row *token)
 {
     enum reason reason = REASON_NONE;

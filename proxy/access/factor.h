@@ -95,5 +95,7 @@ MUST_CHECK enum reason factor_enrol(struct access *access, struct token_row *tok
 /* Puts it in force with a first code. Errors: REASON_NOT_FOUND (none waits for it), REASON_PIN_INCORRECT, as above. */
 MUST_CHECK enum reason factor_confirm(struct access *access, struct token_row *token, struct bytes code,
                                       int64_t now_ms);
+/* Seals every seed that is under an old epoch of Kd under the newest. @changed: counted on. */
+MUST_CHECK enum reason factor_renew(struct access *access, struct token_row *token, unsigned *changed);
 /* Takes all factors from the token, and ends every ticket. */
 MUST_CHECK enum reason factor_remove(struct access *access, struct token_row *token);

@@ -8,10 +8,12 @@
  * The daemon may run: its signers read the token's directory, and know of a new epoch once they are replaced (SIGHUP).
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "include/table.h"
 #include "proxy/hsm/epochs.h"
 #include "proxy/hsm/token_directory.h"
 #include "proxy/provision/master_files.h"
@@ -32,6 +34,32 @@ static int count_rows(struct store *store, const struct hsm_epoch *epoch, uint64
     return counters[epoch->kind] ? counters[epoch->kind](store, epoch->epoch, ret) : 0;
 }
 
+/* What else than a login frees an epoch of Kd, in words; empty: nothing has to. */
+static int describe_holders(struct store *store, const struct hsm_epoch *epoch, char ret[160])
+{
+    struct kd_rows rows = { 0 };
+    int r = epoch->kind == MASTER_DERIVE ? store_list_kd(store, epoch->epoch, &rows) : 0;
+    const struct {
+        uint64_t count;
+        const char *what;
+    } holders[] = {
+        { rows.pins, "PINs" },
+        { rows.keys, "keys" },
+        { rows.authenticators, "authenticators" },
+        { rows.codes, "recovery codes" },
+        { rows.quorums, "quorums" },
+        { rows.shares, "shares" },
+    };
+    size_t used = 0;
+
+    *ret = '\0';
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(holders) && used < 160; i++)
+        if (holders[i].count)
+            used += (size_t)snprintf(ret + used, 160 - used, "%s%llu %s", used ? ", " : "",
+                                     (unsigned long long)holders[i].count, holders[i].what);
+    return r;
+}
+
 static int open_both(const struct proxy_config *config, struct hsm **ret_hsm, struct store **ret_store)
 {
     int status = provision_open_hsm(config, ret_hsm), r;
@@ -44,12 +72,12 @@ static int open_both(const struct proxy_config *config, struct hsm **ret_hsm, st
 
 /* ---------------------------------------------------------------------------------------------------- epoch-list */
 
-static json_t *describe(const struct hsm_epoch *epoch, uint64_t rows)
+static json_t *describe(const struct hsm_epoch *epoch, uint64_t rows, const char *holders)
 {
-    json_t *object =
-        json_pack("{s:s, s:I, s:b, s:b, s:b, s:I}", "kind", master_keys_name(epoch->kind), "epoch",
-                  (json_int_t)epoch->epoch, "newest", epoch->is_newest, "stranger", epoch->is_stranger,
-                  "may_change", hsm_epoch_may_change(epoch->kind), "rows", (json_int_t)rows);
+    json_t *object = json_pack("{s:s, s:I, s:b, s:b, s:b, s:I, s:s}", "kind", master_keys_name(epoch->kind),
+                               "epoch", (json_int_t)epoch->epoch, "newest", epoch->is_newest, "stranger",
+                               epoch->is_stranger, "may_change", hsm_epoch_may_change(epoch->kind), "rows",
+                               (json_int_t)rows, "held_by", holders);
 
     if (epoch->ends_ms != INT64_MAX)
         json_object_set_new(object, "ends_unix", json_integer(epoch->ends_ms / 1000));
@@ -72,12 +100,15 @@ int verb_epoch_list(const struct proxy_config *config, int argc, char **argv)
         return status;
     hsm_epochs(hsm, epochs, &count);
     for (size_t i = 0; i < count; i++) {
+        char holders[160] = "";
         uint64_t rows;
         int r = count_rows(store, &epochs[i], &rows);
 
+        if (r == 0)
+            r = describe_holders(store, &epochs[i], holders);
         if (r < 0)
             return provision_fail(EX_UNAVAILABLE, "%s: %s", config->store, strerror(-r));
-        json_array_append_new(list, describe(&epochs[i], rows));
+        json_array_append_new(list, describe(&epochs[i], rows, holders));
     }
     return provision_print(object);
 }
@@ -189,6 +220,7 @@ static int refuse_if_needed(const struct proxy_config *config, struct hsm *hsm, 
                             enum master_kind kind, uint32_t number)
 {
     struct hsm_epoch epochs[HSM_EPOCHS_MAX];
+    char holders[160] = "";
     uint64_t rows = 0;
     size_t count;
     int r = 0;
@@ -201,12 +233,15 @@ static int refuse_if_needed(const struct proxy_config *config, struct hsm *hsm, 
             return provision_fail(EX_DATAERR, "epoch %u is the newest of %s: make a new one first", number,
                                   master_keys_name(kind));
         r = count_rows(store, &epochs[i], &rows);
+        if (r == 0)
+            r = describe_holders(store, &epochs[i], holders);
     }
     if (r < 0)
         return provision_fail(EX_UNAVAILABLE, "%s: %s", config->store, strerror(-r));
     if (rows > 0)
-        return provision_fail(EX_DATAERR, "%llu rows need epoch %u of %s: nothing was destroyed",
-                              (unsigned long long)rows, number, master_keys_name(kind));
+        return provision_fail(EX_DATAERR, "%llu rows need epoch %u of %s%s%s: nothing was destroyed",
+                              (unsigned long long)rows, number, master_keys_name(kind), *holders ? ": " : "",
+                              holders);
     return EX_OK;
 }
 

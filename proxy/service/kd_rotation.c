@@ -65,6 +65,8 @@ static enum reason rotate(struct service *service, struct call *call, const stru
         reason = rotate_pin_row(service, opened, change.token.id, s, changed);
     if (reason == REASON_NONE)
         reason = rotate_keys(service, opened, change.token.id, changed);
+    if (reason == REASON_NONE)
+        reason = factor_renew(&service->access, &change.token, changed);
     if (reason != REASON_NONE || *changed == 0)
         return reason;
     reason = change_commit(service, &change);

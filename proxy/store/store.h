@@ -578,7 +578,15 @@ MUST_CHECK int store_key_count_get(struct store *store, const struct log_name *l
 
 /* ------------------------------------------------------------------------------------- epochs of master keys */
 
-/* Rows that need an epoch of Kd; keys under an epoch of Kw, of Kx. */
+/* Rows that need an epoch of Kd, by what they are. */
+struct kd_rows {
+    uint64_t pins, keys;     /* these move on at their user's next login, */
+    uint64_t authenticators; /* so do these, */
+    uint64_t codes, quorums; /* these when the user makes others, */
+    uint64_t shares;         /* these end with the request that they were given for */
+};
+MUST_CHECK int store_list_kd(struct store *store, uint32_t epoch, struct kd_rows *ret);
+/* All of these together; keys under an epoch of Kw, of Kx. */
 MUST_CHECK int store_count_kd(struct store *store, uint32_t epoch, uint64_t *ret);
 MUST_CHECK int store_count_kw(struct store *store, uint32_t epoch, uint64_t *ret);
 MUST_CHECK int store_count_kx(struct store *store, uint32_t epoch, uint64_t *ret);

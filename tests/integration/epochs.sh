@@ -61,9 +61,16 @@ check "the other key signs on" signs new
 check "... also with new signers" renew
 check "... and after them" signs new
 
+check "the user has a recovery code" as ann recovery make --pin-file "$work/ann/pin"
 check "a second epoch of Kd is made" epoch new Kd
 renew
 check "the user's rows move to it with the next login" signs new
+epoch list --json >"$work/epochs"
+check "but for the code, which the list names" jq -e '.. | objects | select(.kind == "Kd" and .epoch == 1) | .held_by == "1 recovery codes"' "$work/epochs"
+refuse 1 "it holds the epoch" epoch destroy Kd 1 --yes
+cp "$work/output" "$work/held"
+check "... which the refusal says" grep -q "1 recovery codes" "$work/held"
+check "the user makes another" as ann recovery make --pin-file "$work/ann/pin"
 check "none needs the first any more" is "$(rows Kd 1)" 0
 check "which is then destroyed" epoch destroy Kd 1 --yes
 renew
