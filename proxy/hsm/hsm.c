@@ -164,6 +164,23 @@ static CK_RV read_manifest(const struct hsm_config *config, struct manifest *ret
     return r == 0 ? CKR_OK : because(CKR_FUNCTION_REJECTED, why, "%s: %s", config->manifest, what);
 }
 
+/* Of several HSMs each is given any row: one that lacks an epoch would fail those under it, and them alone. */
+static CK_RV check_all_there(const struct hsm *hsm, const struct manifest *manifest, char **why)
+{
+    for (size_t i = 0; i < manifest->count; i++) {
+        const struct manifest_key *named = &manifest->keys[i];
+        enum master_kind kind;
+
+        if (master_keys_kind(named->kind, &kind) && !master_keys_peek(&hsm->keys, kind, named->epoch))
+            return because(
+                CKR_KEY_NEEDED, why,
+                "%s lacks epoch %u of %s, which the manifest names and another HSM has: remove its token "
+                "and its pin_file, and have the officers add it anew (privyseal hsm add --hsm)",
+                hsm->description, named->epoch, named->kind);
+    }
+    return CKR_OK;
+}
+
 static CK_RV find_keys(struct hsm *hsm, const struct hsm_config *config, char **why)
 {
     CLEANUP(manifest_clear) struct manifest manifest = { 0 };
@@ -171,7 +188,8 @@ static CK_RV find_keys(struct hsm *hsm, const struct hsm_config *config, char **
 
     if (rv != CKR_OK)
         return rv;
-    return master_keys_find(&hsm->session, config->manifest ? &manifest : NULL, &hsm->keys, why);
+    rv = master_keys_find(&hsm->session, config->manifest ? &manifest : NULL, &hsm->keys, why);
+    return rv == CKR_OK && config->is_one_of_many ? check_all_there(hsm, &manifest, why) : rv;
 }
 
 CK_RV hsm_open(const struct hsm_config *config, struct hsm **ret, char **why)

@@ -37,9 +37,10 @@ struct hsm_config {
     const char *manifest; /* NULL: there was none, and no key may ever have been outside the HSM */
     const char *root, *realm;
     /* In a signer; all zero elsewhere. */
-    uint64_t *due_ms;   /* library_watch.h: shared with the supervisor, who watches over every call */
-    unsigned hang_ms;   /* so long may one take */
-    unsigned processes; /* that share the HSM's sessions, each with one */
+    uint64_t *due_ms;    /* library_watch.h: shared with the supervisor, who watches over every call */
+    unsigned hang_ms;    /* so long may one take */
+    unsigned processes;  /* that share the HSM's sessions, each with one */
+    bool is_one_of_many; /* it must have every key that the manifest names, as the others do */
 };
 
 struct hsm;

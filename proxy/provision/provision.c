@@ -105,13 +105,25 @@ static int lay_out_hsm(const struct proxy_config *config, unsigned hsm, const st
     return r == 0 ? EX_OK : provision_fail(EX_CANTCREAT, "%s: %s", tokens, strerror(-r));
 }
 
+/* Those of further HSMs have no copies. */
+static int refresh_further(const struct proxy_config *config, const struct owners *owners)
+{
+    char tokens[PATH_MAX];
+    int r = 0;
+
+    for (unsigned hsm = 1; r == 0 && hsm < proxy_config_hsms(config); hsm++)
+        if (provision_softhsm_directory(proxy_config_hsm(config, hsm).environment, tokens))
+            r = directory_read_only(tokens, owners);
+    return r == 0 ? EX_OK : provision_fail(EX_CANTCREAT, "%s: %s", tokens, strerror(-r));
+}
+
 int provision_refresh_hsm(const struct proxy_config *config, const struct owners *owners)
 {
     char tokens[PATH_MAX], partitions[PATH_MAX];
-    int r;
+    int r, status = refresh_further(config, owners);
 
-    if (!provision_softhsm_directory(config->hsm_environment, tokens))
-        return EX_OK;
+    if (status != EX_OK || !provision_softhsm_directory(config->hsm_environment, tokens))
+        return status;
     r = directory_read_only(tokens, owners);
     for (unsigned i = 0; r == 0 && provision_shard_directory(config, i, partitions); i++)
         r = directory_follow(tokens, partitions, owners);
@@ -311,7 +323,12 @@ static CK_RV make_fresh(const struct hsm_config *hsm_config, void *arg, char **w
 /* As a signer would. */
 int provision_open_hsm(const struct proxy_config *config, struct hsm **ret)
 {
-    struct hsm_config hsm_config = provision_hsm_config(config, 0);
+    return provision_open_hsm_at(config, 0, ret);
+}
+
+int provision_open_hsm_at(const struct proxy_config *config, unsigned hsm, struct hsm **ret)
+{
+    struct hsm_config hsm_config = provision_hsm_config(config, hsm);
     CLEANUP(free_string) char *why = NULL;
 
     if (hsm_open(&hsm_config, ret, &why) == CKR_OK)

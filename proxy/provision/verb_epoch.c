@@ -161,6 +161,21 @@ static int refuse_unsigned(const struct proxy_config *config, bool will_sign)
                                           "change (its root.key, in the directory that --ca names)");
 }
 
+/* A key is born in one HSM. Rows under it would reach signers of others, and fail there. */
+static int refuse_pool(const struct proxy_config *config)
+{
+    if (proxy_config_hsms(config) == 1)
+        return EX_OK;
+    if (!config->hsm_manifest)
+        return provision_fail(
+            EX_CONFIG, "a new epoch is born in [hsm] and never leaves it: take the other [hsm.NAME] out of "
+                       "the configuration, make it, and clone [hsm] again by its maker's means");
+    return provision_fail(
+        EX_CONFIG, "a new epoch is born in [hsm], and gets into the others by their officers only: take "
+                   "the [hsm.NAME] sections out of the configuration, make it, remove the tokens and "
+                   "pin_files of the others, and add each anew (privyseal hsm add --hsm NAME)");
+}
+
 int verb_epoch_new(const struct proxy_config *config, int argc, char **argv)
 {
     CLEANUP(master_files_clear) struct master_files files = { 0 };
@@ -175,6 +190,8 @@ int verb_epoch_new(const struct proxy_config *config, int argc, char **argv)
     if (argc < 2 || (argc > 2 && !without_backup && !will_sign))
         return provision_fail(EX_USAGE, "usage: --provision epoch-new KIND [--to-sign | --without-backup]");
     status = find_kind(argv[1], &kind);
+    if (status == EX_OK)
+        status = refuse_pool(config);
     if (status == EX_OK && is_wrapped)
         status = refuse_unsigned(config, will_sign);
     if (status == EX_OK && is_wrapped)
@@ -245,13 +262,34 @@ static int refuse_if_needed(const struct proxy_config *config, struct hsm *hsm, 
     return EX_OK;
 }
 
+/* In each HSM, one after the other, since a process has one library. @ret_found: at how many it was there. */
+static int destroy_everywhere(const struct proxy_config *config, enum master_kind kind, uint32_t number,
+                              unsigned *ret_found)
+{
+    *ret_found = 0;
+    for (unsigned i = 0; i < proxy_config_hsms(config); i++) {
+        CLEANUP(hsm_close) struct hsm *hsm = NULL;
+        int status = provision_open_hsm_at(config, i, &hsm);
+        CK_RV rv = status == EX_OK ? hsm_epoch_destroy(hsm, kind, number) : CKR_OK;
+
+        if (rv != CKR_OK && rv != CKR_KEY_NEEDED)
+            status = provision_fail(EX_UNAVAILABLE, "the HSM did not destroy it (CKR 0x%lx)", rv);
+        if (status != EX_OK)
+            return provision_fail(status,
+                                  "epoch %u of %s may still be in [%s]: run this again when that HSM is well",
+                                  number, master_keys_name(kind), proxy_config_hsm(config, i).name);
+        *ret_found += rv == CKR_OK;
+    }
+    return EX_OK;
+}
+
 /* The store stays locked from the counting to the end: nobody makes a row under it meanwhile. */
 static int destroy(const struct proxy_config *config, enum master_kind kind, uint32_t number, bool is_named)
 {
     CLEANUP(store_close) struct store *store = NULL;
     CLEANUP(hsm_close) struct hsm *hsm = NULL;
     int status = open_both(config, &hsm, &store), r;
-    CK_RV rv;
+    unsigned found = 0;
 
     if (status != EX_OK)
         return status;
@@ -259,15 +297,13 @@ static int destroy(const struct proxy_config *config, enum master_kind kind, uin
     if (r < 0)
         return provision_fail(EX_UNAVAILABLE, "%s: %s", config->store, strerror(-r));
     status = refuse_if_needed(config, hsm, store, kind, number);
-    if (status != EX_OK)
-        return status;
-    rv = hsm_epoch_destroy(hsm, kind, number);
-    if (rv == CKR_KEY_NEEDED && is_named) /* gone from the HSM by a try whose manifest was not signed */
-        return EX_OK;
-    if (rv == CKR_KEY_NEEDED)
+    hsm_close(TAKE(hsm));
+    if (status == EX_OK)
+        status = destroy_everywhere(config, kind, number, &found);
+    /* Gone already, though named: by a try whose manifest was not signed. */
+    if (status == EX_OK && found == 0 && !is_named)
         return provision_fail(EX_DATAERR, "there is no epoch %u of %s", number, master_keys_name(kind));
-    return rv == CKR_OK ? EX_OK
-                        : provision_fail(EX_UNAVAILABLE, "the HSM did not destroy it (CKR 0x%lx)", rv);
+    return status;
 }
 
 /* Takes the epoch out of the files; @ret_is_named: it was in them, and the root has to sign for that. */

@@ -32,6 +32,7 @@ MUST_CHECK int provision_token(const struct proxy_config *config, unsigned hsm, 
 bool provision_store_directory(const char *url, char ret[PATH_MAX]);
 /* As a signer would. */
 MUST_CHECK int provision_open_hsm(const struct proxy_config *config, struct hsm **ret);
+MUST_CHECK int provision_open_hsm_at(const struct proxy_config *config, unsigned hsm, struct hsm **ret);
 
 /* "2" and public keys, separated by commas. */
 MUST_CHECK int provision_read_quorum(const char *threshold, const char *officers, struct quorum *ret);

@@ -169,6 +169,7 @@ static int open_hsm(struct signer *signer)
         .due_ms = signer->pulse ? &signer->pulse->hsm_due_ms : NULL,
         .hang_ms = config->hsm_hang_ms,
         .processes = place.signers,
+        .is_one_of_many = proxy_config_hsms(config) > 1,
     };
     CLEANUP(free_string) char *why = NULL;
     CK_RV rv = hsm_open(&hsm, &signer->hsm, &why);

@@ -92,3 +92,24 @@ well $a
 check "one that is back is enough" eventually eval 'is "$(ready)" 200'
 check "it signs" signatures ann 5 0
 well $b
+
+# ------------------------------------------------------------------------------------------------------------- epochs
+check "both are well again" eventually eval 'is "$(up hsm)$(up hsm.b)" 11'
+epoch() { "$privyseal" epoch "$@" --ca "$server/ca" --server-config "$server/privyseald.conf"; }
+refuse 1 "an epoch that one HSM alone would have is not made" epoch new Kw
+says "hsm add --hsm NAME" && report ok "and what to do is said" || report not-ok "and what to do is said" "$work/output"
+cp "$server/privyseald.conf" "$work/both.conf"
+sed -i '/^\[hsm.b\]/,$d' "$server/privyseald.conf"
+check "without the other it is" eval 'epoch new Kw && epoch new Kx'
+cp "$work/both.conf" "$server/privyseald.conf"
+check "the proxy starts" eval 'stop; start'
+check "without the HSM that lacks it" eventually eval 'is "$(up hsm)$(up hsm.b)" 10'
+check "which is said" grep -qE "lacks epoch 2 of K[wx].*hsm add" "$server/log"
+rm -rf "$server/hsm/b-tokens" "$server/hsm/b-pin" "$work"/*.share "$work"/add.request*
+check "it is added anew" eval 'add --master-backup "$server/master-backup" && answer olga && answer otto && add "$work/olga.share" "$work/otto.share"'
+check "both HSMs are up" eventually eval 'is "$(up hsm)$(up hsm.b)" 11'
+check "a key is made under the new epoch" key ann rsa-2048 two
+check "and signatures are made" signatures ann 5 0
+check "an epoch that nothing needs is destroyed in both" epoch destroy Kx 1 --yes
+check "and signers start with what is left" eval 'stop; start; eventually eval "is \"\$(up hsm)\$(up hsm.b)\" 11"'
+check "an HSM that still had it would say so" bash -c "! grep -q 'hsm.stranger.*kind=Kx' '$server/log'"
