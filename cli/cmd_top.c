@@ -188,6 +188,7 @@ static enum cli_exit show(struct cli *cli, json_t *proxies, json_t *tokens, bool
         { "p99_ms", "P99 MS" },
         { "load", "BUSY SIGNERS" },
         { "leases", "UNLOCKED" },
+        { "hsms_up", "HSMS" },
         { "connections", "CONNECTIONS" },
     };
     static const struct column token_columns[] = { { "token", "TOKEN" },

@@ -88,6 +88,8 @@ static void take_signer(const struct sample *sample, struct metrics_reading *rea
         reading->signer[index].lag = sample->value;
     else if (is_named(sample, "signer_seen_seconds"))
         reading->signer[index].seen_unix = sample->value;
+    else if (is_named(sample, "signer_hsm_up"))
+        reading->signer[index].hsm_up = sample->value > 0;
 }
 
 static void take_sample(const struct sample *sample, struct metrics_reading *reading)
@@ -100,6 +102,9 @@ static void take_sample(const struct sample *sample, struct metrics_reading *rea
             take_bound(sample, reading);
     } else if (is_named(sample, "front_connections")) {
         reading->connections = sample->value;
+    } else if (is_named(sample, "hsm_up")) {
+        reading->hsms++;
+        reading->hsms_up += sample->value > 0;
     } else if (label_of(sample, "signer")) {
         take_signer(sample, reading);
     }
@@ -145,26 +150,29 @@ static json_t *signer_row(const struct metrics_reading *before, const struct met
 {
     double seconds = (double)(now->at_ms - before->at_ms) / 1000;
 
-    return json_pack("{s:i, s:f, s:I, s:I, s:I}", "signer", (int)index, "load",
+    return json_pack("{s:i, s:f, s:I, s:I, s:I, s:b}", "signer", (int)index, "load",
                      rate(before->signer[index].busy_s, now->signer[index].busy_s, seconds), "leases",
                      (json_int_t)now->signer[index].leases, "audit_lag", (json_int_t)now->signer[index].lag,
-                     "seen_unix", (json_int_t)now->signer[index].seen_unix);
+                     "seen_unix", (json_int_t)now->signer[index].seen_unix, "hsm_up",
+                     now->signer[index].hsm_up);
 }
 
 json_t *metrics_row(const struct metrics_reading *before, const struct metrics_reading *now)
 {
     double seconds = (double)(now->at_ms - before->at_ms) / 1000, load = 0, leases = 0;
     json_t *signers = json_array();
+    char hsms[32];
 
     for (unsigned i = 0; i < now->signers; i++) {
         load += rate(before->signer[i].busy_s, now->signer[i].busy_s, seconds);
         leases += now->signer[i].leases;
         json_array_append_new(signers, signer_row(before, now, i));
     }
-    return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:o}", "proxy", now->proxy, "requests_per_s",
-                     rate(before->requests, now->requests, seconds), "refused_per_s",
+    snprintf(hsms, sizeof(hsms), "%u/%u", now->hsms_up, now->hsms);
+    return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:s, s:o}", "proxy", now->proxy,
+                     "requests_per_s", rate(before->requests, now->requests, seconds), "refused_per_s",
                      rate(before->refused, now->refused, seconds), "p50_ms",
                      metrics_quantile(before, now, 0.5), "p99_ms", metrics_quantile(before, now, 0.99),
                      "load", load, "leases", (json_int_t)leases, "connections", (json_int_t)now->connections,
-                     "signers", signers);
+                     "hsms_up", hsms, "signers", signers);
 }

@@ -15,9 +15,11 @@ struct metrics_reading {
     uint64_t at_ms;
     double requests, refused; /* so far */
     double connections;
+    unsigned hsms, hsms_up;
     unsigned signers;
     struct {
         double busy_s, leases, lag, seen_unix;
+        bool hsm_up;
     } signer[METRICS_SIGNERS_MAX];
     unsigned bounds; /* of the histogram of whole requests, all signers together */
     struct {

@@ -85,6 +85,7 @@ ill $b gone
 check "without one of the HSMs the proxy starts" eval 'stop; start'
 check "and is ready" eventually eval 'is "$(ready)" 200'
 check "which one is missing is told" eventually eval 'is "$(up hsm)$(up hsm.b)" 10'
+check "top tells it too" eval 'as operator top --once --json >"$work/top" && is "$(jq -r ".proxies[0].hsms_up" "$work/top")" 1/2'
 check "it signs" signatures ann 5 0
 ill $a gone
 check "without any it is not ready" eventually eval 'is "$(ready)" 503'
