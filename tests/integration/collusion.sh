@@ -122,10 +122,10 @@ attack_DeleteUser() { # and again under the same name: another token, with none 
     sed -i 's/^\[token bob\]/[token ann]/' "$work/evil/pkcs11.conf"
 }
 attack_AddUsers() {
-    printf 'user\nann\n' >"$work/evil/users.csv"
-    both user import "$work/evil/users.csv" --new-codes --report "$work/evil/codes.csv" >/dev/null 2>&1
-    grep -qi "ann.*-.*-" "$work/evil/codes.csv" 2>/dev/null && report not-ok "ann, who has a PIN, gets no other code" ||
-        report ok "ann, who has a PIN, gets no other code"
+    printf 'user\nann\nnewcomer\n' >"$work/evil/users.csv"
+    both user import "$work/evil/users.csv" --new-codes >"$work/evil/imported" 2>&1
+    check "who approves an import is shown the newcomer's code" grep -qE 'newcomer +added +([0-9A-Z]+-)+' "$work/evil/imported"
+    refuse 1 "ann, who has a PIN, gets no other code" grep -qE 'ann .*([0-9A-Z]+-){4}' "$work/evil/imported"
     vain AddUsers
 }
 application() { # an application of theirs
