@@ -95,7 +95,7 @@ restart_held() { # as systemctl restart with a socket unit
 
 make_postgres
 init_options=(--store "postgresql:host=127.0.0.1 port=$postgres_port dbname=privyseal user=postgres")
-deploy server.proxy=first
+deploy server.proxy=first notice.command=/bin/true notice.user=64303
 for user in ann bob cat; do
     enroll $user || bail "no user"
     everywhere "$port" "$second_port" $user

@@ -115,6 +115,16 @@ START_TEST(endpoints_go_on_in_indented_lines)
 }
 END_TEST
 
+START_TEST(endpoints_are_in_the_listed_order_unless_balanced)
+{
+    load(DEPLOYMENT IDENTITY);
+    ck_assert(!config->deployment[0].is_balanced);
+    client_config_free(TAKE(config));
+    load(DEPLOYMENT "endpoint_order = balanced\n" IDENTITY);
+    ck_assert(config->deployment[0].is_balanced);
+}
+END_TEST
+
 START_TEST(later_file_wins_key_by_key_and_keeps_the_order_of_tokens)
 {
     char path[128];
@@ -195,6 +205,8 @@ static const struct {
     { "[client]\nnonsense\n", ":2: expected \"name = value\" or \"[section]\"" },
     { "[client]\ndebugg = x\n", ":2: [client] has no key \"debugg\"; did you mean \"debug\"?" },
     { "[client]\ntokens = some\n", ":2: expected tokens = all, or tokens = listed" },
+    { "[deployment a]\nendpoint_order = random\n",
+      ":2: expected endpoint_order = listed, or endpoint_order = balanced" },
     { "[client]\ndebug =\n", ":2: expected debug = FILE or stderr" },
     { "[deployment d]\nendpoint = a:1\n",
       ":2: [deployment] has no key \"endpoint\"; did you mean \"endpoints\"?" },
@@ -286,7 +298,7 @@ END_TEST
 
 SUITE_WITH_FIXTURE("config", set_up, tear_down, full_configuration_is_read,
                    relative_path_is_relative_to_its_file, empty_token_section_makes_a_slot_of_its_name,
-                   endpoints_go_on_in_indented_lines,
+                   endpoints_go_on_in_indented_lines, endpoints_are_in_the_listed_order_unless_balanced,
                    later_file_wins_key_by_key_and_keeps_the_order_of_tokens,
                    no_file_at_all_is_an_empty_configuration, named_file_that_does_not_exist_is_an_error,
                    environment_wins_over_the_debug_key, name_is_needed_where_there_are_several,
