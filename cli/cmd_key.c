@@ -112,6 +112,7 @@ enum cli_exit cmd_token_show(struct cli *cli)
                        mechanism_names(content));
     json_object_set_new(object, "recovery_code", json_boolean(content->has_recovery_code));
     json_object_set_new(object, "officers_can_help", json_boolean(content->has_recovery_quorum));
+    json_object_set_new(object, "hsm_officer_can_reset", json_boolean(content->has_hsm_officer));
     json_object_set_new(object, "officers_were_asked", json_boolean(content->is_recovery_pending));
     return output_object(cli, object);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_move.c - user move (the operator's half), token move (the user's): from wrapped custody into a partition. */
+/* cmd_move.c - user move and partition bind (the operator's half), token move (the user's): into a partition. */
 #include "cli/commands.h"
 
 #include <string.h>
@@ -17,37 +17,55 @@ static enum cli_exit check_custody(struct cli *cli)
     return cli_fail(cli, CLI_USAGE, NULL, "say --custody partition: there is nothing else to move to");
 }
 
-enum cli_exit cmd_user_move(struct cli *cli)
+/* @serial: of a partition that is there; "": one is made when the user comes. */
+static enum cli_exit give_partition(struct cli *cli, char *serial)
 {
     Privyseal__V1__MoveUserRequest request = PRIVYSEAL__V1__MOVE_USER_REQUEST__INIT;
     CLEANUP(free_message) ProtobufCMessage *reply = NULL;
-    enum cli_exit status = check_custody(cli);
+    const char *further = serial[0] ? " --transport-pin-file FILE" : "";
+    enum cli_exit status;
     bool is_moved;
 
-    if (status != CLI_DONE)
-        return status;
     request.user = cli->args[0];
     request.custody = PRIVYSEAL__V1__CUSTODY__CUSTODY_PARTITION;
-    status = connect_operate(cli, "moving the user", METHOD_MoveUser, &request.base, &reply);
+    request.partition = serial;
+    status = connect_operate(cli, serial[0] ? "binding the partition" : "moving the user", METHOD_MoveUser,
+                             &request.base, &reply);
     if (status != CLI_DONE)
         return status;
     is_moved = ((const Privyseal__V1__MoveUserResponse *)reply)->moved;
-    return output_done(cli, json_pack("{s:s, s:b}", "user", cli->args[0], "moved", is_moved),
-                       is_moved
-                           ? "The user had no PIN yet: the first one makes the partition."
-                           : "A partition signer serves this user now. What is left takes the user's PIN: "
-                             "privyseal token move --custody partition");
+    return output_done(
+        cli, json_pack("{s:s, s:b, s:s}", "user", cli->args[0], "moved", is_moved, "partition", serial),
+        is_moved ? "The user has no PIN yet; what is left is: privyseal pin set%s"
+                 : "A partition signer serves this user now. What is left takes the user's PIN: "
+                   "privyseal token move --custody partition%s",
+        further);
 }
 
-static CK_RV move(struct cli *cli, struct bytes typed, void *unused, struct remote_error *error)
+enum cli_exit cmd_user_move(struct cli *cli)
 {
-    (void)unused;
-    return remote_token_move(cli->token, typed, error);
+    enum cli_exit status = check_custody(cli);
+
+    return status == CLI_DONE ? give_partition(cli, "") : status;
+}
+
+enum cli_exit cmd_partition_bind(struct cli *cli)
+{
+    if (!cli->args[1][0])
+        return cli_fail(cli, CLI_USAGE, NULL, "a partition's serial number is not empty");
+    return give_partition(cli, cli->args[1]);
+}
+
+static CK_RV move(struct cli *cli, struct bytes typed, void *transport, struct remote_error *error)
+{
+    return remote_token_move(cli->token, typed, transport, error);
 }
 
 enum cli_exit cmd_token_move(struct cli *cli)
 {
     CLEANUP(secret_free) struct secret *pin = NULL;
+    CLEANUP(transport_clear) struct transport transport = { 0 };
+    const struct remote_transport *lent = NULL;
     enum cli_exit status = check_custody(cli);
 
     if (status == CLI_DONE)
@@ -65,7 +83,9 @@ enum cli_exit cmd_token_move(struct cli *cli)
     if (status == CLI_DONE)
         status = connect_pin(cli, "pin-file", "PIN: ", false, &pin);
     if (status == CLI_DONE)
-        status = connect_with_code(cli, "moving the token", pin, move, NULL);
+        status = connect_transport(cli, &transport, &lent);
+    if (status == CLI_DONE)
+        status = connect_with_code(cli, "moving the token", pin, move, (void *)lent);
     if (status != CLI_DONE)
         return status;
     return output_done(cli, json_pack("{s:s}", "custody", "partition"),

@@ -12,6 +12,8 @@ enum cli_exit cmd_pin_set(struct cli *cli)
 {
     CLEANUP(new_secret_undo) struct new_secret made = { 0 };
     CLEANUP(secret_free) struct secret *pin = NULL;
+    CLEANUP(transport_clear) struct transport transport = { 0 };
+    struct remote_beginning beginning = { .keeps_recovery = cli_option(cli, "recovery") };
     struct remote_error error = { 0 };
     uint8_t code[ACTIVATION_CODE_LEN];
     enum cli_exit status = connect_token(cli);
@@ -22,12 +24,12 @@ enum cli_exit cmd_pin_set(struct cli *cli)
     if (status == CLI_DONE)
         status = connect_pin(cli, "pin-file", "New PIN: ", true, &pin);
     if (status == CLI_DONE)
+        status = connect_transport(cli, &transport, &beginning.transport);
+    if (status == CLI_DONE)
         status = new_secret_plan(cli, &made);
     if (status != CLI_DONE)
         return status;
-    rv = cli_option(cli, "recovery")
-             ? remote_token_set_recoverable_pin(cli->token, BYTES_OF_ARRAY(code), secret_bytes(pin), &error)
-             : remote_token_set_pin(cli->token, BYTES_OF_ARRAY(code), secret_bytes(pin), &error);
+    rv = remote_token_begin(cli->token, BYTES_OF_ARRAY(code), secret_bytes(pin), &beginning, &error);
     secret_wipe(code, sizeof(code));
     if (rv != CKR_OK)
         return cli_fail_remote(cli, "setting the PIN", rv, &error);

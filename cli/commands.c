@@ -16,6 +16,11 @@
     {                                                                                                        \
         "code-file", "FILE", "read the code of the second factor, if one is asked for, from FILE"            \
     }
+#define OPTION_TRANSPORT                                                                                     \
+    { "transport-pin-file", "FILE", "of a bound partition: the PIN its HSM's administrator set" },           \
+    {                                                                                                        \
+        "so-pin-file", "FILE", "and the SO PIN, so that it is destroyed"                                     \
+    }
 /* Of every command that logs in. */
 #define OPTION_LOGIN OPTION_PIN, OPTION_CODE
 #define OPTION_TOKEN                                                                                         \
@@ -113,6 +118,14 @@ const struct command commands[] = {
       "let a user of wrapped custody have a partition of the HSM, by `token move`",
       cmd_user_move,
       { { "custody", "KIND", "partition" } } },
+    { "partition",
+      "bind",
+      "USER SERIAL",
+      2,
+      2,
+      "give a user the HSM's partition with this serial number, which the HSM's administrator made",
+      cmd_partition_bind,
+      { { NULL, NULL, NULL } } },
     { "user",
       "delete",
       "USER",
@@ -349,6 +362,7 @@ const struct command commands[] = {
         { "device-secret", NULL, "make the PIN worthless without a secret that stays on your devices" },
         { "recovery", NULL,
           "of a partition: keep a way back, for a recovery code, instead of destroying it" },
+        OPTION_TRANSPORT,
         OPTION_TOKEN,
         OPTION_PIN } },
     { "pin",
@@ -498,7 +512,11 @@ const struct command commands[] = {
       0,
       "make new keys in a partition of the HSM from now on; those there are stay as they are",
       cmd_token_move,
-      { OPTION_LOGIN, OPTION_TOKEN, { "custody", "KIND", "partition" }, { "yes", NULL, "do not ask" } } },
+      { OPTION_LOGIN,
+        OPTION_TOKEN,
+        OPTION_TRANSPORT,
+        { "custody", "KIND", "partition" },
+        { "yes", NULL, "do not ask" } } },
     { "factor",
       "add",
       "totp",

@@ -13,6 +13,7 @@ enum cli_exit cmd_user_show(struct cli *cli);
 enum cli_exit cmd_user_disable(struct cli *cli);
 enum cli_exit cmd_user_enable(struct cli *cli);
 enum cli_exit cmd_user_move(struct cli *cli);
+enum cli_exit cmd_partition_bind(struct cli *cli);
 enum cli_exit cmd_token_move(struct cli *cli);
 enum cli_exit cmd_user_delete(struct cli *cli);
 enum cli_exit cmd_user_import(struct cli *cli);

@@ -339,6 +339,25 @@ enum cli_exit connect_line(struct cli *cli, const char *option, const char *prom
     return get_line(cli, option, prompt, true, ret);
 }
 
+enum cli_exit connect_transport(struct cli *cli, struct transport *transport,
+                                const struct remote_transport **ret)
+{
+    enum cli_exit status = CLI_DONE;
+
+    *ret = NULL;
+    if (!cli_option(cli, "transport-pin-file"))
+        return CLI_DONE;
+    status = get_line(cli, "transport-pin-file", "The partition's PIN: ", false, &transport->pin);
+    if (status == CLI_DONE && cli_option(cli, "so-pin-file"))
+        status = get_line(cli, "so-pin-file", "The partition's SO PIN: ", false, &transport->so_pin);
+    if (status != CLI_DONE)
+        return status;
+    transport->lent.pin = secret_bytes(transport->pin);
+    transport->lent.so_pin = transport->so_pin ? secret_bytes(transport->so_pin) : BYTES_NONE;
+    *ret = &transport->lent;
+    return CLI_DONE;
+}
+
 static bool has_terminal(void)
 {
     int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);

@@ -37,6 +37,21 @@ static inline void free_message(ProtobufCMessage *message)
 }
 DEFINE_CLEANUP(free_message, ProtobufCMessage *);
 
+/* The PINs that came with a partition (--transport-pin-file, --so-pin-file); no option, no transport. */
+struct transport {
+    struct secret *pin, *so_pin;
+    struct remote_transport lent;
+};
+static inline void transport_clear(struct transport *transport)
+{
+    secret_free(transport->pin);
+    secret_free(transport->so_pin);
+}
+DEFINE_CLEAR(transport_clear, struct transport);
+/* @ret: NULL when there is no such option; else @transport's own. */
+MUST_CHECK enum cli_exit connect_transport(struct cli *cli, struct transport *transport,
+                                           const struct remote_transport **ret);
+
 /*
  * A PIN: from the file that @option names ("-": standard input; its first line), else from the terminal,
  * unseen, asked for by @prompt; twice when @is_new. Never from the arguments or the environment.

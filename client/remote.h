@@ -228,20 +228,28 @@ MUST_CHECK CK_RV remote_token_manage(struct remote_token *token, enum method_id 
 /* Changes the PIN; a login goes on with the new one. */
 MUST_CHECK CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin,
                                          struct bytes new_pin, struct remote_error *error);
+/* The PINs of a partition that its HSM's administrator made; @so_pin may be empty. */
+struct remote_transport {
+    struct bytes pin, so_pin;
+};
 /*
- * The token goes on as a partition of the HSM, under the same PIN in its next version.
- * Errors: also CKR_FUNCTION_FAILED (it cannot: REASON_MOVE).
+ * The token goes on as a partition of the HSM, under the same PIN in its next version. @transport: of one that was
+ * bound; NULL: it is made. Errors: also CKR_FUNCTION_FAILED (it cannot: REASON_MOVE, REASON_PARTITION).
  */
-MUST_CHECK CK_RV remote_token_move(struct remote_token *token, struct bytes pin, struct remote_error *error);
+MUST_CHECK CK_RV remote_token_move(struct remote_token *token, struct bytes pin,
+                                   const struct remote_transport *transport, struct remote_error *error);
 /* The first PIN, with the activation code (16 bytes). Errors: also CKR_PIN_INVALID (against the policy). */
 MUST_CHECK CK_RV remote_token_set_pin(struct remote_token *token, struct bytes activation_code,
                                       struct bytes pin, struct remote_error *error);
-/*
- * The same for a partition whose SO PIN shall not be destroyed but sealed to S, so that there can be a recovery code.
- * In wrapped custody that is always so.
- */
-MUST_CHECK CK_RV remote_token_set_recoverable_pin(struct remote_token *token, struct bytes activation_code,
-                                                  struct bytes pin, struct remote_error *error);
+/* How a partition begins; in wrapped custody nothing of it matters. */
+struct remote_beginning {
+    bool keeps_recovery; /* its SO PIN is not destroyed but sealed to S: there can be a recovery code */
+    const struct remote_transport *transport; /* of a partition that was bound; NULL: it is made */
+};
+/* The same, with a say. Errors: also CKR_FUNCTION_FAILED (REASON_PARTITION). */
+MUST_CHECK CK_RV remote_token_begin(struct remote_token *token, struct bytes activation_code,
+                                    struct bytes pin, const struct remote_beginning *beginning,
+                                    struct remote_error *error);
 
 /* --------------------------------------------------------------------------------------------- second factors */
 

@@ -617,9 +617,28 @@ static void adopt_new_pin(struct remote_token *token, struct login *fresh)
     remote_token_forget_terms(token);
 }
 
-static CK_RV send_change(struct remote_token *token, const struct login *former, const struct login *fresh,
-                         bool moves, int64_t deadline_ms, ProtobufCMessage **ret, struct remote_error *error)
+/* Into @ret, which lives in the caller's frame as the request does. NULL: there are none. */
+static Privyseal__V1__TransportPins *lend_transport(const struct remote_transport *transport,
+                                                    Privyseal__V1__TransportPins *ret)
 {
+    *ret = (Privyseal__V1__TransportPins)PRIVYSEAL__V1__TRANSPORT_PINS__INIT;
+    if (!transport)
+        return NULL;
+    ret->pin = pack_borrow(transport->pin);
+    ret->so_pin = pack_borrow(transport->so_pin);
+    return ret;
+}
+
+/* How the token goes on with the PIN that it has. */
+struct move {
+    const struct remote_transport *transport;
+};
+
+static CK_RV send_change(struct remote_token *token, const struct login *former, const struct login *fresh,
+                         const struct move *move, int64_t deadline_ms, ProtobufCMessage **ret,
+                         struct remote_error *error)
+{
+    Privyseal__V1__TransportPins transport;
     struct remote *remote = token->remote;
     const struct method *method = method_by_id(METHOD_ChangePin);
     Privyseal__V1__ChangePinRequest request = PRIVYSEAL__V1__CHANGE_PIN_REQUEST__INIT;
@@ -637,7 +656,8 @@ static CK_RV send_change(struct remote_token *token, const struct login *former,
     else
         request.ticket = remote_token_ticket(token, ticket);
     request.token = token->name;
-    request.moves = moves;
+    request.moves = move != NULL;
+    request.transport = lend_transport(move ? move->transport : NULL, &transport);
     request.pin_version = former->pin_version;
     request.stretched_pin = pack_borrow(secret_bytes(former->stretched));
     request.new_stretched_pin = pack_borrow(secret_bytes(fresh->stretched));
@@ -663,9 +683,9 @@ static CK_RV find_out_about_change(struct remote_token *token, struct login *fre
     return why.rv;
 }
 
-/* One that @moves keeps its PIN: @new_pin is not looked at. */
-static CK_RV change_pin(struct remote_token *token, struct bytes old_pin, struct bytes new_pin, bool moves,
-                        struct remote_error *error)
+/* A token that moves (@move) keeps its PIN: @new_pin is not looked at. */
+static CK_RV change_pin(struct remote_token *token, struct bytes old_pin, struct bytes new_pin,
+                        const struct move *move, struct remote_error *error)
 {
     int64_t deadline_ms = clock_now_ms() + token->remote->deployment->login_timeout_ms;
     CLEANUP(login_unref) struct login *former = NULL, *fresh = NULL;
@@ -673,7 +693,7 @@ static CK_RV change_pin(struct remote_token *token, struct bytes old_pin, struct
     struct remote_terms terms;
     CK_RV rv = check_typed_len(old_pin, error);
 
-    if (rv == CKR_OK && !moves)
+    if (rv == CKR_OK && !move)
         rv = check_pin_len(new_pin, error);
     if (rv == CKR_OK)
         remote_token_forget_terms(
@@ -683,7 +703,7 @@ static CK_RV change_pin(struct remote_token *token, struct bytes old_pin, struct
     if (rv == CKR_OK && terms.pin_version == 0)
         rv = remote_error_set(error, CKR_USER_PIN_NOT_INITIALIZED, "%s",
                               reason_row(REASON_PIN_NOT_SET)->sentence);
-    if (rv == CKR_OK && moves)
+    if (rv == CKR_OK && move)
         new_pin = typed_pin_split(old_pin, terms.asks_code).pin;
     if (rv == CKR_OK)
         rv = remote_token_check_new_pin(token, &terms, new_pin, error);
@@ -696,7 +716,7 @@ static CK_RV change_pin(struct remote_token *token, struct bytes old_pin, struct
     if (rv != CKR_OK)
         return rv;
     fresh->needs_ticket = terms.asks_code;
-    rv = send_change(token, former, fresh, moves, deadline_ms, &reply, error);
+    rv = send_change(token, former, fresh, move, deadline_ms, &reply, error);
     if (rv == CKR_DEVICE_REMOVED)
         rv = find_out_about_change(token, fresh, error);
     if (rv != CKR_OK)
@@ -711,21 +731,23 @@ static CK_RV change_pin(struct remote_token *token, struct bytes old_pin, struct
 CK_RV remote_token_change_pin(struct remote_token *token, struct bytes old_pin, struct bytes new_pin,
                               struct remote_error *error)
 {
-    return change_pin(token, old_pin, new_pin, false, error);
+    return change_pin(token, old_pin, new_pin, NULL, error);
 }
 
-CK_RV remote_token_move(struct remote_token *token, struct bytes pin, struct remote_error *error)
+CK_RV remote_token_move(struct remote_token *token, struct bytes pin,
+                        const struct remote_transport *transport, struct remote_error *error)
 {
-    return change_pin(token, pin, BYTES_NONE, true, error);
+    return change_pin(token, pin, BYTES_NONE, &(struct move){ transport }, error);
 }
 
 static CK_RV send_first(struct remote_token *token, struct bytes activation_code,
-                        const struct secret *stretched, bool keeps_recovery, int64_t deadline_ms,
-                        struct remote_error *error)
+                        const struct secret *stretched, const struct remote_beginning *beginning,
+                        int64_t deadline_ms, struct remote_error *error)
 {
     struct remote *remote = token->remote;
     Privyseal__V1__SetPinRequest request = PRIVYSEAL__V1__SET_PIN_REQUEST__INIT;
     struct sealed_body body = { .request = &request.base };
+    Privyseal__V1__TransportPins transport;
     CLEANUP(secret_free) struct secret *reply = NULL;
     uint8_t certificate_hash[HASH_LEN];
     struct seal_target target;
@@ -736,14 +758,15 @@ static CK_RV send_first(struct remote_token *token, struct bytes activation_code
     remote->channel->ops->certificate_hash(remote->channel, certificate_hash);
     request.token = token->name;
     request.activation_code = pack_borrow(activation_code);
-    request.keeps_recovery = keeps_recovery;
+    request.keeps_recovery = beginning->keeps_recovery;
+    request.transport = lend_transport(beginning->transport, &transport);
     request.stretched_pin = pack_borrow(secret_bytes(stretched));
     request.certificate_hash = pack_borrow(BYTES_OF_ARRAY(certificate_hash));
     return remote_sealed(remote, method_by_id(METHOD_SetPin), &body, &target, deadline_ms, &reply, error);
 }
 
-static CK_RV set_pin(struct remote_token *token, struct bytes activation_code, struct bytes pin,
-                     bool keeps_recovery, struct remote_error *error)
+CK_RV remote_token_begin(struct remote_token *token, struct bytes activation_code, struct bytes pin,
+                         const struct remote_beginning *beginning, struct remote_error *error)
 {
     int64_t deadline_ms = clock_now_ms() + token->remote->deployment->login_timeout_ms;
     CLEANUP(secret_free) struct secret *stretched = NULL;
@@ -761,7 +784,7 @@ static CK_RV set_pin(struct remote_token *token, struct bytes activation_code, s
         rv = stretch(token, &terms, pin, terms.first_version, remote_next_device_secret(token->remote),
                      &stretched, error);
     if (rv == CKR_OK)
-        rv = send_first(token, activation_code, stretched, keeps_recovery, deadline_ms, error);
+        rv = send_first(token, activation_code, stretched, beginning, deadline_ms, error);
     if (rv == CKR_OK)
         remote_adopt_device_secret(token->remote);
     remote_token_forget_terms(token);
@@ -771,11 +794,5 @@ static CK_RV set_pin(struct remote_token *token, struct bytes activation_code, s
 CK_RV remote_token_set_pin(struct remote_token *token, struct bytes activation_code, struct bytes pin,
                            struct remote_error *error)
 {
-    return set_pin(token, activation_code, pin, false, error);
-}
-
-CK_RV remote_token_set_recoverable_pin(struct remote_token *token, struct bytes activation_code,
-                                       struct bytes pin, struct remote_error *error)
-{
-    return set_pin(token, activation_code, pin, true, error);
+    return remote_token_begin(token, activation_code, pin, &(struct remote_beginning){ 0 }, error);
 }

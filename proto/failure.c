@@ -72,6 +72,14 @@ static const struct reason_row reasons[REASONS] = {
     ROW(MOVE,            CKR_FUNCTION_FAILED,            FAILED_PRECONDITION, false,
         "This token cannot move: an operator has to allow it first (`privyseal user move`), and ways of recovery do not "
         "go along (`privyseal recovery remove`)."),
+    ROW(PARTITION,       CKR_FUNCTION_FAILED,            FAILED_PRECONDITION, false,
+        "The HSM has no such partition for a user, or it is not fit for one: it has to be empty, with a user PIN set, and take "
+        "PINs of 43 characters; the audit record says more."),
+    ROW(UNBOUND,         CKR_FUNCTION_FAILED,            FAILED_PRECONDITION, false,
+        "The token has no partition of the HSM yet; an operator gives it one with `privyseal partition bind`."),
+    ROW(TRANSPORT_PIN,   CKR_FUNCTION_FAILED,            FAILED_PRECONDITION, false,
+        "The token's partition opens to the PIN that the HSM's administrator set: give that along with yours "
+        "(`--transport-pin-file`, `--so-pin-file`); if you did, it is wrong."),
     ROW(DISABLED,        CKR_PIN_LOCKED,                 PERMISSION_DENIED,   false,
         "The user is disabled; ask an operator."),
     ROW(ENROLMENT,       CKR_PIN_INCORRECT,              UNAUTHENTICATED,     false,

@@ -62,6 +62,9 @@ enum reason {
     REASON_CODE_SENT_IF_RIGHT, /* CKR_PIN_INCORRECT: the PIN alone was given; retry_after_ms: until another is sent */
     REASON_FACTOR_MISSING, /* CKR_USER_NOT_LOGGED_IN: the policy wants an authenticator, and none is enrolled */
     REASON_MOVE,           /* CKR_FUNCTION_FAILED: no home among the partitions, or a way of recovery */
+    REASON_PARTITION,      /* CKR_FUNCTION_FAILED: no such partition of the HSM, or not fit; the record says why */
+    REASON_UNBOUND,        /* CKR_FUNCTION_FAILED: partitions are bound here, and none is to this token */
+    REASON_TRANSPORT_PIN,  /* CKR_FUNCTION_FAILED: a bound partition's own PINs are missing or wrong */
     REASON_DISABLED,       /* CKR_PIN_LOCKED: the user is disabled */
     REASON_ENROLMENT,      /* CKR_PIN_INCORRECT: name, PIN or proof is wrong, or there is no PIN yet */
     REASON_KEY_UNKNOWN,    /* CKR_KEY_HANDLE_INVALID */

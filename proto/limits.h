@@ -40,6 +40,7 @@
 #define NEW_USERS_MAX            64  /* in one call: a signer serves nobody else meanwhile */
 #define MEMBERS_CHANGED_MAX      256 /* likewise */
 #define GROUPS_PER_TOKEN_MAX     8   /* each costs a lookup when the token is used by another than its user */
+#define TRANSPORT_PIN_MAX        255 /* of a partition, as its HSM's administrator set it */
 #define PIN_MIN_LEN              6   /* CK_TOKEN_INFO.ulMinPinLen */
 #define FACTOR_CODE_MIN_LEN      6   /* digits of a second factor's code */
 #define FACTOR_CODE_MAX_LEN      8

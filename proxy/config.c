@@ -739,18 +739,13 @@ static void name_missing(struct buffer *missing, const char *section, const char
 /* Names all that is missing at once: nobody wants to learn it one by one. */
 static int check_required(struct loader *loader)
 {
-    bool has_partitions = loader->config->partitions > 0;
     CLEANUP(buffer_clear) struct buffer missing = { 0 };
 
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-        bool is_of_partitions =
-            keys[i].offset == AT(hsm_partition_environment) || keys[i].offset == AT(hsm_partition_directory);
-
         bool is_of_officers = keys[i].offset == AT(recovery_officers) && loader->config->recovery_quorum > 0;
         bool is_of_http = keys[i].offset == AT(ca_url) && loader->config->ca_listen;
 
-        if (loader->is_seen[i] ||
-            !(keys[i].is_required || is_of_http || is_of_officers || (is_of_partitions && has_partitions)))
+        if (loader->is_seen[i] || !(keys[i].is_required || is_of_http || is_of_officers))
             continue;
         name_missing(&missing, keys[i].section, keys[i].name);
     }

@@ -84,8 +84,10 @@ struct proxy_config {
     /* [hsm] */
     char *hsm_module, *hsm_token, *hsm_pin_file; /* required */
     char *hsm_environment;                       /* "SOFTHSM2_CONF=path", or NULL */
-    char *hsm_partition_environment;             /* for the first partition signer: its own SOFTHSM2_CONF */
-    char *hsm_partition_directory; /* both required with partitions; others': proxy_config_of_shard() */
+    char *
+        hsm_partition_environment; /* for the first partition signer: its own SOFTHSM2_CONF; NULL: as above */
+    char
+        *hsm_partition_directory; /* others': proxy_config_of_shard(); NULL: partitions are bound, not made */
     char *hsm_manifest; /* of a key ceremony, signed by client_ca's first certificate; NULL: there was none */
     char *hsm_master_backup; /* "master-backup": the master keys, wrapped for the officers */
     bool allow_software_hsm; /* no */

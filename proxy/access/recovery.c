@@ -124,7 +124,7 @@ enum reason recovery_bind(struct access *access, struct token_row *token)
         reason = row_digest_recovery(&recovery, token->recovery);
     if (reason != REASON_NONE)
         return reason;
-    token->recovery_bits &= RECOVERY_KEPT; /* what its partition was made with, it stays */
+    token->recovery_bits &= RECOVERY_KEPT | RECOVERY_HSM; /* what its partition was made with, it stays */
     token->recovery_bits |= recovery.has_code ? RECOVERY_CODE : 0;
     token->recovery_bits |= recovery.has_quorum ? RECOVERY_QUORUM : 0;
     token->recovery_bits |= recovery.quorum.until_ms > 0 ? RECOVERY_PENDING : 0;

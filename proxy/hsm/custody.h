@@ -31,8 +31,23 @@ struct custody_config {
     bool verify_every_ec;   /* beyond the first signature of a handle */
     uint32_t key_life_days; /* CKA expiry of new keys, no later than its Kw epoch's */
     const char
-        *partition_dir; /* SoftHSM: token directory this signer alone writes; NULL: no partitions here */
+        *partition_dir; /* SoftHSM: token directory this signer alone writes; NULL: partitions are bound */
 };
+
+/* How a partition that is there becomes a token's: borrowed, but for what bind() leaves for unbind(). */
+struct binding {
+    struct bytes s; /* what it is to open to */
+    struct bytes pin,
+        so_pin;             /* what its HSM's administrator set; @so_pin may be empty: then that one stays */
+    bool has_user;          /* the user PIN is made of S now */
+    struct secret *officer; /* the SO PIN that @so_pin was changed to; NULL: it was not */
+};
+
+static inline void binding_clear(struct binding *binding)
+{
+    secret_free(binding->officer); /* and with it the last who knew */
+}
+DEFINE_CLEAR(binding_clear, struct binding);
 
 struct custody_ops {
     const char *name; /* "wrapped" */
@@ -44,11 +59,31 @@ struct custody_ops {
     /*
      * First PIN: makes U or the partition. Fills @row->sealed and nonce (its name, version and token are set) and,
      * for a partition, @token->partition. The caller stores both; undo() takes back what was made when it cannot.
-     * A partition has a U of its own (its SO PIN is made of it) only if @token->recovery_bits say RECOVERY_KEPT; else its SO PIN
-     * is destroyed at birth, and there is no other way in than the PIN, ever.
+     * A partition has a U of its own (its SO PIN is made of it) only if @token->recovery_bits say RECOVERY_KEPT; else
+     * its SO PIN is destroyed at birth, and there is no other way in than the PIN, ever.
+     * Errors: CKR_TOKEN_NOT_PRESENT (partitions are bound here, not made).
      */
     CK_RV (*create)(struct custody *custody, struct token_row *token, struct bytes s, struct access_row *row);
     void (*undo)(struct custody *custody, const struct token_row *token);
+    /*
+     * Partitions of an HSM that makes none for us; NULL in wrapped custody. check_bound(): whether the one with this
+     * serial number may become a token's. bind(): in create()'s place. The partition @token->partition, which opens to
+     * @binding->pin and has no keys, opens to S from then on; with @binding->so_pin its security officer's PIN is as
+     * create() leaves it, without it @token->recovery_bits say RECOVERY_HSM. unbind() sets back what bind() set, when
+     * the rows could not be stored. @why: set when there is more to say than an error; static.
+     * Errors: CKR_TOKEN_NOT_PRESENT, CKR_TOKEN_NOT_RECOGNIZED (it is not fit: @why), CKR_PIN_INCORRECT (@why).
+     */
+    CK_RV (*check_bound)(struct custody *custody, const char *serial, const char **why);
+    CK_RV(*bind)
+    (struct custody *custody, struct token_row *token, struct binding *binding, struct access_row *row,
+     const char **why);
+    void (*unbind)(struct custody *custody, const struct token_row *token, const struct binding *binding);
+    /*
+     * The check value says that S is right, the partition refuses it, and @next_s is what the same user changes the PIN
+     * to: an earlier change of the two was cut off halfway if the partition opens to @next_s. It is set back to S.
+     */
+    CK_RV(*resume)
+    (struct custody *custody, const struct token_row *token, struct bytes s, struct bytes next_s);
     /*
      * Proves S on the row and opens the token. By a row of another kind than the PIN's it opens for add_secret(),
      * change_secret() and settle() alone: nothing else may be asked of it.

@@ -100,8 +100,8 @@ bool provision_shard_directory(const struct proxy_config *config, unsigned numbe
 {
     CLEANUP(shard_clear) struct shard shard = { 0 };
 
-    return number < config->partitions && shard_fill(config, number, &shard) == 0 &&
-           provision_softhsm_directory(shard.environment, ret);
+    return config->hsm_partition_directory && number < config->partitions &&
+           shard_fill(config, number, &shard) == 0 && provision_softhsm_directory(shard.environment, ret);
 }
 
 void provision_shard_entry(const char *word, unsigned number, char ret[SHARD_ENTRY_LEN])
@@ -118,6 +118,8 @@ int provision_partitions(const struct proxy_config *config, const char *tokens, 
     int status = EX_OK;
 
     *ret_made = 0;
+    if (!config->hsm_partition_directory)
+        return EX_OK; /* the HSM's administrator makes them */
     for (unsigned i = 0; status == EX_OK && i < config->partitions; i++)
         status = lay_out_shard(config, i, tokens, owners, ret_made);
     return status;

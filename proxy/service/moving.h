@@ -9,23 +9,14 @@
 #pragma once
 
 #include "proxy/service/change.h"
-
-/* A partition that is made, and taken back unless the rows that name it are stored. */
-struct moving {
-    struct custody *custody; /* NULL: nothing to take back */
-    struct token_row token;
-};
-
-void moving_undo(struct moving *moving);
-DEFINE_CLEAR(moving_undo, struct moving);
+#include "proxy/service/creation.h"
 
 /*
- * Makes the partition of call->token, whose user PIN will be made of @new_s.
- * Errors: REASON_MOVE (it has no home, is one already, or has ways of recovery), REASON_UNAVAILABLE (another signer's),
- * those of custody.
+ * Makes or binds the partition of call->token, whose user PIN will be made of the new S.
+ * Errors: REASON_MOVE (it has no home, is one already, or has ways of recovery), those of creation_make().
  */
-MUST_CHECK enum reason moving_begin(struct service *service, const struct call *call, struct bytes new_s,
-                                    struct moving *moving);
-/* In the transaction that stores the new PIN (renewal_also; @arg: the moving). */
+MUST_CHECK enum reason moving_begin(struct service *service, struct call *call,
+                                    const Privyseal__V1__ChangePinRequest *ask, struct creation *moving);
+/* In the transaction that stores the new PIN (renewal_also; @arg: the creation). */
 MUST_CHECK enum reason moving_store(struct service *service, const struct call *call, struct change *change,
                                     void *arg);

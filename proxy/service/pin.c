@@ -7,6 +7,7 @@
 #include "proto/digest.h"
 #include "proxy/service/activation.h"
 #include "proxy/service/change.h"
+#include "proxy/service/creation.h"
 #include "proxy/service/device_renewal.h"
 #include "proxy/service/factor_way.h"
 #include "proxy/service/handlers.h"
@@ -22,40 +23,19 @@
 
 /* ------------------------------------------------------------------------------------------------- SetPin */
 
-/* What custody made is taken back unless the rows that name it were stored. */
-struct creation {
-    const struct custody_ops *ops;
-    struct custody *custody;
-    struct token_row token; /* custody fills in the partition */
-};
-
-static void creation_undo(struct creation *creation)
+static enum reason create_secret(struct service *service, struct call *call,
+                                 const Privyseal__V1__SetPinRequest *ask, struct creation *creation,
+                                 struct access_row *row)
 {
-    if (creation->ops)
-        creation->ops->undo(creation->custody, &creation->token);
-}
-DEFINE_CLEAR(creation_undo, struct creation);
-
-static enum reason create_secret(struct service *service, struct call *call, struct bytes s,
-                                 bool keeps_recovery, struct creation *creation, struct access_row *row)
-{
+    struct bytes s = pack_lend(&ask->stretched_pin);
     enum reason reason = pin_row_name(service, &call->token, call->token.retired_versions + 1, row);
-    const struct custody_ops *ops = custody_kinds[call->token.custody];
-    CK_RV rv;
 
-    if (reason != REASON_NONE)
-        return reason;
-    creation->custody = service->custody[call->token.custody];
     creation->token = call->token;
-    if (keeps_recovery && call->token.custody == TOKEN_PARTITION)
+    if (ask->keeps_recovery && call->token.custody == TOKEN_PARTITION)
         creation->token.recovery_bits |= RECOVERY_KEPT;
-    if (!creation->custody)
-        return REASON_UNAVAILABLE;
-    rv = ops->create(creation->custody, &creation->token, s, row);
-    if (rv != CKR_OK)
-        return refusal_of_rv(rv);
-    creation->ops = ops;
-    return pin_row_finish(service, &creation->token, s, row);
+    if (reason == REASON_NONE)
+        reason = creation_make(service, call, s, ask->transport, row, creation);
+    return reason == REASON_NONE ? pin_row_finish(service, &creation->token, s, row) : reason;
 }
 
 /* The code is used up in the transaction that stores the PIN's row: of two at once, one finds it gone. */
@@ -88,7 +68,7 @@ enum reason handle_SetPin(struct service *service, struct call *call, const Prot
     const Privyseal__V1__SetPinRequest *ask = (const Privyseal__V1__SetPinRequest *)request;
     Privyseal__V1__SetPinResponse *answer = (Privyseal__V1__SetPinResponse *)reply;
     CLEANUP(access_row_clear) struct access_row row = { 0 };
-    CLEANUP(creation_undo) struct creation creation = { 0 };
+    CLEANUP(creation_clear) struct creation creation = { 0 };
     struct bytes s = pack_lend(&ask->stretched_pin);
     enum reason reason = pin_check_certificate(call, pack_lend(&ask->certificate_hash));
 
@@ -99,12 +79,12 @@ enum reason handle_SetPin(struct service *service, struct call *call, const Prot
     if (reason == REASON_NONE)
         reason = activation_check(service, &call->token, pack_lend(&ask->activation_code), call->now_ms);
     if (reason == REASON_NONE)
-        reason = create_secret(service, call, s, ask->keeps_recovery, &creation, &row);
+        reason = create_secret(service, call, ask, &creation, &row);
     if (reason == REASON_NONE)
         reason = store_first_pin(service, call, &creation, &row);
     if (reason != REASON_NONE)
         return reason;
-    creation.ops = NULL; /* stored: it stays */
+    creation_keep(&creation);
     answer->pin_version = row.version;
     notice_tell(service, call, "pin.set", call->token.name);
     return REASON_NONE;
@@ -257,10 +237,11 @@ enum reason handle_ChangePin(struct service *service, struct call *call, const P
         .certificate_hash = pack_lend(&ask->certificate_hash),
         .code = bytes_of_text(ask->code),
         .ticket = pack_lend(&ask->ticket),
+        .next_s = pack_lend(&ask->new_stretched_pin),
     };
     struct bytes new_s = pack_lend(&ask->new_stretched_pin);
     CLEANUP(opened_clear) struct opened opened = { 0 };
-    CLEANUP(moving_undo) struct moving moving = { 0 };
+    CLEANUP(creation_clear) struct creation moving = { 0 };
     struct pin_renewal renewal = { .opened = &opened, .old_s = proof.s, .new_s = new_s };
     enum reason reason;
 
@@ -270,13 +251,13 @@ enum reason handle_ChangePin(struct service *service, struct call *call, const P
     if (reason == REASON_NONE && ask->moves) {
         renewal.also = moving_store;
         renewal.arg = &moving;
-        reason = moving_begin(service, call, new_s, &moving);
+        reason = moving_begin(service, call, ask, &moving);
     }
     if (reason == REASON_NONE)
         reason = pin_renew(service, call, &renewal, &answer->pin_version);
     if (reason != REASON_NONE)
         return reason;
-    moving.custody = NULL; /* stored: it stays */
+    creation_keep(&moving);
     call->record.note = ask->moves ? "moved into a partition" : "";
     call->token.pin_version = answer->pin_version;
     if (factor_way_ticket(service, call, &call->token, &opened.way, true, &answer->ticket) != REASON_NONE)

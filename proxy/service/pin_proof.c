@@ -91,6 +91,22 @@ static enum reason compare_code(struct service *service, const struct call *call
                         call->now_ms, ret_is_right, &attempt->change);
 }
 
+/* A partition without a copy may have been left halfway by a change of PIN: the same change, again, mends that. */
+static CK_RV authorise(const struct service *service, const struct token_row *token,
+                       const struct access_row *row, const struct pin_proof *proof, struct opened *ret)
+{
+    struct custody *custody = service->custody[token->custody];
+    const struct custody_ops *ops = custody_kinds[token->custody];
+    CK_RV rv = ops->authorise(custody, token, row, proof->s, &ret->token);
+
+    if (rv == CKR_PIN_INCORRECT && ops->resume && proof->next_s.len > 0) {
+        rv = ops->resume(custody, token, proof->s, proof->next_s);
+        if (rv == CKR_OK)
+            rv = ops->authorise(custody, token, row, proof->s, &ret->token);
+    }
+    return rv;
+}
+
 /*
  * The check itself, between reservation and settlement: says in @ret_outcome what becomes of the attempt. The code is
  * looked at whether or not the PIN is right, and the HSM is asked to open something only when both are.
@@ -100,7 +116,6 @@ static enum reason check_both(struct service *service, const struct call *call, 
 {
     CLEANUP(access_row_clear) struct access_row row = { 0 };
     const struct token_row *token = &call->token;
-    const struct custody_ops *custody = custody_kinds[token->custody];
     bool is_pin_right, is_code_right;
     enum reason reason;
     CK_RV rv;
@@ -115,10 +130,10 @@ static enum reason check_both(struct service *service, const struct call *call, 
         *ret_outcome = ATTEMPT_WRONG;
         return REASON_PIN_INCORRECT;
     }
-    rv = custody->authorise(service->custody[token->custody], token, &row, proof->s, &ret->token);
+    rv = authorise(service, token, &row, proof, ret);
     if (rv != CKR_OK)
         return refusal_of_rv(rv);
-    ret->custody = custody;
+    ret->custody = custody_kinds[token->custody];
     *ret_outcome = ATTEMPT_RIGHT;
     return REASON_NONE;
 }

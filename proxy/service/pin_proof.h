@@ -15,6 +15,7 @@ struct pin_proof {
     struct bytes s;                /* STRETCHED_PIN_LEN */
     struct bytes certificate_hash; /* of the certificate it was meant to come with */
     struct bytes code, ticket;     /* of the second factor; empty: none */
+    struct bytes next_s;           /* what the PIN is changed to, STRETCHED_PIN_LEN; empty: it is not */
 };
 
 /* How the second factor is met (factor_way.h). */

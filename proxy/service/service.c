@@ -88,7 +88,12 @@ static int load_client_trust(struct service *service, char **why)
     return 0;
 }
 
-/* Wrapped custody everywhere; partitions only where their token directory is. */
+static bool holds_partitions(const struct service_config *config)
+{
+    return config->signer >= config->signers - config->partition_signers;
+}
+
+/* Wrapped custody everywhere; partitions only at their signers. */
 static int open_custodies(struct service *service, char **why)
 {
     const struct service_config *config = service->config;
@@ -103,7 +108,7 @@ static int open_custodies(struct service *service, char **why)
     for (int kind = TOKEN_WRAPPED; kind <= TOKEN_PARTITION; kind++) {
         CK_RV rv;
 
-        if (kind == TOKEN_PARTITION && !config->partition_dir)
+        if (kind == TOKEN_PARTITION && !holds_partitions(config))
             continue;
         rv = custody_kinds[kind]->new (&custody, &service->custody[kind]);
         if (rv != CKR_OK)

@@ -61,8 +61,8 @@ struct service_config {
     bool ca_self_service;                   /* users renew their own certificates */
     const char *ca_url; /* where its certificates say to ask, "http://ca.example.org"; NULL: nowhere */
     const char *audit_directory;
-    const char
-        *partition_dir; /* the token directory this signer alone writes; NULL: partitions live elsewhere */
+    const char *
+        partition_dir; /* SoftHSM: the token directory this signer alone writes; NULL: partitions are bound */
     bool verify_every_ec;
     uint32_t key_life_days;
     unsigned two_for; /* DUAL_BIT()s: what of the operators' work takes two people; 0: nothing */

@@ -285,6 +285,7 @@ static enum reason fill_names(const struct service *service, const struct token_
     snapshot->custody = (Privyseal__V1__Custody)token->custody;
     snapshot->has_recovery_code = (token->recovery_bits & RECOVERY_CODE) != 0;
     snapshot->has_recovery_quorum = (token->recovery_bits & RECOVERY_QUORUM) != 0;
+    snapshot->has_hsm_officer = (token->recovery_bits & RECOVERY_HSM) != 0;
     snapshot->is_recovery_pending = (token->recovery_bits & RECOVERY_PENDING) != 0;
     if (message_set_text(&snapshot->realm, service->config->realm) < 0 ||
         message_set_text(&snapshot->token, token->name) < 0 ||

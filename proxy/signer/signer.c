@@ -118,10 +118,12 @@ static int fill_shard(struct signer *signer)
 
     if (!holds_partitions(signer))
         return EX_OK;
+    if (!config->hsm_partition_directory)
+        shard = 0; /* partitions are the HSM's own: each of these signers sees them all */
     r = proxy_config_of_shard(config->hsm_partition_environment, shard, &signer->partition_environment);
     if (r == 0)
         r = proxy_config_of_shard(config->hsm_partition_directory, shard, &signer->partition_directory);
-    if (r == 0 && access(signer->partition_directory, R_OK | W_OK | X_OK) < 0)
+    if (r == 0 && signer->partition_directory && access(signer->partition_directory, R_OK | W_OK | X_OK) < 0)
         r = -errno;
     if (r == 0)
         return EX_OK;
@@ -158,7 +160,7 @@ static int open_hsm(struct signer *signer)
     const struct hsm_place place = proxy_config_hsm(config, proxy_config_hsm_of(config, signer->index));
     const struct hsm_config hsm = {
         .module = place.module,
-        .environment = holds_partitions(signer) ? signer->partition_environment : place.environment,
+        .environment = signer->partition_environment ? signer->partition_environment : place.environment,
         .token_label = place.token,
         .pin_file = place.pin_file,
         .allow_software = config->allow_software_hsm,

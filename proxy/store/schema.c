@@ -89,6 +89,7 @@ static const char version_1[] =
     "CREATE INDEX tokens_locked ON tokens (name) WHERE locked = 1;"
     "CREATE INDEX tokens_disabled ON tokens (name) WHERE enabled = 0;"
     "CREATE INDEX tokens_home ON tokens (home) WHERE home >= 0;"
+    "CREATE UNIQUE INDEX tokens_partition ON tokens (partition) WHERE partition <> '';"
     "CREATE INDEX tokens_without_pin ON tokens (name) WHERE pin_version = 0;"
 
     "CREATE TABLE enrolment_attempts (slot {number} NOT NULL PRIMARY KEY, failures {number} NOT NULL,"

@@ -63,6 +63,8 @@ enum recovery_bits {
     RECOVERY_PENDING = 4, /* the user asked the officers, and they have not finished */
     RECOVERY_KEPT =
         8, /* a partition whose SO PIN was not destroyed but sealed, so that the others are possible */
+    RECOVERY_HSM =
+        16, /* a partition whose SO PIN its HSM's administrator has: who can reset the PIN and sign */
 };
 
 struct token_row {

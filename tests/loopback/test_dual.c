@@ -436,6 +436,7 @@ START_TEST(nothing_that_is_kept_is_secret)
         "SetUserEnabled.enabled",
         "MoveUser.user",
         "MoveUser.custody",
+        "MoveUser.partition",
         "UnlockPin.user",
         "AddCertificate.principal",
         "AddCertificate.der",

@@ -73,7 +73,7 @@ static void move(void)
     CK_RV rv = allow("alice");
 
     ck_assert_msg(rv == CKR_OK, "allow: %s", error.detail);
-    rv = remote_token_move(token, PIN, &error);
+    rv = remote_token_move(token, PIN, NULL, &error);
     ck_assert_msg(rv == CKR_OK, "move: %s", error.detail);
 }
 
@@ -117,7 +117,7 @@ END_TEST
 
 START_TEST(nobody_moves_without_an_operator)
 {
-    ck_assert_uint_eq(remote_token_move(token, PIN, &error), CKR_FUNCTION_FAILED);
+    ck_assert_uint_eq(remote_token_move(token, PIN, NULL, &error), CKR_FUNCTION_FAILED);
     ck_assert_int_eq(error.failure.reason, REASON_MOVE);
     ck_assert_int_eq(stored().custody, TOKEN_WRAPPED);
     ck_assert_uint_eq(sign(brought), CKR_OK);
@@ -141,7 +141,7 @@ END_TEST
 START_TEST(wrong_pin_moves_nothing_and_counts)
 {
     ck_assert_uint_eq(allow("alice"), CKR_OK);
-    ck_assert_uint_eq(remote_token_move(token, WRONG_PIN, &error), CKR_PIN_INCORRECT);
+    ck_assert_uint_eq(remote_token_move(token, WRONG_PIN, NULL, &error), CKR_PIN_INCORRECT);
     ck_assert_int_eq(stored().custody, TOKEN_WRAPPED);
     ck_assert_uint_eq(stored().failures_total, 1);
 }
@@ -151,7 +151,7 @@ START_TEST(token_moves_once)
 {
     move();
     ck_assert_uint_ne(allow("alice"), CKR_OK);
-    ck_assert_uint_eq(remote_token_move(token, PIN, &error), CKR_FUNCTION_FAILED);
+    ck_assert_uint_eq(remote_token_move(token, PIN, NULL, &error), CKR_FUNCTION_FAILED);
     ck_assert_uint_eq(sign(brought), CKR_OK);
 }
 END_TEST

@@ -407,7 +407,8 @@ static struct remote_token *make_bob(struct remote *of_bob, bool is_kept)
 
     deployment_add_user("bob", &deployment.mallory, PRIVYSEAL__V1__CUSTODY__CUSTODY_PARTITION, activation);
     ck_assert_int_eq(remote_token_new(of_bob, "bob", &bob), 0);
-    rv = is_kept ? remote_token_set_recoverable_pin(bob, BYTES_OF_ARRAY(activation), PIN, &error)
+    rv = is_kept ? remote_token_begin(bob, BYTES_OF_ARRAY(activation), PIN,
+                                      &(struct remote_beginning){ .keeps_recovery = true }, &error)
                  : remote_token_set_pin(bob, BYTES_OF_ARRAY(activation), PIN, &error);
     ck_assert_msg(rv == CKR_OK, "%s", error.detail);
     ck_assert_uint_eq(remote_token_login(bob, PIN, &error), CKR_OK);

@@ -336,8 +336,6 @@ START_TEST(required_keys_that_are_missing_are_all_named)
     ck_assert_refused("",
                       " missing: [server] realm, [server] listen, [server] certificate, [server] key,"
                       " [server] client_ca, [server] seal_chain, [hsm] module, [hsm] token, [hsm] pin_file");
-    ck_assert_refused(SERVER "partitions = yes\n" HSM,
-                      " missing: [hsm] partition_environment, [hsm] partition_directory");
 }
 END_TEST
 
