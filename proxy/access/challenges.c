@@ -23,6 +23,8 @@
 #define USED_MAX   (USED_SLOTS / 4 * 3) /* some 800 uses a second for a whole life; fuller, probing gets slow */
 #define USED_SETS  2
 
+#define CLOCK_BACK_MS 2000 /* what setting a clock right by little steps may take back */
+
 /* Of a used challenge the set keeps 8 random bytes: two that agree by chance cost one client one repeat. */
 struct used_set {
     uint64_t period; /* of making */
@@ -33,10 +35,18 @@ struct used_set {
 struct challenges {
     uint32_t signer;
     struct secret *key;
+    int64_t latest_ms; /* that we were told it is */
     struct used_set used[USED_SETS];
 };
 
 /* --------------------------------------------------------------------------------------------- used sets */
+
+static void used_set_begin(struct used_set *set, uint64_t period)
+{
+    memset(set->slots, 0, USED_SLOTS * sizeof(*set->slots));
+    set->count = 0;
+    set->period = period;
+}
 
 /* The set for challenges made at @made_ms; NULL: they belong to a period that was already forgotten. */
 static struct used_set *used_set_of(struct challenges *challenges, uint64_t made_ms)
@@ -46,11 +56,8 @@ static struct used_set *used_set_of(struct challenges *challenges, uint64_t made
 
     if (period < set->period)
         return NULL; /* the clock went back */
-    if (period > set->period) {
-        memset(set->slots, 0, USED_SLOTS * sizeof(*set->slots));
-        set->count = 0;
-        set->period = period;
-    }
+    if (period > set->period)
+        used_set_begin(set, period);
     return set;
 }
 
@@ -111,12 +118,36 @@ static int challenge_mac(const struct challenges *challenges, struct bytes head,
     return r < 0 ? r : digest_hmac(NULL, secret_bytes(challenges->key), input, ret);
 }
 
+/*
+ * What was made before a clock was set back would be good again, and what is made now would belong to periods that are
+ * forgotten. So all of it ends with its key, and a new life begins.
+ */
+static int tell_time(struct challenges *challenges, int64_t now_ms)
+{
+    struct secret *key;
+    int r;
+
+    if (now_ms + CLOCK_BACK_MS < challenges->latest_ms) {
+        r = secret_random(HASH_LEN, &key);
+        if (r < 0)
+            return r;
+        secret_free(challenges->key);
+        challenges->key = key;
+        for (size_t i = 0; i < USED_SETS; i++)
+            used_set_begin(&challenges->used[i], 0);
+    }
+    challenges->latest_ms = now_ms;
+    return 0;
+}
+
 int challenge_make(struct challenges *challenges, int64_t now_ms, uint8_t ret[CHALLENGE_LEN])
 {
     CLEANUP(buffer_clear) struct buffer head = { 0 };
     uint8_t random[SIGNED_LEN - RANDOM_AT], mac[HASH_LEN];
-    int r;
+    int r = tell_time(challenges, now_ms);
 
+    if (r < 0)
+        return r;
     if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
         return -EIO;
     buffer_append_u8(&head, (uint8_t)(challenges->signer >> 8));
@@ -146,7 +177,8 @@ enum reason challenge_use(struct challenges *challenges, struct bytes challenge,
     name = reader_u64(&reader);
     if (challenge.len != CHALLENGE_LEN || signer != challenges->signer)
         return REASON_CHALLENGE_STALE;
-    if (challenge_mac(challenges, BYTES(challenge.data, SIGNED_LEN), mac) < 0)
+    if (tell_time(challenges, now_ms) < 0 ||
+        challenge_mac(challenges, BYTES(challenge.data, SIGNED_LEN), mac) < 0)
         return REASON_INTERNAL;
     if (!secret_equal(BYTES(mac, MAC_LEN), BYTES(challenge.data + SIGNED_LEN, MAC_LEN)))
         return REASON_CHALLENGE_STALE;

@@ -4,7 +4,8 @@
  *
  * Made by this signer, good here once, for CHALLENGE_LIFE_MS. Layout in limits.h: signer, time, random, and the first
  * 16 bytes of an HMAC-SHA256 over them under a random key of this process. Nothing is kept of a challenge until it
- * is used, so asking for many costs us nothing; a used one is remembered until it would have expired.
+ * is used, so asking for many costs us nothing; a used one is remembered until it would have expired. When the clock is
+ * set back all that were made before are void.
  */
 #pragma once
 

@@ -7,12 +7,15 @@
 
 #include "proxy/access/access.h"
 
+#define CLOCK_BACK_MS 2000 /* what setting a clock right by little steps may take back */
+
 struct leases {
     struct leases_config config;
     struct lease **buckets; /* chains */
     size_t mask;            /* their number less one */
     size_t count;
     struct lease *newest, *oldest; /* by use */
+    int64_t latest_ms;             /* that we were told it is */
 };
 
 /* ------------------------------------------------------------------------------------------- table and list */
@@ -178,10 +181,20 @@ static bool lease_is_over(const struct leases *leases, const struct lease *lease
     return now_ms >= lease->ends_ms || now_ms - lease->used_ms >= lease_idle_ms(leases, &lease->token);
 }
 
+/* With a clock that was set back nobody knows how old a lease is: whoever holds one unlocks again. */
+static void leases_tell_time(struct leases *leases, int64_t now_ms)
+{
+    while (now_ms + CLOCK_BACK_MS < leases->latest_ms && leases->oldest)
+        leases_remove(leases, leases->oldest);
+    leases->latest_ms = now_ms;
+}
+
 struct lease *leases_find(struct leases *leases, struct bytes id, int64_t now_ms)
 {
-    struct lease *lease = id.len == LEASE_LEN ? *lease_link(leases, id.data) : NULL;
+    struct lease *lease;
 
+    leases_tell_time(leases, now_ms);
+    lease = id.len == LEASE_LEN ? *lease_link(leases, id.data) : NULL;
     if (lease && lease_is_over(leases, lease, now_ms)) {
         leases_remove(leases, lease);
         return NULL;
@@ -261,6 +274,7 @@ void leases_sweep(struct leases *leases, int64_t now_ms, int64_t token_id)
 {
     struct lease *lease, *newer;
 
+    leases_tell_time(leases, now_ms);
     for (lease = leases->oldest; lease; lease = newer) {
         newer = lease->newer;
         if (lease_is_over(leases, lease, now_ms) || (token_id != 0 && lease->token.id == token_id))

@@ -88,6 +88,8 @@ MUST_CHECK int lease_keep_key(struct lease *lease, struct key_row *row);
 void leases_forget_keys(struct leases *leases, int64_t token_id);
 /* Closes and frees @lease. */
 void leases_remove(struct leases *leases, struct lease *lease);
-/* Ends those whose time has come, and all of a token (@token_id != 0: PIN changed, locked, disabled). */
+/*
+ * Ends those whose time has come (with a clock that was set back, all), and all of a token (@token_id != 0: PIN changed, locked, disabled).
+ */
 void leases_sweep(struct leases *leases, int64_t now_ms, int64_t token_id);
 size_t leases_count(const struct leases *leases);

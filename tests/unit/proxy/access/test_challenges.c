@@ -127,6 +127,20 @@ START_TEST(clock_set_back_brings_no_used_challenge_back)
 }
 END_TEST
 
+START_TEST(clock_set_back_is_served_with_new_challenges)
+{
+    uint8_t later[CHALLENGE_LEN], back[CHALLENGE_LEN];
+    int64_t later_ms = NOW_MS + 10 * CHALLENGE_LIFE_MS;
+
+    ck_assert_int_eq(challenge_make(challenges, later_ms, later), 0);
+    ck_assert_int_eq(use(later, later_ms), REASON_NONE);
+    ck_assert_int_eq(challenge_make(challenges, NOW_MS, back), 0);
+    ck_assert_int_eq(use(challenge, NOW_MS), REASON_CHALLENGE_STALE); /* it was made before */
+    ck_assert_int_eq(use(back, NOW_MS), REASON_NONE);
+    ck_assert_int_eq(use(back, NOW_MS), REASON_CHALLENGE_STALE);
+}
+END_TEST
+
 START_TEST(more_uses_than_can_be_remembered_are_refused_until_some_expire)
 {
     uint8_t next[CHALLENGE_LEN];
@@ -152,5 +166,5 @@ SUITE_WITH_FIXTURE("challenges", setup, teardown, fresh_challenge_is_good_once,
                    challenge_of_another_length_is_refused, challenge_of_the_process_before_is_refused,
                    used_challenge_stays_used_for_its_whole_life,
                    unused_challenge_stays_good_while_later_ones_are_used,
-                   clock_set_back_brings_no_used_challenge_back,
+                   clock_set_back_brings_no_used_challenge_back, clock_set_back_is_served_with_new_challenges,
                    more_uses_than_can_be_remembered_are_refused_until_some_expire);

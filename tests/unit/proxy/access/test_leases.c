@@ -205,6 +205,19 @@ START_TEST(used_lease_ends_with_its_life)
 }
 END_TEST
 
+START_TEST(clock_that_is_set_back_ends_every_lease)
+{
+    struct lease *lease = add(1, NOW_MS);
+
+    ck_assert_int_eq(recheck(lease, NOW_MS + 5000), REASON_NONE);
+    leases_sweep(leases, NOW_MS + 4000, 0); /* a little step */
+    ck_assert_ptr_nonnull(find(1, NOW_MS + 4000));
+    leases_sweep(leases, NOW_MS + 1000, 0);
+    ck_assert_uint_eq(leases_count(leases), 0);
+    ck_assert_uint_eq(closed, 1);
+}
+END_TEST
+
 START_TEST(lease_ends_with_its_certificate)
 {
     alice.certificate.not_after_ms = NOW_MS + 1000;
@@ -391,16 +404,14 @@ START_TEST(silence_that_ends_in_time_is_forgotten)
 }
 END_TEST
 
-SUITE_WITH_FIXTURE("leases", setup, teardown, lease_is_found_by_its_id_only, removed_lease_is_closed_and_gone,
-                   id_that_is_taken_is_refused_and_the_lease_stays_the_callers,
-                   least_recently_used_makes_room, finding_without_proof_is_no_use,
-                   freeing_closes_every_lease, table_without_room_is_refused,
-                   random_comings_and_goings_keep_the_table_whole, idle_lease_ends,
-                   used_lease_ends_with_its_life, lease_ends_with_its_certificate,
-                   sweep_ends_what_is_over_and_all_of_one_token, unchanged_token_goes_on,
-                   new_snapshot_logs_nobody_out, smaller_grant_goes_on_with_less, changed_pin_ends_the_lease,
-                   locked_token_ends_the_lease, disabled_token_ends_the_lease, withdrawn_grant_ends_the_lease,
-                   disabled_principal_ends_the_lease, revoked_certificate_ends_the_lease,
-                   tampered_token_ends_the_lease, store_is_not_asked_before_it_is_due,
-                   silence_is_borne_for_a_while_and_asked_into_only_when_due,
-                   silence_that_ends_in_time_is_forgotten);
+SUITE_WITH_FIXTURE(
+    "leases", setup, teardown, lease_is_found_by_its_id_only, removed_lease_is_closed_and_gone,
+    id_that_is_taken_is_refused_and_the_lease_stays_the_callers, least_recently_used_makes_room,
+    finding_without_proof_is_no_use, freeing_closes_every_lease, table_without_room_is_refused,
+    random_comings_and_goings_keep_the_table_whole, idle_lease_ends, used_lease_ends_with_its_life,
+    lease_ends_with_its_certificate, clock_that_is_set_back_ends_every_lease,
+    sweep_ends_what_is_over_and_all_of_one_token, unchanged_token_goes_on, new_snapshot_logs_nobody_out,
+    smaller_grant_goes_on_with_less, changed_pin_ends_the_lease, locked_token_ends_the_lease,
+    disabled_token_ends_the_lease, withdrawn_grant_ends_the_lease, disabled_principal_ends_the_lease,
+    revoked_certificate_ends_the_lease, tampered_token_ends_the_lease, store_is_not_asked_before_it_is_due,
+    silence_is_borne_for_a_while_and_asked_into_only_when_due, silence_that_ends_in_time_is_forgotten);
