@@ -8,7 +8,8 @@
 #                          ok if every process lived, each signature it was given verified, no pause was longer than
 #                          these, and no more than FAILED (0) calls failed; prints what was counted
 #   during NAME SIGN_MS UNLOCK_MS COMMAND...
-#                          all of it: load, a second of peace, the command (which must succeed), a second of peace
+#                          all of it: load; once each process has signed, the command (which must succeed), a second of peace
+#                          with may_fail=N before it, so many calls may fail
 #   load_records NAME      ok if each signature given since the start has its one record, and the logs hold together
 
 loads=$work/loads
@@ -32,6 +33,11 @@ load_start() {
         load_begin "$user" 3
         load_begin "$user" 1 unlock
     done
+}
+
+load_runs() { # each has got something
+    local number
+    for ((number = load_first; number <= load_number; number++)); do [[ -s $loads/$number.log ]] || return; done
 }
 
 load_stop() {
@@ -60,11 +66,11 @@ during() {
     local name=$1 sign_ms=$2 unlock_ms=$3
     shift 3
     load_start "${load_users[@]}"
-    sleep 1
+    until_true 30 load_runs
     "$@" >"$work/fault" 2>&1 || { report not-ok "$name: the fault itself" "$work/fault"; }
     sleep 1
     load_stop
-    load_verdict "$name" "$sign_ms" "$unlock_ms"
+    load_verdict "$name" "$sign_ms" "$unlock_ms" "${may_fail-0}"
 }
 
 load_records() {
