@@ -173,15 +173,23 @@ void crew_kill(struct child *child)
         kill(child->pid, SIGKILL);
 }
 
+/* After a time in which nobody looked: a call that was overdue only then may still come to its end. */
+static void notice_absence(struct crew *crew, uint64_t now_ms)
+{
+    if (now_ms - crew->listened_ms >= 2 * PULSE_MS)
+        crew->woke_ms = now_ms;
+}
+
 void crew_kill_hanging(struct crew *crew)
 {
     uint64_t now_ms = crew_now_ms();
 
+    notice_absence(crew, now_ms);
     for (unsigned i = 0; i < crew->signer_count; i++) {
         struct child *signer = &crew->signers[i];
         uint64_t due_ms = metrics_get(&signer->pulse->hsm_due_ms);
 
-        if (!signer->pid || !due_ms || now_ms <= due_ms)
+        if (!signer->pid || !due_ms || now_ms <= due_ms || now_ms < crew->woke_ms + PULSE_PATIENCE_MS)
             continue;
         log_event(LOG_LEVEL_ERROR, "supervisor.hsm_hangs", "child=\"%s\" hsm=%s overdue_ms=%" PRIu64,
                   signer->name, proxy_config_hsm(crew->config, signer->hsm).name, now_ms - due_ms);

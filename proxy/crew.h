@@ -64,6 +64,7 @@ struct crew {
     struct metrics *metrics; /* shared by all children */
     struct pulse *pulses;    /* one for each child, shared by all */
     uint64_t listened_ms;    /* when crew_listen() was last there */
+    uint64_t woke_ms;        /* when it was there after a time in which nobody looked */
     struct child *last;
 };
 

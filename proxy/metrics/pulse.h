@@ -12,9 +12,9 @@
 
 #include <stdint.h>
 
-#define PULSE_MS          1000  /* how often one beats that has nothing to do */
-#define PULSE_PATIENCE_MS 5000  /* with one that is idle, and the least with any */
-#define PULSE_DISK_MS     20000 /* a disk that is just busy */
+#define PULSE_MS          1000 /* how often one beats that has nothing to do */
+#define PULSE_PATIENCE_MS 5000 /* with one that is idle, and the least with any */
+#define PULSE_DISK_MS     8000 /* a busy disk, a store that fails over; a signature has 15 s */
 
 struct pulse {
     uint64_t beats;

@@ -72,10 +72,13 @@ static const struct {
     { "keepalives_count", "2" },          { "fallback_application_name", "privyseald" },
 };
 
-/* For each new connection: the server ends what we have given up. */
+/*
+ * For each new connection: the server ends what we have given up, and soon what a signer holds that froze in the middle:
+ * the same user's logins wait for its row locks at every other proxy.
+ */
 static const char settings[] =
     "SET client_encoding = 'UTF8'; SET statement_timeout = 3000; SET lock_timeout = 2500; "
-    "SET idle_in_transaction_session_timeout = 30000";
+    "SET idle_in_transaction_session_timeout = 5000";
 
 /* The first row that the SQLSTATE begins with. */
 static const struct {

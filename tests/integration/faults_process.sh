@@ -3,7 +3,7 @@
 # Processes of a fleet die or freeze while applications sign and log in: each sees at most a slow call.
 #
 #     victim         killed                                  frozen
-#     signer         started again, calls repeated           killed after five seconds of silence, as killed
+#     signer         started again, calls repeated           killed after five to eight seconds of silence
 #     front          started again, connections made anew    the same; or the other proxy, after an unanswered PING
 #     supervisor     its children die with it: whole proxy   nothing, while nothing else happens
 #     whole proxy    applications go on at the other         the same; when it goes on, nobody is killed for it
@@ -53,12 +53,12 @@ freeze_supervisor() {
     kill -CONT "$daemon"
 }
 
-# Twice as long as the supervisor's patience with any child: it must not blame them for what happened to itself as well.
+# Longer than the supervisor's patience with any child: it must not blame them for what happened to itself as well.
 freeze_proxy() {
     local former
     former=$(pgrep -P "$daemon" | sort | xargs)
     kill -STOP "$daemon" $former
-    sleep 10
+    sleep 14
     kill -CONT $former "$daemon"
     sleep 2
     [[ $(pgrep -P "$daemon" | sort | xargs) == "$former" ]] || { echo "were $former, are $(pgrep -P "$daemon" | sort | xargs)"; return 1; }
@@ -75,10 +75,10 @@ during "the supervisor killed" 5000 10000 kill_all alone
 check "it comes back" start
 during "a whole proxy killed" 5000 10000 kill_all whole
 check "it comes back" start
-during "signers frozen" 10000 20000 freeze_child signer
+during "signers frozen" 13000 20000 freeze_child signer
 during "the front frozen" 8000 15000 freeze_child front
 during "the supervisor frozen, and going on" 2000 5000 freeze_supervisor
-during "a whole proxy frozen, and going on" 8000 15000 freeze_proxy
+during "a whole proxy frozen, and going on" 12000 13500 freeze_proxy
 
 both_for_operator
 load_records "each signature given has its one record"
