@@ -131,6 +131,7 @@ static int submit(struct client *client, struct buffer *body)
         .certificate_hash = nobody,
         .peer = "http",
         .request_id = request_id,
+        .traceparent = "",
         .deadline_ms = front_now_ms() + method->deadline_ms,
     };
 
