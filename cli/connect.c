@@ -263,15 +263,16 @@ static int ask_terminal(const char *prompt, bool is_seen, struct secret **ret)
 
     if (fd < 0)
         return -ENOTTY;
-    if (write(fd, prompt, strlen(prompt)) < 0 || tcgetattr(fd, &before) < 0) {
+    if (tcgetattr(fd, &before) < 0) {
         close(fd);
         return -ENOTTY;
     }
     unseen = before;
     unseen.c_lflag &= ~(tcflag_t)ECHO;
+    /* Before the prompt: who is quick, or a program that answers it, is neither seen nor lost. */
     if (!is_seen)
         tcsetattr(fd, TCSAFLUSH, &unseen);
-    r = read_secret_line(fd, ret);
+    r = write(fd, prompt, strlen(prompt)) < 0 ? -ENOTTY : read_secret_line(fd, ret);
     if (!is_seen) {
         tcsetattr(fd, TCSAFLUSH, &before);
         if (write(fd, "\n", 1) < 0)
