@@ -190,12 +190,23 @@ static void look_at_pin(struct examination *examination)
         }
 }
 
+/* An operator's or an auditor's set-up names no token, and there is none of that name. */
+static bool needs_no_token(const struct cli *cli, const struct remote_error *error)
+{
+    return !cli->token_name && cli->config->token_count == 0 && error->failure.reason == REASON_NOT_PERMITTED;
+}
+
 static bool look_at_token(struct examination *examination)
 {
     struct remote_error error = { 0 };
     CK_RV rv = remote_token_snapshot(examination->cli->token, 0, &examination->snapshot, &error);
     const Privyseal__V1__Snapshot *content;
 
+    if (rv != CKR_OK && needs_no_token(examination->cli, &error)) {
+        found(examination, "token", CLI_DONE, "Who signs adds a [token] section.",
+              "none is configured, which is right for operators and auditors");
+        return false;
+    }
     if (rv != CKR_OK)
         return found(examination, "token",
                      error.failure.reason == REASON_NOT_PERMITTED ? CLI_NOT_PERMITTED : CLI_REFUSED,
