@@ -209,19 +209,26 @@ START_TEST(signer_outlives_fronts_that_die_in_the_middle_of_a_frame)
 }
 END_TEST
 
-START_TEST(newest_front_is_the_one_that_is_served)
+/* A front that was handed over answers what it has begun; nobody has more than two. */
+START_TEST(former_front_is_served_beside_the_newest_and_the_oldest_is_closed)
 {
-    int former = new_front(), newer;
+    int oldest = new_front(), former, newest;
     char byte;
 
-    send_request(former, 1);
-    expect_answer(former, 1);
-    newer = new_front();
-    send_request(newer, 2);
-    expect_answer(newer, 2);
-    ck_assert_int_eq(recv(former, &byte, 1, 0), 0); /* closed */
+    send_request(oldest, 1);
+    expect_answer(oldest, 1);
+    former = new_front();
+    send_request(former, 2);
+    expect_answer(former, 2);
+    newest = new_front();
+    send_request(newest, 3);
+    expect_answer(newest, 3);
+    ck_assert_int_eq(recv(oldest, &byte, 1, 0), 0); /* closed */
+    send_request(former, 4);
+    expect_answer(former, 4);
+    close(oldest);
     close(former);
-    close(newer);
+    close(newest);
     close(control);
     ck_assert_int_eq(exit_status(), EX_OK);
 }
@@ -260,6 +267,6 @@ END_TEST
 
 SUITE_WITH_FIXTURE("loopback signer process", setup, teardown, requests_are_answered_in_their_order,
                    signer_outlives_fronts_that_die_in_the_middle_of_a_frame,
-                   newest_front_is_the_one_that_is_served,
+                   former_front_is_served_beside_the_newest_and_the_oldest_is_closed,
                    signer_does_not_start_with_a_software_hsm_nobody_allowed,
                    signer_does_not_start_with_a_sealing_certificate_of_another_key);
