@@ -62,14 +62,14 @@ enum reason {
     REASON_CODE_SENT_IF_RIGHT, /* CKR_PIN_INCORRECT: the PIN alone was given; retry_after_ms: until another is sent */
     REASON_FACTOR_MISSING, /* CKR_USER_NOT_LOGGED_IN: the policy wants an authenticator, and none is enrolled */
     REASON_MOVE,           /* CKR_FUNCTION_FAILED: no home among the partitions, or a way of recovery */
-    REASON_PARTITION,      /* CKR_FUNCTION_FAILED: no such partition of the HSM, or not fit; the record says why */
-    REASON_UNBOUND,        /* CKR_FUNCTION_FAILED: partitions are bound here, and none is to this token */
-    REASON_TRANSPORT_PIN,  /* CKR_FUNCTION_FAILED: a bound partition's own PINs are missing or wrong */
-    REASON_DISABLED,       /* CKR_PIN_LOCKED: the user is disabled */
-    REASON_ENROLMENT,      /* CKR_PIN_INCORRECT: name, PIN or proof is wrong, or there is no PIN yet */
-    REASON_KEY_UNKNOWN,    /* CKR_KEY_HANDLE_INVALID */
-    REASON_KEY_EXPIRED,    /* CKR_KEY_FUNCTION_NOT_PERMITTED */
-    REASON_MECHANISM,      /* CKR_MECHANISM_INVALID */
+    REASON_PARTITION, /* CKR_FUNCTION_FAILED: no such partition of the HSM, or not fit; the record says why */
+    REASON_UNBOUND,   /* CKR_FUNCTION_FAILED: partitions are bound here, and none is to this token */
+    REASON_TRANSPORT_PIN,    /* CKR_FUNCTION_FAILED: a bound partition's own PINs are missing or wrong */
+    REASON_DISABLED,         /* CKR_PIN_LOCKED: the user is disabled */
+    REASON_ENROLMENT,        /* CKR_PIN_INCORRECT: name, PIN or proof is wrong, or there is no PIN yet */
+    REASON_KEY_UNKNOWN,      /* CKR_KEY_HANDLE_INVALID */
+    REASON_KEY_EXPIRED,      /* CKR_KEY_FUNCTION_NOT_PERMITTED */
+    REASON_MECHANISM,        /* CKR_MECHANISM_INVALID */
     REASON_MECHANISM_PARAM,  /* CKR_MECHANISM_PARAM_INVALID */
     REASON_KEY_TYPE,         /* CKR_KEY_TYPE_INCONSISTENT */
     REASON_DATA_LEN,         /* CKR_DATA_LEN_RANGE */

@@ -48,7 +48,7 @@ struct proxy_config {
     char *certificate, *key; /* required; PEM: the front's TLS certificate chain and key */
     char *client_ca;         /* required; PEM: roots of client certificates */
     char *seal_chain;        /* required; PEM: sealing certificates */
-    unsigned signers; /* wrapped-custody signers of all HSMs; in the file those of [hsm]: one per core */
+    unsigned signers;    /* wrapped-custody signers of all HSMs; in the file those of [hsm]: one per core */
     unsigned partitions; /* more signers, each of which holds HSM partitions: index = signers + number; 0 */
     unsigned partition_users; /* a new user's partition goes to a signer with fewer than so many: 1000 */
     char *front_user, *signer_user; /* names or numeric uids; used only when started as root */

@@ -37,9 +37,9 @@ static struct queue_lane *find_lane(const struct queue *queue, const uint8_t *ce
 {
     struct queue_lane *lane;
 
-    LIST_FOREACH(lane, &queue->rows[certificate_hash[0]], row)
-    if (memcmp(lane->certificate_hash, certificate_hash, HASH_LEN) == 0)
-        return lane;
+    LIST_FOREACH (lane, &queue->rows[certificate_hash[0]], row)
+        if (memcmp(lane->certificate_hash, certificate_hash, HASH_LEN) == 0)
+            return lane;
     return NULL;
 }
 
@@ -70,9 +70,9 @@ static struct queue_lane *longest_lane(const struct queue *queue)
 {
     struct queue_lane *longest = TAILQ_FIRST(&queue->turns), *lane;
 
-    TAILQ_FOREACH(lane, &queue->turns, turn)
-    if (lane->count > longest->count)
-        longest = lane;
+    TAILQ_FOREACH (lane, &queue->turns, turn)
+        if (lane->count > longest->count)
+            longest = lane;
     return longest;
 }
 

@@ -470,9 +470,9 @@ static struct call *find_sent(struct link *link, uint64_t id)
 {
     struct call *call;
 
-    TAILQ_FOREACH(call, &link->sent, entry)
-    if (call->id == id)
-        return call;
+    TAILQ_FOREACH (call, &link->sent, entry)
+        if (call->id == id)
+            return call;
     return NULL;
 }
 

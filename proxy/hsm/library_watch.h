@@ -23,7 +23,7 @@ struct library_watch {
     unsigned hang_ms; /* so long may a call take */
     uint64_t calls;
     CK_RV
-        trouble; /* the last answer of a call that may have been the HSM's fault; whoever reads it clears it */
+    trouble; /* the last answer of a call that may have been the HSM's fault; whoever reads it clears it */
 };
 
 /* How an answer speaks of the HSM. */

@@ -462,17 +462,15 @@ START_TEST(file_with_a_nul_is_refused)
 }
 END_TEST
 
-SUITE_WITH_FIXTURE("proxy config", setup, teardown,
-                   proofs_of_enrolment_are_words_and_a_code_is_always_among_them, least_file_gives_the_defaults, every_key_is_taken,
-                   classes_that_take_two_are_words_between_commas,
-                   further_hsm_takes_what_it_leaves_out_from_the_first,
-                   further_hsm_that_is_not_whole_is_refused, addresses_stand_on_one_line_or_on_several,
-                   indented_lines_are_lines, state_is_the_directory_of_the_file,
-                   state_that_is_relative_starts_at_the_file, path_of_the_file_is_made_absolute,
-                   state_that_does_not_exist_is_refused, file_that_is_missing_is_named,
-                   directory_instead_of_a_file_is_refused, required_keys_that_are_missing_are_all_named,
-                   unknown_key_gets_a_suggestion, unknown_section_gets_a_suggestion,
-                   values_of_the_wrong_form_are_refused, addresses_that_are_none_or_too_many_are_refused,
-                   other_partition_signers_get_a_number_before_the_suffix, key_given_twice_is_refused,
-                   line_that_is_no_line_is_refused, line_that_would_be_split_is_refused,
-                   file_with_a_nul_is_refused);
+SUITE_WITH_FIXTURE(
+    "proxy config", setup, teardown, proofs_of_enrolment_are_words_and_a_code_is_always_among_them,
+    least_file_gives_the_defaults, every_key_is_taken, classes_that_take_two_are_words_between_commas,
+    further_hsm_takes_what_it_leaves_out_from_the_first, further_hsm_that_is_not_whole_is_refused,
+    addresses_stand_on_one_line_or_on_several, indented_lines_are_lines, state_is_the_directory_of_the_file,
+    state_that_is_relative_starts_at_the_file, path_of_the_file_is_made_absolute,
+    state_that_does_not_exist_is_refused, file_that_is_missing_is_named,
+    directory_instead_of_a_file_is_refused, required_keys_that_are_missing_are_all_named,
+    unknown_key_gets_a_suggestion, unknown_section_gets_a_suggestion, values_of_the_wrong_form_are_refused,
+    addresses_that_are_none_or_too_many_are_refused, other_partition_signers_get_a_number_before_the_suffix,
+    key_given_twice_is_refused, line_that_is_no_line_is_refused, line_that_would_be_split_is_refused,
+    file_with_a_nul_is_refused);
