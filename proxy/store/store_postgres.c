@@ -162,71 +162,7 @@ static PGconn *start_connection(const struct postgres_store *store)
     return PQconnectStartParams(keywords, values, 0);
 }
 
-/* A migration's "already exists, skipping" is no news to anybody. */
-static void skip_notice(void *arg, const PGresult *notice)
-{
-    (void)arg, (void)notice;
-}
-
-static int set_up(struct postgres_store *store)
-{
-    PGresult *result;
-    int r;
-
-    PQsetNoticeReceiver(store->connection, skip_notice, NULL);
-    result = PQexec(store->connection, settings);
-    r = PQresultStatus(result) == PGRES_COMMAND_OK ? 0 : -EAGAIN;
-    PQclear(result);
-    store->is_ready = r == 0;
-    return r;
-}
-
-/* One more step towards a connection. 0: it is there; -EAGAIN: not yet, or the attempt failed. */
-static int go_on_connecting(struct postgres_store *store, int64_t until_ms)
-{
-    PostgresPollingStatusType status =
-        PQstatus(store->connection) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
-
-    while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
-        if (!await_socket(store->connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT | POLLIN,
-                          until_ms))
-            break;
-        status = PQconnectPoll(store->connection);
-    }
-    if (status == PGRES_POLLING_OK && set_up(store) == 0)
-        return 0;
-    if (status == PGRES_POLLING_FAILED || status == PGRES_POLLING_OK ||
-        now_ms() - store->began_ms > CONNECT_MS) {
-        log_connection(store, LOG_LEVEL_ERROR, "store.connect");
-        disconnect(store);
-    }
-    return -EAGAIN;
-}
-
-/* Gives up soon: whoever signs waits behind this. */
-static int ensure_connection(struct postgres_store *store, int64_t take_ms)
-{
-    int64_t now = now_ms();
-
-    if (store->is_ready && PQstatus(store->connection) == CONNECTION_OK)
-        return 0;
-    if (store->is_ready) {
-        log_connection(store, LOG_LEVEL_WARNING, "store.disconnected");
-        disconnect(store);
-        store->rests_until_ms = 0;
-    }
-    if (store->store.is_in_transaction || now < store->rests_until_ms)
-        return -EAGAIN;
-    if (!store->connection) {
-        store->connection = start_connection(store);
-        store->began_ms = now;
-    }
-    if (!store->connection)
-        return -ENOMEM;
-    return go_on_connecting(store, now + take_ms);
-}
-
-/* --------------------------------------------------------------------------------------------------- running */
+/* --------------------------------------------------------------------------------------------------- answers */
 
 /* Expected refusals are the caller's to tell; the rest is said here, where PostgreSQL's words are at hand. */
 static int error_of(const PGresult *result)
@@ -293,6 +229,69 @@ static int run_plain(struct postgres_store *store, const char *sql)
     PQclear(result);
     return r;
 }
+
+/* ------------------------------------------------------------------------------------------------ connecting */
+
+/* A migration's "already exists, skipping" is no news to anybody. */
+static void skip_notice(void *arg, const PGresult *notice)
+{
+    (void)arg, (void)notice;
+}
+
+/* A server may fall silent here, too, so this waits no longer than any statement. */
+static int set_up(struct postgres_store *store)
+{
+    PQsetNoticeReceiver(store->connection, skip_notice, NULL);
+    store->is_ready = run_plain(store, settings) == 0;
+    return store->is_ready ? 0 : -EAGAIN;
+}
+
+/* One more step towards a connection. 0: it is there; -EAGAIN: not yet, or the attempt failed. */
+static int go_on_connecting(struct postgres_store *store, int64_t until_ms)
+{
+    PostgresPollingStatusType status =
+        PQstatus(store->connection) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+
+    while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
+        if (!await_socket(store->connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT | POLLIN,
+                          until_ms))
+            break;
+        status = PQconnectPoll(store->connection);
+    }
+    if (status == PGRES_POLLING_OK && set_up(store) == 0)
+        return 0;
+    if (store->connection && (status == PGRES_POLLING_FAILED || status == PGRES_POLLING_OK ||
+                              now_ms() - store->began_ms > CONNECT_MS)) {
+        log_connection(store, LOG_LEVEL_ERROR, "store.connect");
+        disconnect(store);
+    }
+    return -EAGAIN;
+}
+
+/* Gives up soon: whoever signs waits behind this. */
+static int ensure_connection(struct postgres_store *store, int64_t take_ms)
+{
+    int64_t now = now_ms();
+
+    if (store->is_ready && PQstatus(store->connection) == CONNECTION_OK)
+        return 0;
+    if (store->is_ready) {
+        log_connection(store, LOG_LEVEL_WARNING, "store.disconnected");
+        disconnect(store);
+        store->rests_until_ms = 0;
+    }
+    if (store->store.is_in_transaction || now < store->rests_until_ms)
+        return -EAGAIN;
+    if (!store->connection) {
+        store->connection = start_connection(store);
+        store->began_ms = now;
+    }
+    if (!store->connection)
+        return -ENOMEM;
+    return go_on_connecting(store, now + take_ms);
+}
+
+/* --------------------------------------------------------------------------------------------------- running */
 
 static const Oid oids[] = { [VALUE_INTEGER] = OID_INT8, [VALUE_TEXT] = OID_TEXT, [VALUE_BLOB] = OID_BYTEA };
 

@@ -3,8 +3,13 @@
 #include "proxy/store/store.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -136,6 +141,55 @@ START_TEST(silent_server_costs_its_patience_once)
 }
 END_TEST
 
+/* Lets one client in, tells it all it asks while it connects, and says nothing more. PostgreSQL 15, 55.7 (Message formats) */
+static void be_silent_after_welcome(int listener)
+{
+    static const char welcome[] = "R\0\0\0\x08\0\0\0\0" /* AuthenticationOk */
+                                  "S\0\0\0\x18"
+                                  "server_version\0"
+                                  "15.0\0" /* ParameterStatus */
+                                  "S\0\0\0\x26"
+                                  "default_transaction_read_only\0"
+                                  "off\0"
+                                  "S\0\0\0\x17"
+                                  "in_hot_standby\0"
+                                  "off\0"
+                                  "Z\0\0\0\x05I"; /* ReadyForQuery */
+    int client = accept(listener, NULL, NULL);
+    char words[1024];
+
+    if (read(client, words, sizeof(words)) > 0 && write(client, welcome, sizeof(welcome) - 1) > 0)
+        pause();
+    _exit(0);
+}
+
+START_TEST(server_that_falls_silent_after_its_welcome_costs_its_patience_once)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    char directory[] = "/tmp/privyseal-silent.XXXXXX", silent_url[128];
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct store *none = NULL;
+    double began = now_s();
+    pid_t silent;
+
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s/.s.PGSQL.5432", directory);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    silent = fork();
+    if (silent == 0)
+        be_silent_after_welcome(listener);
+    snprintf(silent_url, sizeof(silent_url), "postgresql:host=%s port=5432 user=x dbname=x", directory);
+    ck_assert_int_eq(store_open(silent_url, &none), -EAGAIN);
+    ck_assert_double_lt(now_s() - began, 8.0);
+    kill(silent, SIGKILL);
+    waitpid(silent, NULL, 0);
+    close(listener);
+    unlink(address.sun_path);
+    rmdir(directory);
+}
+END_TEST
+
 START_TEST(url_that_libpq_cannot_read_is_refused)
 {
     struct store *none = NULL;
@@ -150,4 +204,5 @@ SUITE_WITH_FIXTURE("store postgresql", set_up, tear_down, server_that_was_restar
                    calls_fail_at_once_while_there_is_no_server,
                    transaction_that_lost_its_server_is_rolled_back,
                    transaction_does_not_go_on_over_a_new_connection, silent_server_costs_its_patience_once,
+                   server_that_falls_silent_after_its_welcome_costs_its_patience_once,
                    url_that_libpq_cannot_read_is_refused);
