@@ -20,6 +20,7 @@
 #include "include/descriptor.h"
 #include "include/log.h"
 #include "proxy/config.h"
+#include "proxy/in_use.h"
 #include "proxy/provision/provision.h"
 #include "proxy/supervisor.h"
 
@@ -187,8 +188,12 @@ static int serve(const struct proxy_config *config, const struct options *option
     char path[PATH_MAX];
     CLEANUP(descriptor_close) int ready_fd = -1;
     CLEANUP(descriptor_close) int pid_fd = -1;
+    CLEANUP(descriptor_close) int in_use_fd = -1;
     int status = locate(options, working_directory, path, &program);
 
+    if (status == EX_OK && in_use_share(config, &in_use_fd))
+        status = fail(EX_TEMPFAIL, config->state,
+                      "its store is being moved (privyseal store migrate): start when that is done");
     if (status == EX_OK && !options->is_foreground && !handover_is_pending())
         status = go_to_background(&ready_fd);
     if (status)

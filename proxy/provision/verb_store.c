@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "include/descriptor.h"
+#include "proxy/in_use.h"
 #include "proxy/provision/directories.h"
 #include "proxy/provision/progress.h"
 #include "proxy/provision/verbs.h"
@@ -68,11 +70,18 @@ int verb_migrate_store(const struct proxy_config *config, int argc, char **argv)
     CLEANUP(store_copy_free) struct store_copy *to_copy = NULL;
     CLEANUP(store_close) struct store *from = NULL; /* closed before the copies are freed */
     CLEANUP(store_close) struct store *to = NULL;
+    CLEANUP(descriptor_close) int in_use_fd = -1;
     int r;
 
     if (argc != 2)
         return provision_fail(EX_USAGE, "usage: --provision migrate-store URL");
-    r = store_copy_new(&from_copy);
+    r = in_use_claim(config, &in_use_fd);
+    if (r == -EBUSY)
+        return provision_fail(EX_TEMPFAIL,
+                              "the store was not moved: a privyseald runs on it, and what it writes "
+                              "meanwhile would be lost; stop it first (systemctl stop privyseald)");
+    if (r == 0)
+        r = store_copy_new(&from_copy);
     if (r == 0)
         r = store_copy_new(&to_copy);
     if (r == 0)

@@ -206,10 +206,12 @@ mv "$server/privyseald.conf" "$server/first.conf"
 mv "$server/second.conf" "$server/privyseald.conf"
 start && report ok "signers start with it" || report not-ok "signers start with it" "$server/log"
 check "a key that was wrapped by the first signs by the second" signs wilhelmina "$pin" 3
-stop
 
 # --- another database
 
+refuse 1 "rows are not moved while a daemon writes more" "$privyseal" store migrate "sqlite:store/moved.db" --server-config "$server/privyseald.conf"
+says "stop it first" && report ok "and it says what to do" || report not-ok "and it says what to do" "$work/output"
+stop
 check "all rows go into another database" "$privyseal" store migrate "sqlite:store/moved.db" --server-config "$server/privyseald.conf"
 refuse 1 "and not into one that has rows" "$privyseal" store migrate "sqlite:store/moved.db" --server-config "$server/privyseald.conf"
 [[ $EUID == 0 ]] && chown 64302:64302 "$server"/store/moved.db*
