@@ -7,7 +7,7 @@
 # (mounts, IPC), where those places are directories of the test's and the group is root's; nothing of the system is touched.
 . "$(dirname "$0")/lib.sh"
 
-library=$(find /usr/lib -path '*/opencryptoki/libopencryptoki.so' 2>/dev/null | head -n 1)
+library=$(find /usr/lib -path '*/pkcs11/libopencryptoki.so' 2>/dev/null | head -n 1)
 without() { skip "a token with short PINs is refused" "$1"; exit 0; }
 [[ $library ]] && command -v pkcsslotd >/dev/null || without "opencryptoki is not installed"
 if [[ ! ${IN_NAMESPACE-} ]]; then
