@@ -95,6 +95,7 @@ static const struct key keys[] = {
     { "server", "signers", &form_number, AT(signers), OPTIONAL, 1, 256 },
     { "server", "partitions", &form_partitions, AT(partitions), DEFAULT(no), 0, 64 },
     { "server", "partition_users", &form_number, AT(partition_users), DEFAULT(1000), 1, 65536 },
+    { "server", "busy_poll", &form_number, AT(busy_poll_us), DEFAULT(250), 0, 10000 },
     { "server", "front_user", &form_text, AT(front_user), OPTIONAL },
     { "server", "signer_user", &form_text, AT(signer_user), OPTIONAL },
     { "server", "log_format", &form_log_format, AT(log_json), DEFAULT(text) },

@@ -3,8 +3,8 @@
  * config.h - privyseald.conf: read once by the supervisor, fixed after start.
  *
  * Syntax: INI (inih), read by the table in config.c. A key is a field's name below without its section: [hsm] pin_file,
- * [lease] idle_ms, [keys] life_days; but [store] url, [audit] directory and sync = batch | write, [hsm]
- * allow_software_hsm. An unknown section or key, a key given twice and a value out of range are errors. listen takes
+ * [lease] idle_ms, [keys] life_days; but [store] url, [server] busy_poll, [audit] directory and sync = batch | write,
+ * [hsm] allow_software_hsm. An unknown section or key, a key given twice and a value out of range are errors. listen takes
  * several addresses, separated by commas or spaces. "required" below: there is no default.
  *
  * Relative paths are relative to the state directory, which is the directory of the file unless
@@ -51,6 +51,8 @@ struct proxy_config {
     unsigned signers;    /* wrapped-custody signers of all HSMs; in the file those of [hsm]: one per core */
     unsigned partitions; /* more signers, each of which holds HSM partitions: index = signers + number; 0 */
     unsigned partition_users; /* a new user's partition goes to a signer with fewer than so many: 1000 */
+    unsigned
+        busy_poll_us; /* busy_poll: so long front and signers ask again before they sleep: 250; 0: never */
     char *front_user, *signer_user; /* names or numeric uids; used only when started as root */
     bool log_json;                  /* log_format = json; text */
     char *log_level;                /* error, warning, notice, info (the default), debug */

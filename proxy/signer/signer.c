@@ -18,6 +18,7 @@
 #include "include/descriptor.h"
 #include "include/log.h"
 #include "proxy/audit/forward.h"
+#include "proxy/busy_poll.h"
 #include "proxy/hsm/epochs.h"
 #include "proxy/hsm/hsm_health.h"
 #include "proxy/service/expiry.h"
@@ -56,6 +57,7 @@ struct signer {
     struct service service;
     bool is_service_open;
     struct fronts fronts;
+    struct busy_poll busy;
     enum hsm_health told; /* to the fronts */
     int64_t ticked_ms;
 };
@@ -560,12 +562,17 @@ static int wait_ms(const struct signer *signer)
 static int wait_for_work(struct signer *signer, int control, bool *ret_has_message)
 {
     struct pollfd polled[1 + FRONTS_MAX] = { { .fd = control, .events = POLLIN } };
-    int ready;
+    int ready = 0;
 
     for (unsigned i = 0; i < FRONTS_MAX; i++)
         polled[1 + i] = (struct pollfd){ .fd = signer->fronts.streams[i].fd, .events = POLLIN };
     pulse_beat(signer->pulse, PULSE_PATIENCE_MS);
-    ready = poll(polled, 1 + FRONTS_MAX, wait_ms(signer));
+    busy_poll_begin(&signer->busy, record_clock_us());
+    while (ready == 0 && busy_poll_again(&signer->busy, record_clock_us()))
+        ready = poll(polled, 1 + FRONTS_MAX, 0);
+    if (ready == 0)
+        ready = poll(polled, 1 + FRONTS_MAX, wait_ms(signer));
+    busy_poll_end(&signer->busy, record_clock_us());
     for (unsigned i = 0; ready > 0 && i < FRONTS_MAX; i++)
         if (polled[1 + i].revents)
             frames_fill(&signer->fronts.streams[i]);
@@ -664,6 +671,7 @@ int signer_main(const struct proxy_config *config, unsigned index, int control, 
         .metrics = metrics,
         .pulse = pulse,
         .fronts = FRONTS_NONE,
+        .busy = { .budget_us = config->busy_poll_us },
     };
     int status = open_all(&signer);
 

@@ -101,6 +101,7 @@ START_TEST(least_file_gives_the_defaults)
     ck_assert_uint_eq(config->signers, (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
     ck_assert_uint_eq(config->partitions, 0);
     ck_assert_uint_eq(config->partition_users, 1000);
+    ck_assert_uint_eq(config->busy_poll_us, 250);
     ck_assert_ptr_null(config->front_user);
     ck_assert_ptr_null(config->signer_user);
     ck_assert_str_eq(config->log_level, "info");
@@ -140,6 +141,7 @@ START_TEST(every_key_is_taken)
     struct proxy_config *config = load(
         "# a comment\n" SERVER
         "signers = 3\npartitions = 4\npartition_users = 50\nfront_user = 1001 ; an inline comment\n"
+        "busy_poll = 0\n"
         "signer_user = privyseal\nlog_level = debug\n"
         "\n[limits]\nmax_connections = 1\nmax_connections_per_address = 2\nmax_streams = 3\nqueue = 4\n"
         "idle_ms = 5000\nhandshake_ms = 6000\nrate = 7\n"
@@ -154,6 +156,7 @@ START_TEST(every_key_is_taken)
     ck_assert_uint_eq(config->signers, 3);
     ck_assert_uint_eq(config->partitions, 4);
     ck_assert_uint_eq(config->partition_users, 50);
+    ck_assert_uint_eq(config->busy_poll_us, 0);
     ck_assert_str_eq(config->front_user, "1001");
     ck_assert_str_eq(config->signer_user, "privyseal");
     ck_assert_str_eq(config->log_level, "debug");
