@@ -105,16 +105,21 @@ static const char *outer_request(const struct method *method, char name[128])
     return name;
 }
 
-/* The line of privyseal.proto that declares @method: "  rpc Sign(Session) returns (...". */
+/* The line of privyseal.proto that declares @method, "  rpc Sign(Session) returns (...", below its "service Tokens {". */
 static bool is_declared(FILE *proto, const struct method *method)
 {
-    char line[256], wanted[256], memory[128];
+    char line[256], service[64], wanted[256], memory[128];
+    bool is_below = false;
 
+    snprintf(service, sizeof(service), "service %s {\n", method->service);
     snprintf(wanted, sizeof(wanted), "  rpc %s(%s) returns ", method->name, outer_request(method, memory));
     rewind(proto);
-    while (fgets(line, sizeof(line), proto))
-        if (strncmp(line, wanted, strlen(wanted)) == 0)
+    while (fgets(line, sizeof(line), proto)) {
+        if (strncmp(line, "service ", 8) == 0)
+            is_below = strcmp(line, service) == 0;
+        if (is_below && strncmp(line, wanted, strlen(wanted)) == 0)
             return true;
+    }
     return false;
 }
 
