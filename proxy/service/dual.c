@@ -121,14 +121,18 @@ static unsigned of_grant(struct service *service, const ProtobufCMessage *reques
     return ((const Privyseal__V1__SetGrantRequest *)request)->bits ? DUAL_BIT(DUAL_POLICY) : 0;
 }
 
-/* Whoever sees something wrong disables at once; that is undone by two. */
+/*
+ * Whoever sees something wrong disables at once; that is undone by two. Enabling takes certificates back from the lists
+ * of those on hold, whoever put them there: of_revocation().
+ */
 static unsigned of_user_enabled(struct service *service, const ProtobufCMessage *request)
 {
     const Privyseal__V1__SetUserEnabledRequest *ask = (const Privyseal__V1__SetUserEnabledRequest *)request;
 
     if (!ask->enabled)
         return 0;
-    return holds_office(&service->access, ask->user) ? OFFICES : DUAL_BIT(DUAL_ENROL);
+    return DUAL_BIT(DUAL_ENROL) | DUAL_BIT(DUAL_CERTIFICATE) |
+           (holds_office(&service->access, ask->user) ? OFFICES : 0);
 }
 
 static unsigned of_operator_enabled(struct service *service, const ProtobufCMessage *request)

@@ -145,6 +145,27 @@ static enum reason fill_token(struct service *service, int64_t now_ms, struct ne
     return reason == REASON_NONE ? row_mac_token(&service->access, token) : reason;
 }
 
+/*
+ * Adding a user lets nobody in again: who was disabled and is not gone (an operator, an officer) has certificates, and
+ * enabling those takes whoever may enable.
+ */
+static enum reason check_name(struct access *access, struct newcomer *newcomer)
+{
+    struct principal_certificate_row *rows = NULL;
+    struct principal_row principal;
+    size_t count = 0;
+    enum reason reason = principal_load(access, newcomer->ask->user, &principal);
+
+    if (reason == REASON_NOT_FOUND || (reason == REASON_NONE && principal.enabled))
+        return REASON_NONE;
+    if (reason == REASON_NONE)
+        reason = principal_certificates(access, &principal, &rows, &count);
+    free(rows);
+    return count ? refuse(newcomer, REASON_NOT_PERMITTED,
+                          "is the name of somebody who is disabled: enable that one first, or take another name")
+                 : reason;
+}
+
 /* One whose name was somebody's before is that principal again, with nothing left of it. */
 static enum reason find_principal(struct access *access, const char *name, int64_t now_ms,
                                   struct principal_row *ret)
@@ -176,8 +197,10 @@ static enum reason insert(struct access *access, int64_t now_ms, struct newcomer
 
 static enum reason add(struct service *service, int64_t now_ms, struct newcomer *newcomer)
 {
-    enum reason reason = fill_token(service, now_ms, newcomer);
+    enum reason reason = check_name(&service->access, newcomer);
 
+    if (reason == REASON_NONE)
+        reason = fill_token(service, now_ms, newcomer);
     newcomer->result = PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_ADDED;
     return reason == REASON_NONE ? insert(&service->access, now_ms, newcomer) : reason;
 }
@@ -242,20 +265,29 @@ static enum reason meet(struct service *service, int64_t now_ms, const struct to
 
 /* ------------------------------------------------------------------------------------------------ one of them */
 
-/* In a transaction. Errors: what is not the newcomer's fault. */
-static enum reason enrol(struct service *service, int64_t now_ms, bool gives_codes, struct newcomer *newcomer)
+static enum reason add_or_meet(struct service *service, int64_t now_ms, bool gives_codes,
+                               struct newcomer *newcomer)
 {
     struct token_row token;
     enum reason reason = check(service, newcomer);
 
-    if (reason != REASON_NONE) {
-        newcomer->result = PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_REFUSED;
-        return newcomer->why ? REASON_NONE : reason;
-    }
+    if (reason != REASON_NONE)
+        return reason;
     reason = token_load(&service->access, newcomer->ask->user, &token);
     if (reason == REASON_NONE)
         return meet(service, now_ms, &token, gives_codes, newcomer);
     return reason == REASON_NOT_PERMITTED ? add(service, now_ms, newcomer) : reason; /* there is none */
+}
+
+/* In a transaction. Errors: what is not the newcomer's fault. */
+static enum reason enrol(struct service *service, int64_t now_ms, bool gives_codes, struct newcomer *newcomer)
+{
+    enum reason reason = add_or_meet(service, now_ms, gives_codes, newcomer);
+
+    if (reason == REASON_NONE || !newcomer->refusal)
+        return reason;
+    newcomer->result = PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_REFUSED;
+    return REASON_NONE;
 }
 
 static enum reason enrol_all(struct service *service, int64_t now_ms, bool gives_codes,

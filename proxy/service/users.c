@@ -213,8 +213,7 @@ static enum reason store_enabled(struct service *service, const char *user, bool
         return reason;
     *ret_token_id = change.token.id;
     change.token.enabled = is_enabled;
-    reason = revoke_token_certificates(service, &change.token, is_enabled ? CRL_REMOVE_FROM_CRL : CRL_HOLD);
-    return reason == REASON_NONE ? change_commit(service, &change) : reason;
+    return change_commit(service, &change);
 }
 
 enum reason handle_SetUserEnabled(struct service *service, struct call *call, const ProtobufCMessage *request,

@@ -414,6 +414,42 @@ START_TEST(operator_is_not_let_in_again_as_a_user)
 }
 END_TEST
 
+/* Whatever takes two: a name that belongs to somebody who was stopped is not free. */
+START_TEST(disabled_operator_is_not_let_in_again_by_being_added)
+{
+    Privyseal__V1__AddUsersRequest many = PRIVYSEAL__V1__ADD_USERS_REQUEST__INIT;
+    Privyseal__V1__NewUser user = PRIVYSEAL__V1__NEW_USER__INIT, *users[] = { &user };
+    ProtobufCMessage *reply = NULL;
+
+    take_two_for(DUAL_BIT(DUAL_DELETE));
+    ck_assert_int_eq(set_operator(&second, "officer", false), REASON_NONE);
+    ck_assert_int_eq(add_user(&second, "officer"), REASON_NOT_PERMITTED);
+    user.user = "officer";
+    many.user = users;
+    many.n_user = 1;
+    ck_assert_uint_eq(deployment_operate(&second, METHOD_AddUsers, &many.base, &reply, &error), CKR_OK);
+    ck_assert_int_eq(((Privyseal__V1__AddUsersResponse *)reply)->user[0]->result,
+                     PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_REFUSED);
+    forget(reply);
+    ck_assert(!exists("officer"));
+    ck_assert_int_eq(set_operator(&officer, "second", false), REASON_NOT_PERMITTED);
+}
+END_TEST
+
+/* A hold on one certificate is not taken back by disabling its user and enabling again. */
+START_TEST(letting_a_user_in_again_is_also_about_certificates)
+{
+    Privyseal__V1__SetUserEnabledRequest enable = PRIVYSEAL__V1__SET_USER_ENABLED_REQUEST__INIT;
+
+    take_two_for(DUAL_BIT(DUAL_CERTIFICATE));
+    ck_assert_int_eq(add_user(&second, "ann"), REASON_NONE);
+    enable.user = "ann";
+    ck_assert_int_eq(call(&second, METHOD_SetUserEnabled, &enable.base), REASON_NONE);
+    enable.enabled = true;
+    ck_assert_int_eq(call(&second, METHOD_SetUserEnabled, &enable.base), REASON_APPROVAL_NEEDED);
+}
+END_TEST
+
 START_TEST(every_method_of_operators_was_judged)
 {
     for (enum method_id id = 0; id < METHODS; id++)
@@ -621,7 +657,9 @@ SUITE_WITH_FIXTURE("loopback dual control", setup, teardown, call_that_takes_two
                    classes_that_are_not_named_take_one,
                    whoever_may_approve_is_made_by_two_as_soon_as_anything_takes_two,
                    stopping_somebody_takes_one_and_letting_in_again_two,
-                   operator_is_not_let_in_again_as_a_user, every_method_of_operators_was_judged,
+                   operator_is_not_let_in_again_as_a_user,
+                   disabled_operator_is_not_let_in_again_by_being_added,
+                   letting_a_user_in_again_is_also_about_certificates, every_method_of_operators_was_judged,
                    nothing_that_is_kept_is_secret, keys_that_need_a_permit_are_made_when_two_agree,
                    edited_requests_are_noticed, executed_request_that_is_put_back_is_noticed,
                    so_is_one_that_is_put_back_with_its_requester);
