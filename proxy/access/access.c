@@ -6,6 +6,14 @@
 
 #include "include/table.h"
 
+void access_clear(struct access *access)
+{
+    sequences_clear(&access->tokens_seen);
+    sequences_clear(&access->principals_seen);
+    sequences_clear(&access->groups_seen);
+    sequences_clear(&access->enrolments_seen);
+}
+
 enum reason access_store_reason(int r)
 {
     static const struct {

@@ -48,6 +48,10 @@ struct access {
     struct factor_decoy factor_decoy;         /* factor.c */
 };
 
+/* What it has seen; store and HSM are the caller's. */
+void access_clear(struct access *access);
+DEFINE_CLEAR(access_clear, struct access);
+
 /* A store's negative errno (or 0) as a reason: -EAGAIN and -ESTALE are REASON_BUSY, all else REASON_STORE. */
 MUST_CHECK enum reason access_store_reason(int r);
 /* HMAC in the HSM over a finished context. Errors: REASON_HSM, REASON_INTERNAL (out of memory). */

@@ -171,19 +171,16 @@ static int add_operator(const struct proxy_config *config, struct hsm *hsm, cons
                         struct principal_certificate_row *certificate)
 {
     CLEANUP(store_close) struct store *store = NULL;
-    CLEANUP(free) void *memory = calloc(1, sizeof(struct access));
-    struct access *access = memory;
+    CLEANUP(access_clear) struct access access = { .realm = config->realm, .hsm = hsm };
     enum reason reason;
-    int r = access ? store_open(config->store, &store) : -ENOMEM;
+    int r = store_open(config->store, &store);
 
     if (r == 0)
         r = store_begin(store);
     if (r < 0)
         return provision_fail(EX_CANTCREAT, "%s: %s", config->store, strerror(-r));
-    access->realm = config->realm;
-    access->store = store;
-    access->hsm = hsm;
-    reason = insert_operator(access, name, certificate);
+    access.store = store;
+    reason = insert_operator(&access, name, certificate);
     if (reason == REASON_NONE)
         reason = access_store_reason(store_commit(store));
     return reason == REASON_NONE ? EX_OK

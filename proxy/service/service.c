@@ -178,5 +178,6 @@ void service_clear(struct service *service)
         ca_clear(&service->ca[i]);
     officers_clear(&service->officers);
     certificate_free_stack(service->roots);
+    access_clear(&service->access);
     *service = (struct service){ 0 };
 }

@@ -298,7 +298,7 @@ static void make_pki(void)
 /* As `init` leaves it: one operator, nobody else. */
 static void make_store(void)
 {
-    static struct access access;
+    CLEANUP(access_clear) struct access access = { .realm = REALM, .hsm = deployment.hsm };
     struct principal_row principal;
     struct principal_certificate_row certificate = { .role = ROLE_OPERATOR, .not_after_ms = INT64_MAX / 2 };
     char url[128];
@@ -306,7 +306,7 @@ static void make_store(void)
     snprintf(url, sizeof(url), "sqlite:%s", path_of("store.db"));
     ck_assert_int_eq(store_migrate(url), 0);
     ck_assert_int_eq(store_open(url, &deployment.store), 0);
-    access = (struct access){ .realm = REALM, .store = deployment.store, .hsm = deployment.hsm };
+    access.store = deployment.store;
     memcpy(certificate.hash, deployment.operator_.certificate_hash, HASH_LEN);
     ck_assert_int_eq(principal_find(&access, "operator", true, 0, &principal), REASON_NONE);
     ck_assert_int_eq(principal_add_certificate(&access, &principal, &certificate), REASON_NONE);

@@ -61,9 +61,7 @@ static void enter(struct world *world)
         struct access *access = &deployment.service[i].access;
 
         access->store = world->store;
-        memset(&access->tokens_seen, 0, sizeof(access->tokens_seen));
-        memset(&access->principals_seen, 0, sizeof(access->principals_seen));
-        memset(&access->groups_seen, 0, sizeof(access->groups_seen));
+        access_clear(access);
     }
 }
 

@@ -31,6 +31,7 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
 
 void fixture_teardown(void)
 {
+    access_clear(&fixture.access);
     store_close(TAKE(fixture.access.store));
     nftw(fixture.directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
@@ -48,6 +49,7 @@ struct access *fixture_open(void)
 
 void fixture_close(struct access *access)
 {
+    access_clear(access);
     store_close(access->store);
     free(access);
 }

@@ -92,24 +92,8 @@ START_TEST(write_that_was_rolled_back_was_never_seen)
 }
 END_TEST
 
-START_TEST(tokens_that_share_a_slot_are_both_believed)
-{
-    struct token_row alice = fixture_token("alice"), bob = fixture_token("bob");
-    struct token_row row;
-
-    /* Every slot taken by a newer token of another serial number: as after very many tokens. */
-    ck_assert_int_eq(token_save(&fixture.access, &alice), REASON_NONE);
-    for (size_t i = 0; i < SEQUENCE_SLOTS; i++) {
-        strcpy(fixture.access.tokens_seen.slots[i].name, "another");
-        fixture.access.tokens_seen.slots[i].sequence = 1000;
-    }
-    ck_assert_int_eq(token_load(&fixture.access, "alice", &row), REASON_NONE);
-    ck_assert_int_eq(token_reload(&fixture.access, bob.id, &row), REASON_NONE);
-}
-END_TEST
-
 SUITE_WITH_FIXTURE("token", fixture_setup, fixture_teardown, unknown_token_looks_like_one_without_a_grant,
                    saved_token_comes_back_with_its_next_sequence,
                    second_of_two_writers_is_told_and_changes_nothing, row_unlocked_by_a_thief_is_refused,
                    older_row_put_back_is_refused_by_who_saw_the_newer, own_write_is_seen_once_committed,
-                   write_that_was_rolled_back_was_never_seen, tokens_that_share_a_slot_are_both_believed);
+                   write_that_was_rolled_back_was_never_seen);
