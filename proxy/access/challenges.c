@@ -19,16 +19,17 @@
 #define MAC_LEN    16
 #define SIGNED_LEN (CHALLENGE_LEN - MAC_LEN) /* signer, time, random */
 #define RANDOM_AT  10
-#define USED_SLOTS ((size_t)1 << 17)    /* 1 MiB a set */
-#define USED_MAX   (USED_SLOTS / 4 * 3) /* some 800 uses a second for a whole life; fuller, probing gets slow */
-#define USED_SETS  2
+#define USED_FIRST ((size_t)1 << 12)
+#define USED_SLOTS                                                                                           \
+    ((size_t)1 << 20) /* 8 MiB a set: some 6,500 uses a second for a whole life, more than one can open */
+#define USED_SETS 2
 
 #define CLOCK_BACK_MS 2000 /* what setting a clock right by little steps may take back */
 
 /* Of a used challenge the set keeps 8 random bytes: two that agree by chance cost one client one repeat. */
 struct used_set {
     uint64_t period; /* of making */
-    size_t count;
+    size_t size, count;
     uint64_t *slots; /* 0: empty */
 };
 
@@ -43,9 +44,39 @@ struct challenges {
 
 static void used_set_begin(struct used_set *set, uint64_t period)
 {
-    memset(set->slots, 0, USED_SLOTS * sizeof(*set->slots));
+    memset(set->slots, 0, set->size * sizeof(*set->slots));
     set->count = 0;
     set->period = period;
+}
+
+/* Where @name is, or would be. */
+static uint64_t *used_set_find(const struct used_set *set, uint64_t name)
+{
+    size_t at = name % set->size;
+
+    while (set->slots[at] && set->slots[at] != name)
+        at = (at + 1) % set->size;
+    return &set->slots[at];
+}
+
+/* Fuller than three quarters, probing gets slow. */
+static bool used_set_has_room(const struct used_set *set)
+{
+    return set->count < set->size / 4 * 3;
+}
+
+/* Twice as large, as long as it may; what nobody needs takes no memory. */
+static void used_set_grow(struct used_set *set)
+{
+    struct used_set larger = { set->period, 2 * set->size, set->count, NULL };
+
+    if (larger.size > USED_SLOTS || !(larger.slots = calloc(larger.size, sizeof(*larger.slots))))
+        return;
+    for (size_t i = 0; i < set->size; i++)
+        if (set->slots[i])
+            *used_set_find(&larger, set->slots[i]) = set->slots[i];
+    free(set->slots);
+    *set = larger;
 }
 
 /* The set for challenges made at @made_ms; NULL: they belong to a period that was already forgotten. */
@@ -63,14 +94,16 @@ static struct used_set *used_set_of(struct challenges *challenges, uint64_t made
 
 static enum reason used_set_add(struct used_set *set, uint64_t name)
 {
-    size_t at = name % USED_SLOTS;
+    uint64_t *slot;
 
-    for (; set->slots[at]; at = (at + 1) % USED_SLOTS)
-        if (set->slots[at] == name)
-            return REASON_CHALLENGE_STALE;
-    if (set->count == USED_MAX)
+    if (!used_set_has_room(set))
+        used_set_grow(set);
+    slot = used_set_find(set, name);
+    if (*slot)
+        return REASON_CHALLENGE_STALE;
+    if (!used_set_has_room(set))
         return REASON_BUSY;
-    set->slots[at] = name;
+    *slot = name;
     set->count++;
     return REASON_NONE;
 }
@@ -86,7 +119,8 @@ int challenges_new(uint32_t signer, struct challenges **ret)
         return -ENOMEM;
     challenges->signer = signer;
     for (size_t i = 0; i < USED_SETS; i++) {
-        challenges->used[i].slots = calloc(USED_SLOTS, sizeof(*challenges->used[i].slots));
+        challenges->used[i].size = USED_FIRST;
+        challenges->used[i].slots = calloc(USED_FIRST, sizeof(*challenges->used[i].slots));
         if (!challenges->used[i].slots)
             return -ENOMEM;
     }

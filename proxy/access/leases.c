@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* leases.c - a table of leases by id, a list of them by use, and when each ends. */
+/* leases.c - tables of leases by id and by token, a list of them by use, and when each ends. */
 #include "proxy/access/leases.h"
 
 #include <errno.h>
@@ -8,11 +8,14 @@
 #include "proxy/access/access.h"
 
 #define CLOCK_BACK_MS 2000 /* what setting a clock right by little steps may take back */
+#define TOKEN_SHARE   16   /* one token has at most this part of the places ... */
+#define TOKEN_LEASES  64   /* ... but so many in any case: a lease with all it may keep takes half a MiB */
 
 struct leases {
     struct leases_config config;
-    struct lease **buckets; /* chains */
-    size_t mask;            /* their number less one */
+    struct lease **buckets;  /* chains */
+    struct lease **by_token; /* chains, newest first */
+    size_t mask;             /* their number less one */
     size_t count;
     struct lease *newest, *oldest; /* by use */
     int64_t latest_ms;             /* that we were told it is */
@@ -37,6 +40,20 @@ static struct lease **lease_link(const struct leases *leases, const uint8_t id[L
     while (*link && memcmp((*link)->keys.lease, id, LEASE_LEN) != 0)
         link = &(*link)->chain;
     return link;
+}
+
+static struct lease **token_bucket(const struct leases *leases, int64_t token_id)
+{
+    return &leases->by_token[(uint64_t)token_id & leases->mask]; /* ids are given out one after the other */
+}
+
+static void token_chain_remove(struct leases *leases, struct lease *lease)
+{
+    struct lease **link = token_bucket(leases, lease->token.id);
+
+    while (*link != lease)
+        link = &(*link)->token_chain;
+    *link = lease->token_chain;
 }
 
 static void lease_list_add(struct leases *leases, struct lease *lease)
@@ -70,7 +87,8 @@ int leases_new(const struct leases_config *config, struct leases **ret)
     leases->config = *config;
     leases->mask = buckets - 1;
     leases->buckets = calloc(buckets, sizeof(struct lease *));
-    if (!leases->buckets)
+    leases->by_token = calloc(buckets, sizeof(struct lease *));
+    if (!leases->buckets || !leases->by_token)
         return -ENOMEM;
     *ret = TAKE(leases);
     return 0;
@@ -83,6 +101,7 @@ void leases_free(struct leases *leases)
     while (leases->oldest)
         leases_remove(leases, leases->oldest);
     free(leases->buckets);
+    free(leases->by_token);
     free(leases);
 }
 
@@ -118,7 +137,7 @@ static void forget_keys(struct lease *lease)
 
 void leases_forget_keys(struct leases *leases, int64_t token_id)
 {
-    for (struct lease *lease = leases->oldest; lease; lease = lease->newer)
+    for (struct lease *lease = *token_bucket(leases, token_id); lease; lease = lease->token_chain)
         if (lease->token.id == token_id)
             forget_keys(lease);
 }
@@ -135,14 +154,32 @@ void lease_free(struct lease *lease)
     free(lease);
 }
 
+/* Whoever knows one PIN could have all places, and all memory: who has too many makes room for himself. */
+static void make_room(struct leases *leases, int64_t token_id)
+{
+    size_t count = 0, most = leases->config.max / TOKEN_SHARE;
+    struct lease *lease, *idlest = NULL;
+
+    for (lease = *token_bucket(leases, token_id); lease; lease = lease->token_chain) {
+        if (lease->token.id != token_id)
+            continue;
+        count++;
+        if (!idlest || lease->used_ms <= idlest->used_ms)
+            idlest = lease;
+    }
+    if (count >= (most < TOKEN_LEASES ? TOKEN_LEASES : most))
+        leases_remove(leases, idlest);
+    else if (leases->count == leases->config.max)
+        leases_remove(leases, leases->oldest);
+}
+
 int leases_add(struct leases *leases, struct lease *lease, int64_t now_ms)
 {
     struct lease **link;
 
     if (*lease_link(leases, lease->keys.lease))
         return -EEXIST;
-    if (leases->count == leases->config.max)
-        leases_remove(leases, leases->oldest);
+    make_room(leases, lease->token.id);
     lease->used_ms = lease->checked_ms = lease->tried_ms = now_ms;
     lease->ends_ms = now_ms + leases->config.life_ms;
     if (lease->ends_ms > lease->caller.certificate.not_after_ms)
@@ -150,6 +187,9 @@ int leases_add(struct leases *leases, struct lease *lease, int64_t now_ms)
 
     link = lease_bucket(leases, lease->keys.lease);
     lease->chain = *link;
+    *link = lease;
+    link = token_bucket(leases, lease->token.id);
+    lease->token_chain = *link;
     *link = lease;
     lease_list_add(leases, lease);
     leases->count++;
@@ -159,6 +199,7 @@ int leases_add(struct leases *leases, struct lease *lease, int64_t now_ms)
 void leases_remove(struct leases *leases, struct lease *lease)
 {
     *lease_link(leases, lease->keys.lease) = lease->chain;
+    token_chain_remove(leases, lease);
     lease_list_remove(leases, lease);
     leases->count--;
     lease_free(lease);

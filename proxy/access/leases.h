@@ -3,7 +3,7 @@
  * leases.h - tokens that are unlocked in this process, each for one certificate.
  *
  * A lease owns its keys, its custody token (closed through lease->custody->close) and its window; it is found by id
- * and the least recently used makes room. It ends at logout, when idle, at the end of its life or its certificate's,
+ * and the least recently used makes room: its own token's, if that has its share of the places, else anybody's. It ends at logout, when idle, at the end of its life or its certificate's,
  * when the store says that the token, grant or principal is no longer good for it, when another second factor is asked for, or when the store has said
  * nothing for too long.
  */
@@ -39,6 +39,7 @@ struct lease {
     int64_t tried_ms;            /* when the store was last asked */
     struct lease_window *window; /* lease_window.c's; NULL until the first request */
     struct lease *chain;         /* in its bucket */
+    struct lease *token_chain;   /* in its token's */
     struct lease *newer, *older; /* by use */
 };
 

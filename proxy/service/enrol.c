@@ -161,8 +161,9 @@ static enum reason check_name(struct access *access, struct newcomer *newcomer)
     if (reason == REASON_NONE)
         reason = principal_certificates(access, &principal, &rows, &count);
     free(rows);
-    return count ? refuse(newcomer, REASON_NOT_PERMITTED,
-                          "is the name of somebody who is disabled: enable that one first, or take another name")
+    return count ? refuse(
+                       newcomer, REASON_NOT_PERMITTED,
+                       "is the name of somebody who is disabled: enable that one first, or take another name")
                  : reason;
 }
 

@@ -645,21 +645,18 @@ START_TEST(so_is_one_that_is_put_back_with_its_requester)
 }
 END_TEST
 
-SUITE_WITH_FIXTURE("loopback dual control", setup, teardown, call_that_takes_two_is_kept_and_not_done,
-                   second_operator_executes_it_and_gets_the_answer, record_of_what_was_approved_names_both,
-                   nobody_approves_what_he_asked_for, nor_with_another_certificate_of_the_same_person,
-                   request_is_executed_once, of_two_who_approve_at_once_one_wins,
-                   rejected_request_is_not_executed, who_asked_may_withdraw, request_expires,
-                   request_of_somebody_disabled_since_is_void, asked_for_twice_it_is_one_request,
-                   what_the_method_refuses_is_refused_to_the_approver_and_used_up,
-                   open_requests_of_one_person_are_limited, decided_requests_make_room_for_new_ones,
-                   open_requests_are_listed_and_one_is_shown_with_its_body,
-                   classes_that_are_not_named_take_one,
-                   whoever_may_approve_is_made_by_two_as_soon_as_anything_takes_two,
-                   stopping_somebody_takes_one_and_letting_in_again_two,
-                   operator_is_not_let_in_again_as_a_user,
-                   disabled_operator_is_not_let_in_again_by_being_added,
-                   letting_a_user_in_again_is_also_about_certificates, every_method_of_operators_was_judged,
-                   nothing_that_is_kept_is_secret, keys_that_need_a_permit_are_made_when_two_agree,
-                   edited_requests_are_noticed, executed_request_that_is_put_back_is_noticed,
-                   so_is_one_that_is_put_back_with_its_requester);
+SUITE_WITH_FIXTURE(
+    "loopback dual control", setup, teardown, call_that_takes_two_is_kept_and_not_done,
+    second_operator_executes_it_and_gets_the_answer, record_of_what_was_approved_names_both,
+    nobody_approves_what_he_asked_for, nor_with_another_certificate_of_the_same_person,
+    request_is_executed_once, of_two_who_approve_at_once_one_wins, rejected_request_is_not_executed,
+    who_asked_may_withdraw, request_expires, request_of_somebody_disabled_since_is_void,
+    asked_for_twice_it_is_one_request, what_the_method_refuses_is_refused_to_the_approver_and_used_up,
+    open_requests_of_one_person_are_limited, decided_requests_make_room_for_new_ones,
+    open_requests_are_listed_and_one_is_shown_with_its_body, classes_that_are_not_named_take_one,
+    whoever_may_approve_is_made_by_two_as_soon_as_anything_takes_two,
+    stopping_somebody_takes_one_and_letting_in_again_two, operator_is_not_let_in_again_as_a_user,
+    disabled_operator_is_not_let_in_again_by_being_added, letting_a_user_in_again_is_also_about_certificates,
+    every_method_of_operators_was_judged, nothing_that_is_kept_is_secret,
+    keys_that_need_a_permit_are_made_when_two_agree, edited_requests_are_noticed,
+    executed_request_that_is_put_back_is_noticed, so_is_one_that_is_put_back_with_its_requester);

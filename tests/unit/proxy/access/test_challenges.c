@@ -152,7 +152,7 @@ START_TEST(more_uses_than_can_be_remembered_are_refused_until_some_expire)
         reason = use(next, NOW_MS);
     }
     ck_assert_int_eq(reason, REASON_BUSY);
-    ck_assert_uint_gt(used, 90000);
+    ck_assert_uint_gt(used, 700000); /* some 6,500 a second: nobody is kept out by somebody who wastes them */
     /* Refused, not forgotten: the first is still used up. */
     ck_assert_int_eq(use(next, NOW_MS), REASON_BUSY);
     ck_assert_int_eq(challenge_make(challenges, NOW_MS + 2 * CHALLENGE_LIFE_MS, next), 0);

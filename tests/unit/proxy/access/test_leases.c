@@ -131,6 +131,24 @@ START_TEST(least_recently_used_makes_room)
 }
 END_TEST
 
+START_TEST(token_with_its_share_of_the_places_makes_room_for_itself)
+{
+    struct leases_config roomy = config;
+
+    leases_free(TAKE(leases));
+    roomy.max = 1024; /* of which one token has 64 */
+    ck_assert_int_eq(leases_new(&roomy, &leases), 0);
+    add(1, NOW_MS);
+    token = fixture_token("somebody");
+    for (uint8_t number = 2; number < 102; number++)
+        add(number, NOW_MS + number);
+    ck_assert_uint_eq(leases_count(leases), 65);
+    ck_assert_ptr_nonnull(find(1, NOW_MS + 200));
+    ck_assert_ptr_null(find(37, NOW_MS + 200));
+    ck_assert_ptr_nonnull(find(38, NOW_MS + 200));
+}
+END_TEST
+
 START_TEST(finding_without_proof_is_no_use)
 {
     for (uint8_t number = 1; number <= 4; number++)
@@ -404,14 +422,17 @@ START_TEST(silence_that_ends_in_time_is_forgotten)
 }
 END_TEST
 
-SUITE_WITH_FIXTURE(
-    "leases", setup, teardown, lease_is_found_by_its_id_only, removed_lease_is_closed_and_gone,
-    id_that_is_taken_is_refused_and_the_lease_stays_the_callers, least_recently_used_makes_room,
-    finding_without_proof_is_no_use, freeing_closes_every_lease, table_without_room_is_refused,
-    random_comings_and_goings_keep_the_table_whole, idle_lease_ends, used_lease_ends_with_its_life,
-    lease_ends_with_its_certificate, clock_that_is_set_back_ends_every_lease,
-    sweep_ends_what_is_over_and_all_of_one_token, unchanged_token_goes_on, new_snapshot_logs_nobody_out,
-    smaller_grant_goes_on_with_less, changed_pin_ends_the_lease, locked_token_ends_the_lease,
-    disabled_token_ends_the_lease, withdrawn_grant_ends_the_lease, disabled_principal_ends_the_lease,
-    revoked_certificate_ends_the_lease, tampered_token_ends_the_lease, store_is_not_asked_before_it_is_due,
-    silence_is_borne_for_a_while_and_asked_into_only_when_due, silence_that_ends_in_time_is_forgotten);
+SUITE_WITH_FIXTURE("leases", setup, teardown, lease_is_found_by_its_id_only, removed_lease_is_closed_and_gone,
+                   id_that_is_taken_is_refused_and_the_lease_stays_the_callers,
+                   least_recently_used_makes_room, token_with_its_share_of_the_places_makes_room_for_itself,
+                   finding_without_proof_is_no_use, freeing_closes_every_lease, table_without_room_is_refused,
+                   random_comings_and_goings_keep_the_table_whole, idle_lease_ends,
+                   used_lease_ends_with_its_life, lease_ends_with_its_certificate,
+                   clock_that_is_set_back_ends_every_lease, sweep_ends_what_is_over_and_all_of_one_token,
+                   unchanged_token_goes_on, new_snapshot_logs_nobody_out, smaller_grant_goes_on_with_less,
+                   changed_pin_ends_the_lease, locked_token_ends_the_lease, disabled_token_ends_the_lease,
+                   withdrawn_grant_ends_the_lease, disabled_principal_ends_the_lease,
+                   revoked_certificate_ends_the_lease, tampered_token_ends_the_lease,
+                   store_is_not_asked_before_it_is_due,
+                   silence_is_borne_for_a_while_and_asked_into_only_when_due,
+                   silence_that_ends_in_time_is_forgotten);
