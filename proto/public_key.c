@@ -2,7 +2,7 @@
 /*
  * public_key.c - keys from SubjectPublicKeyInfo or from an HSM's attributes, all through the same parts.
  *
- * However a key arrives it is taken apart, built anew from its parts and encoded: one key has one encoding
+ * However a key arrives, it is built from its parts and encoded anew: one key has one encoding
  * and so one name. Source: RFC 5280 4.1.2.7, RFC 3279 2.3 (RSA), RFC 5480 2 (EC), RFC 8410 (Ed25519).
  */
 #include "proto/public_key.h"
@@ -10,20 +10,18 @@
 #include <string.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/decoder.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/rsa.h>
-#include <openssl/x509.h>
 
 #include "include/table.h"
 #include "proto/digest.h"
 #include "proto/mechanism.h"
+#include "proto/spki.h"
 
 #define SPKI_MAX         1024 /* bytes; an RSA-4096 key's has about 550 */
 #define RSA_EXPONENT_MAX 8    /* bytes: what OpenSSL verifies with at every size */
-#define POINT_MAX        133  /* P-521, uncompressed */
 
 DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);
 DEFINE_CLEANUP(EVP_PKEY_CTX_free, EVP_PKEY_CTX *);
@@ -78,16 +76,6 @@ static const struct curve *curve_of_params(CK_KEY_TYPE type, struct bytes params
     return NULL;
 }
 
-static const struct curve *curve_of_group(const char *group)
-{
-    const struct curve *curve;
-
-    for (EACH_ROW(curve, curves))
-        if (strcmp(curve->group, group) == 0)
-            return curve;
-    return NULL;
-}
-
 void public_key_free(struct public_key *key)
 {
     if (!key)
@@ -104,25 +92,19 @@ void public_key_free(struct public_key *key)
 /* --------------------------------------------------------------------------------------- out of the parts */
 
 /* Takes @pkey, encodes and names it. Whoever calls this adds the parts. */
-static CK_RV key_new(OSSL_LIB_CTX *libctx, CK_KEY_TYPE type, unsigned bits, EVP_PKEY *pkey,
+static CK_RV key_new(OSSL_LIB_CTX *libctx, const struct spki *spki, unsigned bits, EVP_PKEY *pkey,
                      struct public_key **ret)
 {
     CLEANUP(public_key_free) struct public_key *key = calloc(1, sizeof(*key));
-    uint8_t *der = NULL;
-    int len;
 
     if (!key) {
         EVP_PKEY_free(pkey);
         return CKR_HOST_MEMORY;
     }
-    key->type = type;
+    key->type = spki->type;
     key->bits = bits;
     key->pkey = pkey;
-    len = i2d_PUBKEY(pkey, &der);
-    if (len <= 0)
-        return CKR_DATA_INVALID;
-    buffer_append(&key->spki, BYTES(der, (size_t)len));
-    OPENSSL_free(der);
+    spki_write(spki, &key->spki);
     if (key->spki.failed)
         return CKR_HOST_MEMORY;
     if (digest_sha256(libctx, buffer_bytes(&key->spki), key->name) < 0)
@@ -193,7 +175,8 @@ CK_RV public_key_of_rsa(OSSL_LIB_CTX *libctx, struct bytes modulus, struct bytes
     rv = rsa_pkey(libctx, modulus, exponent, &pkey);
     if (rv != CKR_OK)
         return rv;
-    rv = key_new(libctx, CKK_RSA, (unsigned)bits, pkey, &key);
+    rv = key_new(libctx, &(struct spki){ .type = CKK_RSA, .modulus = modulus, .exponent = exponent },
+                 (unsigned)bits, pkey, &key);
     if (rv != CKR_OK)
         return rv;
     buffer_append(&key->modulus, modulus);
@@ -254,7 +237,8 @@ static CK_RV key_of_point(OSSL_LIB_CTX *libctx, const struct curve *curve, struc
     rv = ec_pkey(libctx, curve, point, &pkey);
     if (rv != CKR_OK)
         return rv;
-    rv = key_new(libctx, curve->type, curve->bits, pkey, &key);
+    rv = key_new(libctx, &(struct spki){ .type = curve->type, .params = curve_params(curve), .point = point },
+                 curve->bits, pkey, &key);
     if (rv != CKR_OK)
         return rv;
     buffer_append(&key->ec_params, curve_params(curve));
@@ -279,103 +263,29 @@ CK_RV public_key_of_ec(OSSL_LIB_CTX *libctx, CK_KEY_TYPE type, struct bytes para
 
 /* -------------------------------------------------------------------------- out of a SubjectPublicKeyInfo */
 
-static bool rsa_number(EVP_PKEY *pkey, const char *name, struct buffer *ret)
+/* The point as its own encoding has it: what an HSM may pad or wrap is not looked for here. */
+static CK_RV key_of_curve(OSSL_LIB_CTX *libctx, const struct spki *spki, struct public_key **ret)
 {
-    CLEANUP(BN_free) BIGNUM *number = NULL;
-    uint8_t bytes[SPKI_MAX];
+    const struct curve *curve = curve_of_params(spki->type, spki->params);
 
-    if (EVP_PKEY_get_bn_param(pkey, name, &number) != 1 || BN_num_bytes(number) > (int)sizeof(bytes))
-        return false;
-    buffer_append(ret, BYTES(bytes, (size_t)BN_bn2bin(number, bytes)));
-    return !ret->failed;
-}
-
-static CK_RV take_apart_rsa(OSSL_LIB_CTX *libctx, EVP_PKEY *pkey, struct public_key **ret)
-{
-    CLEANUP(buffer_clear) struct buffer modulus = { 0 };
-    CLEANUP(buffer_clear) struct buffer exponent = { 0 };
-
-    if (!rsa_number(pkey, OSSL_PKEY_PARAM_RSA_N, &modulus) ||
-        !rsa_number(pkey, OSSL_PKEY_PARAM_RSA_E, &exponent))
-        return CKR_DATA_INVALID;
-    return public_key_of_rsa(libctx, buffer_bytes(&modulus), buffer_bytes(&exponent), ret);
-}
-
-static CK_RV take_apart_ec(OSSL_LIB_CTX *libctx, EVP_PKEY *pkey, struct public_key **ret)
-{
-    char group[64];
-    uint8_t point[POINT_MAX];
-    size_t len = 0;
-    const struct curve *curve;
-
-    if (EVP_PKEY_is_a(pkey, "ED25519"))
-        strcpy(group, "ED25519");
-    else if (EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) != 1)
-        return CKR_KEY_TYPE_INCONSISTENT;
-    curve = curve_of_group(group);
     if (!curve)
         return CKR_KEY_TYPE_INCONSISTENT;
-    if (EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &len) != 1 ||
-        len != curve->point_len)
-        return CKR_DATA_INVALID;
-    return key_of_point(libctx, curve, BYTES(point, len), ret);
+    return spki->point.len == curve->point_len ? key_of_point(libctx, curve, spki->point, ret)
+                                               : CKR_DATA_INVALID;
 }
 
-static const struct key_reader {
-    const char *type; /* as OpenSSL names it */
-    CK_RV (*take_apart)(OSSL_LIB_CTX *libctx, EVP_PKEY *pkey, struct public_key **ret);
-} key_readers[] = {
-    { "RSA", take_apart_rsa },
-    { "EC", take_apart_ec },
-    { "ED25519", take_apart_ec },
-};
-
-static CK_RV take_apart(OSSL_LIB_CTX *libctx, EVP_PKEY *pkey, struct public_key **ret)
+CK_RV public_key_of_spki(OSSL_LIB_CTX *libctx, struct bytes der, struct public_key **ret)
 {
-    const struct key_reader *row;
-
-    for (EACH_ROW(row, key_readers))
-        if (EVP_PKEY_is_a(pkey, row->type))
-            return row->take_apart(libctx, pkey, ret);
-    return CKR_KEY_TYPE_INCONSISTENT;
-}
-
-/* Not d2i_PUBKEY_ex(), which would ask the host's engine too. NULL: no key, or bytes behind it. */
-static EVP_PKEY *decode_spki(OSSL_LIB_CTX *libctx, struct bytes spki)
-{
-    const unsigned char *rest = spki.data;
-    size_t rest_len = spki.len;
-    EVP_PKEY *pkey = NULL;
-    OSSL_DECODER_CTX *decoder = OSSL_DECODER_CTX_new_for_pkey(&pkey, "DER", "SubjectPublicKeyInfo", NULL,
-                                                              EVP_PKEY_PUBLIC_KEY, libctx, NULL);
-
-    if (!decoder || OSSL_DECODER_from_data(decoder, &rest, &rest_len) != 1 || rest_len > 0) {
-        EVP_PKEY_free(pkey);
-        pkey = NULL;
-    }
-    OSSL_DECODER_CTX_free(decoder);
-    return pkey;
-}
-
-CK_RV public_key_of_spki(OSSL_LIB_CTX *libctx, struct bytes spki, struct public_key **ret)
-{
-    CLEANUP(EVP_PKEY_free) EVP_PKEY *pkey = NULL;
-    CLEANUP(public_key_free) struct public_key *key = NULL;
+    struct spki spki;
     CK_RV rv;
 
-    if (spki.len == 0 || spki.len > SPKI_MAX)
+    if (der.len == 0 || der.len > SPKI_MAX)
         return CKR_DATA_INVALID;
-    pkey = decode_spki(libctx, spki);
-    if (!pkey)
-        return CKR_DATA_INVALID;
-    rv = take_apart(libctx, pkey, &key);
+    rv = spki_read(der, &spki);
     if (rv != CKR_OK)
         return rv;
-    /* A second encoding of a key (compressed point, explicit curve) would give it a second name. */
-    if (!bytes_equal(buffer_bytes(&key->spki), spki))
-        return CKR_DATA_INVALID;
-    *ret = TAKE(key);
-    return CKR_OK;
+    return spki.type == CKK_RSA ? public_key_of_rsa(libctx, spki.modulus, spki.exponent, ret)
+                                : key_of_curve(libctx, &spki, ret);
 }
 
 /* ------------------------------------------------------------------------------------------- verification */

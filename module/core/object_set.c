@@ -10,7 +10,7 @@
 
 #include "include/table.h"
 #include "module/core/mechanism_use.h"
-#include "proto/certificate.h"
+#include "proto/certificate_parts.h"
 #include "proto/digest.h"
 #include "proto/pkcs11_more.h"
 
@@ -22,20 +22,12 @@ struct key_parts {
     struct mechanism_list allowed;
 };
 
-struct certificate_parts {
-    X509 *x509; /* lends subject and issuer */
-    struct buffer serial, spki;
-    uint8_t digest[HASH_LEN]; /* SHA-256 of the DER */
-};
-
 struct object_set {
     atomic_uint references;
     struct remote_snapshot *snapshot; /* lends ids, labels and certificates */
     OSSL_LIB_CTX *libctx;
     struct key_parts *keys;
     size_t key_count;
-    struct certificate_parts *certificates;
-    size_t certificate_count;
     struct object *objects;
     size_t object_count;
 };
@@ -224,34 +216,6 @@ static CK_RV add_key(struct object_set *set, const Privyseal__V1__KeyInfo *info)
     return CKR_OK;
 }
 
-static CK_RV read_certificate(struct object_set *set, struct bytes der, struct certificate_parts *parts)
-{
-    CLEANUP(X509_free) X509 *x509 = NULL;
-    uint8_t *serial = NULL, *spki = NULL;
-    int serial_len, spki_len;
-
-    if (digest_sha256(set->libctx, der, parts->digest) < 0 || certificate_parse(set->libctx, der, &x509) < 0)
-        return CKR_FUNCTION_FAILED;
-    serial_len = i2d_ASN1_INTEGER(X509_get0_serialNumber(x509), &serial);
-    spki_len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &spki);
-    if (serial_len > 0 && spki_len > 0) {
-        buffer_append(&parts->serial, BYTES(serial, serial_len));
-        buffer_append(&parts->spki, BYTES(spki, spki_len));
-        parts->x509 = TAKE(x509);
-    }
-    OPENSSL_free(serial);
-    OPENSSL_free(spki);
-    return parts->x509 && !parts->serial.failed && !parts->spki.failed ? CKR_OK : CKR_FUNCTION_FAILED;
-}
-
-static struct bytes name_der(const X509_NAME *name)
-{
-    const uint8_t *der;
-    size_t len;
-
-    return X509_NAME_get0_der(name, &der, &len) ? BYTES(der, len) : EMPTY;
-}
-
 /* Both halves of a key carry the subject of its certificate: NSS and Java look for keys by it. */
 static void give_subject(struct object_set *set, struct bytes id, struct bytes subject)
 {
@@ -266,11 +230,12 @@ static void give_subject(struct object_set *set, struct bytes id, struct bytes s
 
 static void add_certificate(struct object_set *set, const Privyseal__V1__CertificateInfo *info)
 {
-    struct certificate_parts *parts = &set->certificates[set->certificate_count];
+    struct bytes der = bytes_of_proto(&info->der);
+    struct certificate_parts parts;
+    uint8_t digest[HASH_LEN];
     struct object *object;
 
-    set->certificate_count++; /* also a half-read one is cleared with the set */
-    if (read_certificate(set, bytes_of_proto(&info->der), parts) != CKR_OK)
+    if (certificate_parts_read(der, &parts) < 0 || digest_sha256(set->libctx, der, digest) < 0)
         return;
     object = add(set, CKO_CERTIFICATE, CERTIFICATE);
     object->id = bytes_of_proto(&info->id);
@@ -279,12 +244,12 @@ static void add_certificate(struct object_set *set, const Privyseal__V1__Certifi
     object->certificate_category = find_id(set, CKO_PRIVATE_KEY, object->id)
                                        ? CK_CERTIFICATE_CATEGORY_TOKEN_USER
                                        : CK_CERTIFICATE_CATEGORY_AUTHORITY; /* that came with a user's */
-    object->value = bytes_of_proto(&info->der);
-    object->subject = name_der(X509_get_subject_name(parts->x509));
-    object->issuer = name_der(X509_get_issuer_name(parts->x509));
-    object->serial_number = buffer_bytes(&parts->serial);
-    object->public_key_info = buffer_bytes(&parts->spki);
-    identify(object, parts->digest);
+    object->value = der;
+    object->subject = parts.subject;
+    object->issuer = parts.issuer;
+    object->serial_number = parts.serial;
+    object->public_key_info = parts.spki;
+    identify(object, digest);
     give_subject(set, object->id, object->subject);
 }
 
@@ -335,7 +300,6 @@ static struct object_set *allocate(const Privyseal__V1__Snapshot *snapshot)
     atomic_init(&set->references, 1);
     /* calloc(0) may be NULL: one more than needed. */
     set->keys = calloc(snapshot->n_key + 1, sizeof(*set->keys));
-    set->certificates = calloc(snapshot->n_certificate + 1, sizeof(*set->certificates));
     set->objects =
         calloc(2 * snapshot->n_key + snapshot->n_certificate + ARRAY_SIZE(profiles), sizeof(*set->objects));
     return set;
@@ -352,7 +316,7 @@ CK_RV object_set_new(OSSL_LIB_CTX *libctx, struct remote_snapshot *snapshot, con
         snapshot->content->n_certificate > 2 * CERTS_PER_TOKEN_MAX)
         return CKR_FUNCTION_FAILED;
     set = allocate(snapshot->content);
-    if (!set || !set->keys || !set->certificates || !set->objects)
+    if (!set || !set->keys || !set->objects)
         return CKR_HOST_MEMORY;
     set->libctx = libctx;
     set->snapshot = remote_snapshot_ref(snapshot);
@@ -387,11 +351,6 @@ static void clear_parts(struct object_set *set)
 {
     for (size_t i = 0; i < set->key_count; i++)
         public_key_free(set->keys[i].public_key);
-    for (size_t i = 0; i < set->certificate_count; i++) {
-        X509_free(set->certificates[i].x509);
-        buffer_clear(&set->certificates[i].serial);
-        buffer_clear(&set->certificates[i].spki);
-    }
 }
 
 void object_set_unref(struct object_set *set)
@@ -402,7 +361,6 @@ void object_set_unref(struct object_set *set)
     if (set->snapshot)
         remote_snapshot_unref(set->snapshot);
     free(set->keys);
-    free(set->certificates);
     free(set->objects);
     free(set);
 }

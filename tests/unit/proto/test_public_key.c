@@ -26,6 +26,18 @@ static EVP_PKEY *make_rsa(unsigned bits)
     return pkey;
 }
 
+/* For PSS alone, which its algorithm says. RFC 4055 1.2 */
+static EVP_PKEY *make_rsa_pss(void)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA-PSS", NULL);
+    EVP_PKEY *pkey = NULL;
+
+    ck_assert_int_eq(EVP_PKEY_keygen_init(ctx), 1);
+    ck_assert_int_eq(EVP_PKEY_keygen(ctx, &pkey), 1);
+    EVP_PKEY_CTX_free(ctx);
+    return pkey;
+}
+
 static EVP_PKEY *make_ec(const char *curve)
 {
     EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, "EC", curve);
@@ -131,8 +143,10 @@ START_TEST(keys_of_other_types_and_curves_are_refused)
     CLEANUP(EVP_PKEY_free) EVP_PKEY *x25519 = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
     CLEANUP(EVP_PKEY_free) EVP_PKEY *ed448 = EVP_PKEY_Q_keygen(NULL, NULL, "ED448");
     CLEANUP(EVP_PKEY_free) EVP_PKEY *koblitz = make_ec("secp256k1");
+    CLEANUP(EVP_PKEY_free) EVP_PKEY *pss = make_rsa_pss();
     struct public_key *key = NULL;
 
+    ck_assert_uint_eq(read_spki(pss, &key), CKR_KEY_TYPE_INCONSISTENT);
     ck_assert_uint_eq(read_spki(x25519, &key), CKR_KEY_TYPE_INCONSISTENT);
     ck_assert_uint_eq(read_spki(ed448, &key), CKR_KEY_TYPE_INCONSISTENT);
     ck_assert_uint_eq(read_spki(koblitz, &key), CKR_KEY_TYPE_INCONSISTENT);
@@ -205,6 +219,34 @@ START_TEST(a_second_encoding_of_a_key_is_refused)
     EVP_PKEY_set_utf8_string_param(explicit, OSSL_PKEY_PARAM_EC_ENCODING, "explicit");
     ck_assert_uint_ne(read_spki(explicit, &key), CKR_OK);
     ck_assert_ptr_null(key);
+}
+END_TEST
+
+/* The zero in front of a modulus says that it is positive; a NULL says that RSA has no parameters. */
+START_TEST(an_rsa_key_without_its_zero_or_null_is_refused)
+{
+    CLEANUP(EVP_PKEY_free) EVP_PKEY *pkey = make_rsa(2048);
+    CLEANUP(public_key_free) struct public_key *key = read_ok(pkey);
+    CLEANUP(buffer_clear) struct buffer without = { 0 };
+    struct public_key *other = NULL;
+    uint8_t *spki = key->spki.data;
+
+    ck_assert_uint_eq(spki[17], 0x05); /* NULL */
+    spki[17] = 0x04;                   /* an OCTET STRING, as empty */
+    ck_assert_uint_eq(public_key_of_spki(NULL, buffer_bytes(&key->spki), &other), CKR_DATA_INVALID);
+    spki[17] = 0x05;
+    ck_assert_uint_eq(spki[32], 0x00);
+    spki[32] = 0x01; /* 2049 bits */
+    ck_assert_uint_ne(public_key_of_spki(NULL, buffer_bytes(&key->spki), &other), CKR_OK);
+    buffer_append(&without, BYTES(spki, 32));
+    buffer_append(&without, BYTES(spki + 33, key->spki.len - 33));
+    /* Each length around it is one less. */
+    without.data[3]--;
+    without.data[22]--;
+    without.data[27]--;
+    without.data[31]--;
+    ck_assert_uint_eq(public_key_of_spki(NULL, buffer_bytes(&without), &other), CKR_DATA_INVALID);
+    ck_assert_ptr_null(other);
 }
 END_TEST
 
@@ -422,7 +464,8 @@ SUITE("public_key", an_rsa_key_is_the_same_from_its_attributes, an_ec_key_is_the
       an_ed25519_key_is_the_same_from_its_attributes, keys_of_other_types_and_curves_are_refused,
       rsa_keys_too_short_are_refused, numbers_that_are_no_rsa_key_are_refused,
       a_point_that_is_not_on_the_curve_is_refused, a_second_encoding_of_a_key_is_refused,
-      bytes_that_are_no_key_are_refused, pkcs1_signatures_verify,
-      our_digest_info_is_the_one_that_openssl_signs, pss_signatures_verify_with_their_own_parameters_only,
-      ecdsa_signatures_verify, of_a_long_digest_the_leftmost_bits_count, zeros_are_no_ecdsa_signature,
-      the_ed25519_vector_verifies, a_mechanism_for_another_key_verifies_nothing);
+      bytes_that_are_no_key_are_refused, an_rsa_key_without_its_zero_or_null_is_refused,
+      pkcs1_signatures_verify, our_digest_info_is_the_one_that_openssl_signs,
+      pss_signatures_verify_with_their_own_parameters_only, ecdsa_signatures_verify,
+      of_a_long_digest_the_leftmost_bits_count, zeros_are_no_ecdsa_signature, the_ed25519_vector_verifies,
+      a_mechanism_for_another_key_verifies_nothing);
