@@ -28,10 +28,11 @@ mkdir "$work/firefox/distribution"
 jq -n --arg library "$MODULE" '{policies: {SecurityDevices: {Add: {conformance: $library}}}}' \
     >"$work/firefox/distribution/policies.json"
 
+# free_port NUMBER: one for each number; below those that outgoing connections get
 free_port() {
     local port
     while :; do
-        port=$((20000 + RANDOM % 20000))
+        port=$((20000 + 4000 * $1 + RANDOM % 4000))
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo $port; return; }
     done
 }
@@ -42,7 +43,7 @@ urls=()
 serve() { # NAME OPTION...: a page about each handshake, none of which resumes another
     local name=$1 port
     shift
-    port=$(free_port)
+    port=$(free_port ${#urls[@]})
     openssl s_server -accept "127.0.0.1:$port" -cert "$work/server.pem" -key "$work/server.key" -Verify 1 -www \
         -no_cache -no_ticket -num_tickets 0 "$@" >"$work/server-$port.log" 2>&1 </dev/null &
     background+=($!)
@@ -51,7 +52,7 @@ serve() { # NAME OPTION...: a page about each handshake, none of which resumes a
 serve "TLS 1.3" -tls1_3
 serve "TLS 1.2" -tls1_2
 
-marionette=$(free_port)
+marionette=$(free_port ${#urls[@]})
 printf 'user_pref("%s", %s);\n' marionette.port "$marionette" security.default_personal_cert '"Ask Every Time"' \
     datareporting.policy.dataSubmissionEnabled false app.normandy.enabled false >"$work/profile/user.js"
 HOME=$work/home "$work/firefox/firefox-esr" --headless --no-remote --profile "$work/profile" --marionette \

@@ -29,9 +29,10 @@ is "the newest" "$(count --event sign --limit 4)" 4
 refuse 2 "a time that is none is refused" as operator audit show --since yesterday
 as operator --json audit show --event sign --follow --since 1h >"$work/followed" 2>/dev/null &
 follower=$!
-sleep 3
+followed() { [[ $(wc -l <"$work/followed") == "$1" ]]; }
+within 20 followed 13
 check "a signature while somebody follows" sign bob 1
-sleep 3
+within 20 followed 14
 kill $follower 2>/dev/null
 wait $follower 2>/dev/null
 is "records are shown as they come" "$(wc -l <"$work/followed")" 14

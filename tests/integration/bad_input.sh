@@ -124,7 +124,7 @@ stop
 mv "$server/hsm/tokens" "$server/hsm/gone"
 timeout 30 "$privyseald" --foreground --config "$server/privyseald.conf" >"$work/output" 2>&1 &
 wrong=$!
-sleep 4
+within 20 grep -qi token "$work/output"
 as operator status >/dev/null 2>&1 && report not-ok "without its token directory nothing is served" || report ok "without its token directory nothing is served"
 kill $wrong 2>/dev/null
 wait $wrong 2>/dev/null

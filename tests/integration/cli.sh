@@ -25,7 +25,7 @@ helps() {
     local command
     for command in "${commands[@]}"; do
         # shellcheck disable=SC2086 # two words
-        "$privyseal" $command --help | grep -q "^Usage: privyseal $command" || { echo "$command"; return 1; }
+        [[ $("$privyseal" $command --help) == "Usage: privyseal $command"* ]] || { echo "$command"; return 1; }
     done
 }
 check "each of them explains itself" helps

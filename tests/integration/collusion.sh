@@ -219,7 +219,7 @@ attack_RejectRequest() {
 # What they read has no secret in it: neither PINs nor codes.
 reads() {
     check "$1 answers" as operator "${@:2}"
-    grep -qF -e "$pin" -e "$(cat "$work/ann/code")" "$work/output" && report not-ok "$1 tells no secret" "$work/output" ||
+    grep -qE -e "$(alone "$pin")" -e "$(cat "$work/ann/code")" "$work/output" && report not-ok "$1 tells no secret" "$work/output" ||
         report ok "$1 tells no secret"
 }
 attack_ListUsers() { reads ListUsers --json user list; }

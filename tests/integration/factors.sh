@@ -99,6 +99,7 @@ sleep 30 # the pause between two codes
 refuse 1 "a wrong PIN opens nothing" tool bob --login --pin 000000 --list-objects
 sleep 1
 refuse 1 "and sends nothing" compgen -G "$codes/[0-9]*"
-refuse 1 "no code is in the log" grep -q "$new_code" "$server/log"
-refuse 1 "nor anywhere below the server's directory" grep -rqa "$new_code" "$server/store" "$server/notices" "$server/audit"
+refuse 1 "no code is in the log" grep -qE "$(alone "$new_code")" "$server/log"
+refuse 1 "nor in the audit logs" grep -rqE "$(alone "$new_code")" "$server/audit"
+refuse 1 "nor in the store, nor among the notices" grep -rqaF "$new_code" "$server/store" "$server/notices"
 stop

@@ -7,6 +7,7 @@
 #   as USER ...             privyseal as that user, or as "operator"
 #   check NAME COMMAND...   one TAP line: ok when the command succeeds; its output is shown when not
 #   refuse STATUS NAME COMMAND...  ok when it exits with just that status
+#   within SECONDS COMMAND...  waits for what takes as long as the machine is busy
 
 set -uo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -28,6 +29,7 @@ unset PRIVYSEAL_CONF PRIVYSEAL_DEBUG
 finish() {
     local status=$?
     stop
+    release_ports
     rm -rf "$work"
     printf '1..%d\n' "$tests"
     ((status == 0 && failures == 0)) || exit 1
@@ -66,17 +68,38 @@ refuse() {
 # says TEXT: whether the last command of check or refuse printed it
 says() { grep -qF -- "$1" "$work/output"; }
 
+# alone DIGITS: a pattern for them as a word. Digests, identifiers and fractions of a second have any six digits in them
+# once in a while.
+alone() { printf '(^|[^[:xdigit:].])%s($|[^[:xdigit:]])' "$1"; }
+
+# within SECONDS COMMAND...: whether it succeeds once, tried again and again
+within() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS < end)) || return 1
+        sleep 0.1
+    done
+}
+
 skip() { tests=$((tests + 1)); printf 'ok %d - %s # SKIP %s\n' "$tests" "$1" "$2"; }
 bail() { printf 'Bail out! %s\n' "$*"; [[ -f $server/log ]] && sed 's/^/# /' "$server/log" | tail -n 30; failures=1; exit 1; }
 
 # Below the ports that outgoing connections get, which are taken without anybody listening. ip(7), ip_local_port_range
+# What will listen takes its time, and scripts run side by side: a port that was handed out is claimed, by a link that
+# names the script, until that ends.
+claims=${TMPDIR:-/tmp}/privyseal-test-ports.$EUID
 free_port() {
-    local port
+    local port owner
+    mkdir -p "$claims"
     while :; do
         port=$((20000 + RANDOM % 12000))
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo $port; return; }
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && continue
+        ln -s $$ "$claims/$port" 2>/dev/null && { echo $port; return; }
+        owner=$(readlink "$claims/$port") && ! kill -0 "$owner" 2>/dev/null && rm -f "$claims/$port"
     done
 }
+release_ports() { find "$claims" -lname $$ -delete 2>/dev/null; }
 
 # set_config SECTION.KEY=VALUE: into the server's configuration
 set_config() {

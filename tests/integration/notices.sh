@@ -50,11 +50,12 @@ stop
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$work/web.key" -out "$work/web.pem" -days 2 \
     -subj /CN=localhost -addext subjectAltName=DNS:localhost 2>/dev/null
 cat >"$work/web.py" <<EOF
-import http.server, ssl, sys
+import http.server, os, ssl, sys
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        with open("$told/web." + self.headers["Privyseal-Event"], "wb") as file: file.write(body)
+        with open("$work/web.part", "wb") as file: file.write(body)
+        os.rename("$work/web.part", "$told/web." + self.headers["Privyseal-Event"])
         self.send_response(204); self.end_headers()
     def log_message(self, *words): pass
 server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)

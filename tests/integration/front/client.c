@@ -17,7 +17,7 @@
 #include "proto/privyseal.pb-c.h"
 #include "proxy/front/grpc_frame.h"
 
-#define PATIENCE_MS 8000
+#define PATIENCE_MS 30000
 
 static const unsigned char alpn_h2[] = { 2, 'h', '2' };
 

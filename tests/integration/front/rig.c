@@ -17,7 +17,7 @@
 #include "include/log.h"
 #include "tests/integration/front/stub_signer.h"
 
-#define PATIENCE_S 10
+#define PATIENCE_S 30
 
 void rig_init(struct rig *rig)
 {

@@ -120,7 +120,8 @@ static void leave(const struct stub *stub, const Privyseal__V1__Envelope *envelo
 
     goodbye.leaving = true;
     send_reply(stub, &goodbye);
-    slow(stub, envelope);
+    usleep(1000000); /* time for others to be served meanwhile */
+    echo(stub, envelope);
 }
 
 static void die(const struct stub *stub, const Privyseal__V1__Envelope *envelope)

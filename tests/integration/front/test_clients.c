@@ -118,6 +118,7 @@ START_TEST(returning_client_resumes_and_is_still_known_by_its_certificate)
 {
     struct client_options options = { 0 };
     SSL_SESSION *another;
+    bool is_resumed = true;
 
     rig_start(&rig);
     authority_issue(&rig.authority, "somebody", ISSUE_CLIENT, &options.key, &options.certificate);
@@ -125,10 +126,12 @@ START_TEST(returning_client_resumes_and_is_still_known_by_its_certificate)
     ck_assert(SSL_SESSION_is_resumable(options.ticket));
     ck_assert(call_and_keep_ticket(&options, &another)); /* "echo" is answered: it is known who asks */
     rig_reload(&rig);
-    usleep(200000);
-    SSL_SESSION_free(another);
-    ck_assert(
-        !call_and_keep_ticket(&options, &another)); /* new material, new ticket keys: the CA may be another */
+    for (unsigned i = 0; is_resumed && i < 100; i++) { /* until it is in force */
+        usleep(50000);
+        SSL_SESSION_free(another);
+        is_resumed = call_and_keep_ticket(&options, &another);
+    }
+    ck_assert(!is_resumed); /* new material, new ticket keys: the CA may be another */
     SSL_SESSION_free(another);
     SSL_SESSION_free(options.ticket);
     EVP_PKEY_free(options.key);
@@ -365,11 +368,11 @@ START_TEST(idle_connection_is_taken_leave_of)
 {
     struct client client;
 
-    rig.config.idle_ms = 300;
+    rig.config.idle_ms = 1500;
     rig_start(&rig);
     client_connect(&client, &rig);
     ck_assert_int_eq(client_order(&client, "echo")->grpc_status, GRPC_OK);
-    ck_assert(client_is_cut_within(&client, 3000));
+    ck_assert(client_is_cut_within(&client, 15000));
     ck_assert(client.has_goaway);
     ck_assert_uint_eq(client.goaway_error, NGHTTP2_NO_ERROR);
     client_close(&client);
@@ -389,7 +392,7 @@ START_TEST(connections_beyond_the_limit_are_refused)
     ck_assert(is_socket_cut(third));
     close(third);
     client_close(&first);
-    usleep(100000);
+    usleep(500000); /* which the front notices */
     client_connect(&first, &rig);
     ck_assert_int_eq(client_order(&first, "echo")->grpc_status, GRPC_OK);
     client_close(&first);
@@ -409,7 +412,7 @@ START_TEST(connections_of_one_address_beyond_its_limit_are_refused)
     ck_assert(is_socket_cut(second));
     close(second);
     client_close(&first);
-    usleep(100000);
+    usleep(500000); /* which the front notices */
     assert_serving();
 }
 END_TEST
@@ -417,16 +420,20 @@ END_TEST
 START_TEST(certificate_beyond_its_rate_is_told_so_and_others_are_not)
 {
     struct client client;
-    unsigned served = 0;
+    unsigned served = 0, busy = 0;
 
     rig.config.rate = 5;
     rig_start(&rig);
     client_connect(&client, &rig);
-    for (unsigned i = 0; i < 30; i++)
-        served += client_order(&client, "echo")->grpc_status == GRPC_OK;
+    for (unsigned i = 0; i < 30; i++) {
+        int status = client_order(&client, "echo")->grpc_status;
+
+        served += status == GRPC_OK;
+        busy += status == (int)reason_row(REASON_BUSY)->status;
+    }
     ck_assert_uint_ge(served, 10);
-    ck_assert_uint_lt(served, 20);
-    ck_assert_int_eq(client_order(&client, "echo")->grpc_status, (int)reason_row(REASON_BUSY)->status);
+    ck_assert_uint_gt(busy, 0); /* how many, depends on how long thirty calls take here */
+    ck_assert_uint_eq(served + busy, 30);
     assert_serving();
     client_close(&client);
 }

@@ -188,6 +188,7 @@ static void serve(struct connection *connection)
             break;
     }
     SSL_shutdown(connection->ssl);
+    atomic_fetch_add(&connection->shared->ended, 1);
 }
 
 /* ------------------------------------------------------------------------------------------------------- listening */

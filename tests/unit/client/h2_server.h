@@ -27,8 +27,8 @@ enum h2_behaviour {
 
 struct h2_shared {
     _Atomic enum h2_behaviour behaviour;
-    atomic_uint connections, requests;
-    uint8_t peer[HASH_LEN]; /* SHA-256 of the last client certificate */
+    atomic_uint connections, requests, ended; /* ended: connections that the server took leave of */
+    uint8_t peer[HASH_LEN];                   /* SHA-256 of the last client certificate */
 };
 
 struct h2_server {

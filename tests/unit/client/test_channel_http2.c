@@ -115,6 +115,13 @@ static void behave(enum h2_behaviour behaviour)
     atomic_store(&server.shared->behaviour, behaviour);
 }
 
+static void await_end_of_a_connection(void)
+{
+    for (unsigned i = 0; server.shared->ended == 0 && i < 1000; i++)
+        usleep(10000);
+    ck_assert_uint_gt(server.shared->ended, 0);
+}
+
 /* ---------------------------------------------------------------------------------------------------- connections */
 
 START_TEST(many_calls_share_one_connection)
@@ -149,7 +156,7 @@ START_TEST(connection_closed_while_idle_is_made_anew)
     behave(H2_CLOSE_AFTER);
     ck_assert_uint_eq(call(), GRPC_OK);
     behave(H2_ECHO);
-    usleep(50000);
+    await_end_of_a_connection();
     ck_assert_uint_eq(call(), GRPC_OK);
     ck_assert_uint_eq(server.shared->connections, 2);
 }
