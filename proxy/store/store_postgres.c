@@ -2,10 +2,9 @@
 /*
  * store_postgres.c - the store in a PostgreSQL database that all signers of all proxies share (libpq).
  *
- * A signer is one thread, and people sign through it while the database fails over. So nothing here waits long: a
- * connection is made in the background of calls that are told to try again, a statement that gets no answer in
- * PATIENCE_MS costs the connection, and while there is none calls fail at once. What a lost connection leaves undecided,
- * a commit above all, is an error to the caller, who counts it against whoever guesses.
+ * A signer is one thread, and people sign through it while the database fails over: nothing here waits long
+ * (postgres_link.h). What a lost connection leaves undecided, a commit above all, is an error to the caller, who counts it
+ * against whoever guesses.
  *
  * Transactions are READ COMMITTED and lock the rows they read to write over (ROW_LOCK); every such row is also changed by
  * compare-and-set. Nothing beyond SQL that wire-compatible engines have: no advisory locks, extensions or LISTEN.
@@ -17,24 +16,18 @@
 #include <assert.h>
 #include <endian.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <libpq-fe.h>
 
 #include "include/log.h"
-#include "include/table.h"
+#include "proxy/store/postgres_link.h"
 
-#define PATIENCE_MS    3000 /* with a statement */
-#define CONNECT_MS     8000 /* with one attempt at all hosts */
-#define CONNECT_TAKE   250  /* of which one call waits so long */
-#define REST_MS        500  /* between two attempts */
-#define STATEMENTS_MAX 512  /* as SQLite's, and the locking forms */
+#define CONNECT_TAKE   250 /* ms: so long one call waits for a connection */
+#define STATEMENTS_MAX 512 /* as SQLite's, and the locking forms */
 #define PARAMETERS_MAX 48
 #define COLUMNS_MAX    48
-#define OPTIONS_MAX    96 /* of a connection: libpq knows some fifty */
 
 /* The types of our columns. pg_type.dat */
 enum { OID_BYTEA = 17, OID_INT8 = 20, OID_INT4 = 23, OID_TEXT = 25 };
@@ -46,12 +39,10 @@ struct statement {
 
 struct postgres_store {
     struct store store; /* first: a struct store * is one of ours */
-    PQconninfoOption *options;
-    PGconn *connection; /* NULL: none, and none in the making */
-    bool is_ready;      /* connected, and set up */
-    int64_t began_ms, rests_until_ms;
-    struct statement statements[STATEMENTS_MAX]; /* prepared on this connection */
+    struct postgres_link link;
+    struct statement statements[STATEMENTS_MAX]; /* prepared on the link's connection */
     size_t statement_count;
+    unsigned generation; /* of that connection */
 };
 
 static const struct dialect dialect = {
@@ -62,236 +53,22 @@ static const struct dialect dialect = {
     .strict = "",
 };
 
-/* What is set unless the URL says otherwise. */
-static const struct {
-    const char *keyword, *value;
-} defaults[] = {
-    { "application_name", "privyseald" }, { "target_session_attrs", "read-write" },
-    { "tcp_user_timeout", "3000" }, /* a host that vanished, also while connecting */
-    { "keepalives_idle", "5" },           { "keepalives_interval", "2" },
-    { "keepalives_count", "2" },          { "fallback_application_name", "privyseald" },
-};
-
-/*
- * For each new connection: the server ends what we have given up, and soon what a signer holds that froze in the middle:
- * the same user's logins wait for its row locks at every other proxy.
- */
-static const char settings[] =
-    "SET client_encoding = 'UTF8'; SET statement_timeout = 3000; SET lock_timeout = 2500; "
-    "SET idle_in_transaction_session_timeout = 5000";
-
-/* The first row that the SQLSTATE begins with. */
-static const struct {
-    const char *state;
-    int error;
-} errors[] = {
-    { "23505", -EEXIST }, /* unique_violation */
-    { "23503", -ENOENT }, /* foreign_key_violation */
-    { "40", -EAGAIN },    /* serialization_failure, deadlock_detected */
-    { "55P03", -EAGAIN }, /* lock_not_available */
-    { "57", -EAGAIN },    /* query_canceled, admin_shutdown, cannot_connect_now */
-    { "08", -EAGAIN },    /* connection exceptions */
-    { "25006", -EAGAIN }, /* read_only_sql_transaction: a primary that is none any more */
-    { "53100", -ENOSPC }, /* disk_full */
-    { "53200", -ENOMEM }, /* out_of_memory */
-    { "53", -EAGAIN },    /* too_many_connections */
-    { "42P01", -EPROTO }, /* undefined_table: the schema is another */
-    { "42703", -EPROTO }, /* undefined_column */
-    { "XX00", -EUCLEAN }, /* data_corrupted, index_corrupted */
-};
-
 static struct postgres_store *of(struct store *store)
 {
     return (struct postgres_store *)store;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
+/* --------------------------------------------------------------------------------------------------- running */
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* ---------------------------------------------------------------------------------------------- the connection */
-
-/* Waits for the socket. False: not in time. */
-static bool await_socket(PGconn *connection, short events, int64_t until_ms)
-{
-    struct pollfd fd = { .fd = PQsocket(connection), .events = events };
-    int64_t left = until_ms - now_ms();
-
-    return fd.fd >= 0 && left > 0 && poll(&fd, 1, (int)left) > 0;
-}
-
-static void disconnect(struct postgres_store *store)
-{
-    PQfinish(store->connection);
-    store->connection = NULL;
-    store->is_ready = false;
-    store->statement_count = 0;
-    store->rests_until_ms = now_ms() + REST_MS;
-}
-
-/* libpq's words name hosts and users, never a password; the last line break goes. */
-static void log_connection(struct postgres_store *store, enum log_level level, const char *event)
-{
-    const char *words = PQerrorMessage(store->connection);
-
-    log_event_limited(level, 6, event, "backend=postgresql message=\"%.*s\"", (int)strcspn(words, "\n"),
-                      words);
-}
-
-/* The URL's options with our defaults, as libpq takes them. */
-static PGconn *start_connection(const struct postgres_store *store)
-{
-    const char *keywords[OPTIONS_MAX + 1] = { 0 }, *values[OPTIONS_MAX + 1] = { 0 };
-    size_t count = 0;
-
-    for (const PQconninfoOption *option = store->options; option->keyword && count < OPTIONS_MAX; option++) {
-        const char *value = option->val && *option->val ? option->val : NULL;
-
-        for (size_t i = 0; !value && i < ARRAY_SIZE(defaults); i++)
-            if (strcmp(defaults[i].keyword, option->keyword) == 0)
-                value = defaults[i].value;
-        if (!value)
-            continue;
-        keywords[count] = option->keyword;
-        values[count++] = value;
-    }
-    return PQconnectStartParams(keywords, values, 0);
-}
-
-/* --------------------------------------------------------------------------------------------------- answers */
-
-/* Expected refusals are the caller's to tell; the rest is said here, where PostgreSQL's words are at hand. */
-static int error_of(const PGresult *result)
-{
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const char *words = PQresultErrorMessage(result);
-    int error = -EIO;
-
-    for (size_t i = 0; state && i < ARRAY_SIZE(errors) && error == -EIO; i++)
-        if (strncmp(state, errors[i].state, strlen(errors[i].state)) == 0)
-            error = errors[i].error;
-    if (error != -EEXIST && error != -ENOENT)
-        log_event_limited(LOG_LEVEL_ERROR, 6, "store.failed", "backend=postgresql state=%s message=\"%.*s\"",
-                          state ? state : "-", (int)strcspn(words, "\n"), words);
-    return error;
-}
-
-/* The last result of what was sent. NULL: no answer in time, or no connection any more; then it is closed. */
-static PGresult *await_result(struct postgres_store *store)
-{
-    int64_t until_ms = now_ms() + PATIENCE_MS;
-    PGresult *last = NULL, *next;
-    bool is_lost = false;
-
-    for (;;) {
-        while (!is_lost && PQisBusy(store->connection))
-            is_lost =
-                !await_socket(store->connection, POLLIN, until_ms) || PQconsumeInput(store->connection) != 1;
-        next = is_lost ? NULL : PQgetResult(store->connection);
-        if (!next)
-            break;
-        PQclear(last);
-        last = next;
-    }
-    if (!is_lost)
-        return last;
-    log_connection(store, LOG_LEVEL_ERROR, "store.silent");
-    PQclear(last);
-    disconnect(store);
-    return NULL;
-}
-
-static int result_of(struct postgres_store *store, int was_sent, PGresult **ret)
-{
-    PGresult *result = was_sent == 1 ? await_result(store) : NULL;
-    ExecStatusType status = PQresultStatus(result);
-    int r = 0;
-
-    if (!result)
-        return -EAGAIN;
-    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-        r = error_of(result);
-    if (r == 0)
-        *ret = TAKE(result);
-    PQclear(result);
-    return r;
-}
-
-static int run_plain(struct postgres_store *store, const char *sql)
-{
-    PGresult *result = NULL;
-    int r = result_of(store, PQsendQuery(store->connection, sql), &result);
-
-    PQclear(result);
-    return r;
-}
-
-/* ------------------------------------------------------------------------------------------------ connecting */
-
-/* A migration's "already exists, skipping" is no news to anybody. */
-static void skip_notice(void *arg, const PGresult *notice)
-{
-    (void)arg, (void)notice;
-}
-
-/* A server may fall silent here, too, so this waits no longer than any statement. */
-static int set_up(struct postgres_store *store)
-{
-    PQsetNoticeReceiver(store->connection, skip_notice, NULL);
-    store->is_ready = run_plain(store, settings) == 0;
-    return store->is_ready ? 0 : -EAGAIN;
-}
-
-/* One more step towards a connection. 0: it is there; -EAGAIN: not yet, or the attempt failed. */
-static int go_on_connecting(struct postgres_store *store, int64_t until_ms)
-{
-    PostgresPollingStatusType status =
-        PQstatus(store->connection) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
-
-    while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
-        if (!await_socket(store->connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT | POLLIN,
-                          until_ms))
-            break;
-        status = PQconnectPoll(store->connection);
-    }
-    if (status == PGRES_POLLING_OK && set_up(store) == 0)
-        return 0;
-    if (store->connection && (status == PGRES_POLLING_FAILED || status == PGRES_POLLING_OK ||
-                              now_ms() - store->began_ms > CONNECT_MS)) {
-        log_connection(store, LOG_LEVEL_ERROR, "store.connect");
-        disconnect(store);
-    }
-    return -EAGAIN;
-}
-
-/* Gives up soon: whoever signs waits behind this. */
 static int ensure_connection(struct postgres_store *store, int64_t take_ms)
 {
-    int64_t now = now_ms();
+    int r = postgres_link_ensure(&store->link, store->store.is_in_transaction, take_ms);
 
-    if (store->is_ready && PQstatus(store->connection) == CONNECTION_OK)
-        return 0;
-    if (store->is_ready) {
-        log_connection(store, LOG_LEVEL_WARNING, "store.disconnected");
-        disconnect(store);
-        store->rests_until_ms = 0;
-    }
-    if (store->store.is_in_transaction || now < store->rests_until_ms)
-        return -EAGAIN;
-    if (!store->connection) {
-        store->connection = start_connection(store);
-        store->began_ms = now;
-    }
-    if (!store->connection)
-        return -ENOMEM;
-    return go_on_connecting(store, now + take_ms);
+    if (store->generation != store->link.generation)
+        store->statement_count = 0;
+    store->generation = store->link.generation;
+    return r;
 }
-
-/* --------------------------------------------------------------------------------------------------- running */
 
 static const Oid oids[] = { [VALUE_INTEGER] = OID_INT8, [VALUE_TEXT] = OID_TEXT, [VALUE_BLOB] = OID_BYTEA };
 
@@ -321,9 +98,10 @@ static int prepare(struct postgres_store *store, const char *sql, struct values 
     for (size_t i = 0; i < parameters.count; i++)
         types[i] = oids[parameters.items[i].kind];
     snprintf(name, sizeof(name), "s%zu", *ret);
-    r = result_of(store,
-                  PQsendPrepare(store->connection, name, locks ? locking : sql, (int)parameters.count, types),
-                  &result);
+    r = postgres_link_result(
+        &store->link,
+        PQsendPrepare(store->link.connection, name, locks ? locking : sql, (int)parameters.count, types),
+        &result);
     PQclear(result);
     if (r == 0)
         store->statements[store->statement_count++] = (struct statement){ sql, locks };
@@ -350,7 +128,8 @@ static int send_prepared(struct postgres_store *store, size_t number, struct val
         }
     }
     snprintf(name, sizeof(name), "s%zu", number);
-    return PQsendQueryPrepared(store->connection, name, (int)parameters.count, values, lengths, formats, 1);
+    return PQsendQueryPrepared(store->link.connection, name, (int)parameters.count, values, lengths, formats,
+                               1);
 }
 
 static struct value column_value(const PGresult *result, int row, int column)
@@ -401,10 +180,11 @@ static int run_prepared(struct postgres_store *store, const char *sql, struct va
     int r = prepare(store, sql, parameters, &number);
 
     if (r == 0 && may_be_refused)
-        r = run_plain(store, "SAVEPOINT before_insert");
+        r = postgres_link_run(&store->link, "SAVEPOINT before_insert");
     if (r == 0)
-        r = result_of(store, send_prepared(store, number, parameters), ret);
-    if ((r == -EEXIST || r == -ENOENT) && may_be_refused && run_plain(store, "ROLLBACK TO before_insert") < 0)
+        r = postgres_link_result(&store->link, send_prepared(store, number, parameters), ret);
+    if ((r == -EEXIST || r == -ENOENT) && may_be_refused &&
+        postgres_link_run(&store->link, "ROLLBACK TO before_insert") < 0)
         return -EAGAIN;
     return r;
 }
@@ -416,7 +196,9 @@ static int run_prepared(struct postgres_store *store, const char *sql, struct va
 static int end_transaction(struct postgres_store *store, const char *sql)
 {
     PGresult *result = NULL;
-    int r = store->is_ready ? result_of(store, PQsendQuery(store->connection, sql), &result) : -EAGAIN;
+    int r = store->link.is_ready
+                ? postgres_link_result(&store->link, PQsendQuery(store->link.connection, sql), &result)
+                : -EAGAIN;
 
     if (r == 0 && strcmp(PQcmdStatus(result), sql) != 0)
         r = -EAGAIN;
@@ -437,7 +219,7 @@ static int postgres_run(struct store *base, const char *sql, struct values param
     if (r < 0)
         return r;
     if (sql == base->ops->begin || sql == base->ops->begin_read)
-        return run_plain(store, sql);
+        return postgres_link_run(&store->link, sql);
     r = run_prepared(store, sql, parameters, &result);
     if (r == 0 && on_row)
         r = give_rows(result, on_row, arg);
@@ -449,9 +231,9 @@ static int postgres_run(struct store *base, const char *sql, struct values param
 
 static int postgres_execute(struct store *base, const char *script)
 {
-    int r = ensure_connection(of(base), CONNECT_MS);
+    int r = ensure_connection(of(base), POSTGRES_CONNECT_MS);
 
-    return r < 0 ? r : run_plain(of(base), script);
+    return r < 0 ? r : postgres_link_run(&of(base)->link, script);
 }
 
 /* A sequence does not notice ids that came with their rows. PostgreSQL 15, 9.17 (Sequence manipulation functions) */
@@ -472,25 +254,8 @@ static void postgres_close(struct store *base)
 {
     struct postgres_store *store = of(base);
 
-    PQfinish(store->connection);
-    PQconninfoFree(store->options);
+    postgres_link_clear(&store->link);
     free(store);
-}
-
-/* "postgresql://..." as it stands, or "postgresql:host=a,b dbname=x": libpq reads both. */
-static int parse(const char *where, PQconninfoOption **ret)
-{
-    CLEANUP(free_string) char *uri = NULL;
-    char *why = NULL;
-
-    if (begins_with(where, "//") && asprintf(&uri, "postgresql:%s", where) < 0)
-        return -ENOMEM;
-    *ret = PQconninfoParse(uri ? uri : where, &why);
-    if (!*ret) /* its words may quote the URL, which may hold a password */
-        log_event(LOG_LEVEL_ERROR, "store.url",
-                  "backend=postgresql expected=\"a connection URI or keywords\"");
-    PQfreemem(why);
-    return *ret ? 0 : -EINVAL;
 }
 
 /* The attempt counters are as safe as a fail-over leaves them: said once, by whoever opens the store. */
@@ -513,9 +278,9 @@ static int postgres_open(const char *where, bool may_create, struct store **ret)
     if (!store)
         return -ENOMEM;
     base->ops = &store_postgres_ops;
-    r = parse(where, &store->options);
+    r = postgres_link_init(&store->link, where);
     if (r == 0)
-        r = ensure_connection(store, CONNECT_MS);
+        r = ensure_connection(store, POSTGRES_CONNECT_MS);
     if (r == 0)
         r = postgres_run(base, "SELECT current_setting('synchronous_standby_names', true)", VALUES_NONE,
                          on_standby_names, NULL, NULL);

@@ -7,6 +7,7 @@
 #     so do the signers       nobody can sign until it is back: one slow call
 #     it freezes              connections stay, and nothing comes
 #     the network drops it    packets vanish, in both directions
+#     its name is lost, too   it crashes, and the name server says nothing to whoever connects again
 . "$(dirname "$0")/lib_namespace.sh"
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib_load.sh"
@@ -45,6 +46,26 @@ cut_off() {
     drop_nothing
 }
 
+name_hangs() {
+    timeout 0.5 getent hosts database.test
+    (($? == 124))
+}
+
+lose_name() {
+    echo 127.0.0.1 localhost >"$work/hosts.without"
+    /usr/bin/python3 -c 'import socket, time; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(("127.0.0.53", 53)); time.sleep(60)' &
+    resolver=$!
+    names "$work/hosts.without" 127.0.0.53
+    until_true 10 name_hangs || return # else nothing is tried here
+    crash_postgres
+    sleep "$away"
+    start_postgres
+    sleep 3 # the resolver is as silent as before
+    kill "$resolver"
+}
+
+echo 127.0.0.1 localhost database.test >"$work/hosts"
+has_names && names "$work/hosts" && postgres_host=database.test
 make_postgres
 deploy_fleet
 load_user ann
@@ -56,6 +77,7 @@ during "the database crashes, and so do the signers"          12000   15000 cras
 during "the database freezes for $away s"                      5000   15000 freeze
 if has_network; then
     during "the network to the database is cut for $away s"    5000   15000 cut_off
+    if has_names; then during "its name server is silent, and it crashes" 1000 12000 lose_name; fi
 else
     skip "the network to the database is cut" "network namespaces are not permitted"
 fi

@@ -84,9 +84,9 @@ everywhere() { # PORT PORT USER: the user's applications know both proxies, this
     sed -i "s/^endpoints = .*/endpoints = localhost:$1 localhost:$2/" "$work/$3/pkcs11.conf"
 }
 
-# deploy_fleet [KEY=VALUE...]: both proxies, and an operator who asks either
+# deploy_fleet [KEY=VALUE...]: both proxies, which know PostgreSQL by its address or as $postgres_host, and an operator who asks either
 deploy_fleet() {
-    init_options=(--store "postgresql:host=127.0.0.1 port=$postgres_port dbname=privyseal user=postgres")
+    init_options=(--store "postgresql:host=${postgres_host:-127.0.0.1} port=$postgres_port dbname=privyseal user=postgres")
     deploy server.proxy=first "$@"
     make_second
     check "a second proxy serves the same deployment" start_second
