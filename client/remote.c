@@ -23,6 +23,7 @@ int remote_new(OSSL_LIB_CTX *libctx, const struct deployment_config *deployment,
     remote->libctx = libctx;
     remote->deployment = deployment;
     atomic_init(&remote->reached_ms, 0);
+    sealing_init(&remote->sealing);
     r = deployment->ca ? certificate_trust_file(libctx, deployment->ca, &remote->trust) : 0;
     if (r < 0)
         return r;
@@ -72,6 +73,7 @@ void remote_free(struct remote *remote)
         return;
     channel_free(remote->channel);
     X509_STORE_free(remote->trust);
+    sealing_clear(&remote->sealing);
     secret_free(remote->device_secret);
     secret_free(remote->planned_secret);
     free(remote);

@@ -9,7 +9,6 @@
 
 #include "client/clock.h"
 #include "include/table.h"
-#include "proto/certificate.h"
 #include "proto/operator_proof.h"
 #include "proto/pack.h"
 #include "proto/seal.h"
@@ -306,17 +305,15 @@ CK_RV remote_seal_target(struct remote *remote, struct bytes challenge,
                          const ProtobufCBinaryData *certificates, size_t count, struct seal_target *ret,
                          struct remote_error *error)
 {
-    CLEANUP(certificate_free_stack) STACK_OF(X509) *chain = NULL;
     struct bytes ders[CERTIFICATES_MAX];
-    const char *why = remote->trust ? "not a chain of certificates" : "there is no root to check it against";
+    const char *why;
 
     if (challenge.len != CHALLENGE_LEN || count == 0 || count > CERTIFICATES_MAX)
         return remote_error_set(error, CKR_DEVICE_ERROR,
                                 "the server sent no challenge or no sealing certificate");
     for (size_t i = 0; i < count; i++)
         ders[i] = pack_lend(&certificates[i]);
-    if (!remote->trust || certificate_parse_chain(remote->libctx, ders, count, &chain) < 0 ||
-        certificate_seal_key(remote->libctx, chain, remote->trust, ret->key, &why) < 0)
+    if (sealing_key(&remote->sealing, remote->libctx, remote->trust, ders, count, ret->key, &why) < 0)
         return remote_error_set(error, CKR_DEVICE_ERROR, "the server's sealing certificate is refused: %s",
                                 why);
     memcpy(ret->challenge, challenge.data, CHALLENGE_LEN);

@@ -11,6 +11,7 @@
 
 #include "client/channel.h"
 #include "client/remote.h"
+#include "client/sealing.h"
 #include "include/secret.h"
 #include "proto/limits.h"
 #include "proto/method.h"
@@ -23,6 +24,7 @@ struct remote {
     struct secret *device_secret;  /* NULL: none goes into S */
     struct secret *planned_secret; /* in its place from the next new PIN on; NULL: nothing changes */
     atomic_llong reached_ms;       /* when a server answered last; 0: never */
+    struct sealing sealing;
 };
 
 /* To whom the next sealed message goes. */
