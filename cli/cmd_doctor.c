@@ -111,7 +111,7 @@ static bool look_at_certificate(struct examination *examination)
                      identity->key, strerror(errno));
     if (info.st_mode & (S_IRWXG | S_IRWXO))
         found(examination, "key", CLI_REFUSED, "chmod 600 it.", "%s: others may read it", identity->key);
-    if (renewal_is_due(NULL, identity))
+    if (renewal_is_due(identity))
         return found(
             examination, "certificate", CLI_DONE, NULL,
             "%s, good for %d more days: due for renewal, which the next login does if it may write the file, "

@@ -4,10 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/bio.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,18 +65,6 @@ static int read_named(const char *what, const char *path, struct secret **ret, s
     return r < 0 ? say(why, r, "the %s %s cannot be read: %s", what, path, strerror(-r)) : 0;
 }
 
-static int hash_first_certificate(OSSL_LIB_CTX *libctx, struct bytes pem, uint8_t ret[HASH_LEN])
-{
-    CLEANUP(X509_free) X509 *certificate = X509_new_ex(libctx, NULL);
-    BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
-    int r = -EBADMSG;
-
-    if (bio && certificate && PEM_read_bio_X509(bio, &certificate, NULL, NULL))
-        r = certificate_hash(libctx, certificate, ret);
-    BIO_free(bio);
-    return r;
-}
-
 static struct bytes lend(const struct secret *secret)
 {
     return secret ? secret_bytes(secret) : BYTES_NONE;
@@ -106,13 +91,12 @@ int credentials_load(OSSL_LIB_CTX *libctx, const struct deployment_config *deplo
         r = read_named("CA file", deployment->ca, &ca, &credentials->seen[2], why);
     if (r < 0)
         return r;
-    if (identity)
-        r = hash_first_certificate(libctx, secret_bytes(certificate), credentials->certificate_hash);
-    if (r == 0)
-        r = tls_context_new(
-            libctx,
-            &(struct tls_material){ .ca = lend(ca), .certificate = lend(certificate), .key = lend(key) },
-            &credentials->tls);
+    r = tls_context_new(
+        libctx, &(struct tls_material){ .ca = lend(ca), .certificate = lend(certificate), .key = lend(key) },
+        &credentials->tls);
+    if (r == 0 && identity)
+        r = certificate_hash(libctx, SSL_CTX_get0_certificate(credentials->tls),
+                             credentials->certificate_hash);
     if (r < 0)
         return say(why, r, "%s, %s, %s: expected PEM files with the client's certificate, its key, and roots",
                    identity ? identity->certificate : "-", identity ? identity->key : "-",

@@ -16,10 +16,12 @@
 #include "client/remote_token_state.h"
 #include "include/descriptor.h"
 #include "proto/certificate.h"
+#include "proto/certificate_parts.h"
 #include "proto/pack.h"
 
 DEFINE_CLEANUP(X509_REQ_free, X509_REQ *);
 DEFINE_CLEANUP(BIO_free_all, BIO *);
+DEFINE_CLEANUP(ASN1_TIME_free, ASN1_TIME *);
 
 PRINTF_LIKE(3, 4) static int fail(int error, char **why, const char *format, ...)
 {
@@ -34,25 +36,41 @@ PRINTF_LIKE(3, 4) static int fail(int error, char **why, const char *format, ...
 
 /* ------------------------------------------------------------------------------------------------- is it due? */
 
-static bool is_past_two_thirds(X509 *certificate)
+/* 0: it is no time. */
+static time_t read_time(const unsigned char **at, const unsigned char *end)
 {
-    struct tm from, until;
-    time_t start, end;
+    CLEANUP(ASN1_TIME_free) ASN1_TIME *time = d2i_ASN1_TIME(NULL, at, end - *at);
+    struct tm parts;
 
-    if (ASN1_TIME_to_tm(X509_get0_notBefore(certificate), &from) != 1 ||
-        ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &until) != 1)
-        return false;
-    start = timegm(&from);
-    end = timegm(&until);
-    return time(NULL) >= start + (end - start) / 3 * 2;
+    return time && ASN1_TIME_to_tm(time, &parts) == 1 ? timegm(&parts) : 0;
 }
 
-bool renewal_is_due(OSSL_LIB_CTX *libctx, const struct identity_config *identity)
+static bool is_past_two_thirds(struct bytes validity)
 {
-    CLEANUP(certificate_free_stack) STACK_OF(X509) *chain = NULL;
+    const unsigned char *at = validity.data, *end_of_it = validity.data + validity.len;
+    time_t start = read_time(&at, end_of_it), end = start ? read_time(&at, end_of_it) : 0;
 
-    return certificate_load_file(libctx, identity->certificate, &chain) == 0 &&
-           is_past_two_thirds(sk_X509_value(chain, 0));
+    return end && time(NULL) >= start + (end - start) / 3 * 2;
+}
+
+/* Of the first certificate, which is parsed no further: each login asks. */
+bool renewal_is_due(const struct identity_config *identity)
+{
+    CLEANUP(BIO_free_all) BIO *file = BIO_new_file(identity->certificate, "re");
+    struct certificate_parts parts;
+    char *name = NULL, *header = NULL;
+    unsigned char *der = NULL;
+    long len = 0;
+    bool is_due;
+
+    if (!file || PEM_read_bio(file, &name, &header, &der, &len) != 1)
+        return false;
+    is_due =
+        certificate_parts_read(BYTES(der, (size_t)len), &parts) == 0 && is_past_two_thirds(parts.validity);
+    OPENSSL_free(name);
+    OPENSSL_free(header);
+    OPENSSL_free(der);
+    return is_due;
 }
 
 /* ------------------------------------------------------------------------------------------------------- files */

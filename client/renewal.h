@@ -14,7 +14,7 @@
 #include "client/remote.h"
 
 /* Whether two thirds of the certificate's life have passed. False too for a file that cannot be read. */
-bool renewal_is_due(OSSL_LIB_CTX *libctx, const struct identity_config *identity);
+bool renewal_is_due(const struct identity_config *identity);
 
 /*
  * Renews with the key that is there, or with @new_key a new one, under the login that @token holds. Nothing is asked of

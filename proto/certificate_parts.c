@@ -20,7 +20,7 @@ int certificate_parts_read(struct bytes der, struct certificate_parts *ret)
     parts.serial = der_take_whole(&fields, DER_INTEGER);
     (void)der_take(&fields, DER_SEQUENCE); /* signature */
     parts.issuer = der_take_whole(&fields, DER_SEQUENCE);
-    (void)der_take(&fields, DER_SEQUENCE); /* validity */
+    parts.validity = der_take(&fields, DER_SEQUENCE);
     parts.subject = der_take_whole(&fields, DER_SEQUENCE);
     parts.spki = der_take_whole(&fields, DER_SEQUENCE);
     (void)der_take(&certificate, DER_SEQUENCE); /* signatureAlgorithm */

@@ -14,6 +14,7 @@
 /* Each as its attribute has it: whole values in DER. Lent from the certificate. */
 struct certificate_parts {
     struct bytes serial, issuer, subject, spki;
+    struct bytes validity; /* two times, one after the other */
 };
 
 /* Errors: -EBADMSG (no certificate, or more than one), also for one over CERTIFICATE_MAX. */

@@ -101,7 +101,7 @@ void link_renew(struct link *link, struct remote_token *token)
 
     if (now < until || !atomic_compare_exchange_strong(&link->renewal_until, &until, now + RENEWAL_REST_MS))
         return; /* or another thread is at it */
-    if (renewal_is_due(link->libctx, link->identity))
+    if (renewal_is_due(link->identity))
         (void)!renewal_make(link->libctx, link->identity, token, false, now + RENEWAL_MOST_MS, &ignored,
                             &why);
 }

@@ -195,9 +195,8 @@ int remote_use_device_secret(struct remote *remote, const struct identity_config
     return 0;
 }
 
-bool renewal_is_due(OSSL_LIB_CTX *libctx, const struct identity_config *identity)
+bool renewal_is_due(const struct identity_config *identity)
 {
-    (void)libctx;
     (void)identity;
     return fake.renewal_is_due;
 }
