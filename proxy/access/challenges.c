@@ -19,17 +19,15 @@
 #define MAC_LEN    16
 #define SIGNED_LEN (CHALLENGE_LEN - MAC_LEN) /* signer, time, random */
 #define RANDOM_AT  10
-#define USED_FIRST ((size_t)1 << 12)
-#define USED_SLOTS                                                                                           \
-    ((size_t)1 << 20) /* 8 MiB a set: some 6,500 uses a second for a whole life, more than one can open */
-#define USED_SETS 2
+#define USED_FIRST ((size_t)1 << 12) /* places for used ones, which double when they are taken */
+#define USED_SETS  2
 
 #define CLOCK_BACK_MS 2000 /* what setting a clock right by little steps may take back */
 
 /* Of a used challenge the set keeps 8 random bytes: two that agree by chance cost one client one repeat. */
 struct used_set {
     uint64_t period; /* of making */
-    size_t size, count;
+    size_t size, size_max, count;
     uint64_t *slots; /* 0: empty */
 };
 
@@ -68,9 +66,10 @@ static bool used_set_has_room(const struct used_set *set)
 /* Twice as large, as long as it may; what nobody needs takes no memory. */
 static void used_set_grow(struct used_set *set)
 {
-    struct used_set larger = { set->period, 2 * set->size, set->count, NULL };
+    struct used_set larger = *set;
 
-    if (larger.size > USED_SLOTS || !(larger.slots = calloc(larger.size, sizeof(*larger.slots))))
+    larger.size *= 2;
+    if (larger.size > larger.size_max || !(larger.slots = calloc(larger.size, sizeof(*larger.slots))))
         return;
     for (size_t i = 0; i < set->size; i++)
         if (set->slots[i])
@@ -110,7 +109,7 @@ static enum reason used_set_add(struct used_set *set, uint64_t name)
 
 /* -------------------------------------------------------------------------------------------- challenges */
 
-int challenges_new(uint32_t signer, struct challenges **ret)
+int challenges_new(uint32_t signer, size_t used_max, struct challenges **ret)
 {
     CLEANUP(challenges_free) struct challenges *challenges = calloc(1, sizeof(*challenges));
     int r;
@@ -119,8 +118,9 @@ int challenges_new(uint32_t signer, struct challenges **ret)
         return -ENOMEM;
     challenges->signer = signer;
     for (size_t i = 0; i < USED_SETS; i++) {
-        challenges->used[i].size = USED_FIRST;
-        challenges->used[i].slots = calloc(USED_FIRST, sizeof(*challenges->used[i].slots));
+        challenges->used[i].size = USED_FIRST < used_max ? USED_FIRST : used_max;
+        challenges->used[i].size_max = used_max;
+        challenges->used[i].slots = calloc(challenges->used[i].size, sizeof(*challenges->used[i].slots));
         if (!challenges->used[i].slots)
             return -ENOMEM;
     }

@@ -132,7 +132,7 @@ static int open_parts(struct service *service, char **why)
     if (r == 0)
         r = open_custodies(service, why);
     if (r == 0)
-        r = challenges_new(service->config->signer, &service->challenges);
+        r = challenges_new(service->config->signer, CHALLENGES_USED_MAX, &service->challenges);
     if (r == 0)
         r = leases_new(&service->config->leases, &service->leases);
     return r;
