@@ -17,10 +17,12 @@
 #define SALT_LEN                 32
 #define ACTIVATION_CODE_LEN      16 /* 128 bits */
 #define DEVICE_CODE_LEN          16 /* 128 bits: nobody guesses it, so what it protects needs no other counter */
-#define DEVICE_SECRET_LEN        32   /* mixed into S */
-#define DEVICE_SECRET_SEALED_LEN 60   /* nonce, device secret, tag: on its way from one device to another */
-#define DEVICE_LABEL_MAX         64   /* what its user calls a device */
-#define DEVICES_MAX              64   /* good certificates of one principal */
+#define DEVICE_SECRET_LEN        32 /* mixed into S */
+#define DEVICE_SECRET_SEALED_LEN 60 /* nonce, device secret, tag: on its way from one device to another */
+#define DEVICE_LABEL_MAX         64 /* what its user calls a device */
+#define DEVICES_MAX              64 /* good certificates of one principal */
+#define DEVICES_A_DAY_MAX                                                                                    \
+    32 /* certificates that a user makes alone: each is a row that every call looks at */
 #define DEVICE_REQUEST_MAX       2048 /* bytes of a PKCS#10 request for an EC key */
 #define LEASE_LEN                16   /* signer (2), random (14) */
 #define CHALLENGE_LEN            40   /* signer (2), time (8), random (14), MAC (16) */

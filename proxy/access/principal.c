@@ -7,6 +7,8 @@
 
 #include "proxy/access/access.h"
 
+#define DEAD_KEPT_MS INT64_C(7776000000) /* 90 days */
+
 /* @r is how reading @row went. */
 static enum reason principal_believe(struct access *access, int r, const struct principal_row *row,
                                      struct principal_row *ret)
@@ -134,12 +136,22 @@ static enum reason check_certificates(struct access *access, const struct princi
     return reason;
 }
 
+/* Every call of a principal reads all its rows: those that nobody asks about any more make way when one is added. */
+static enum reason forget_dead(struct access *access, const struct principal_row *row, int64_t now_ms)
+{
+    return now_ms ? access_store_reason(
+                        store_principal_forget_dead(access->store, row->id, now_ms - DEAD_KEPT_MS))
+                  : REASON_NONE;
+}
+
 enum reason principal_add_certificate(struct access *access, struct principal_row *row,
                                       struct principal_certificate_row *certificate)
 {
     enum reason reason = check_certificates(access, row);
     int r;
 
+    if (reason == REASON_NONE)
+        reason = forget_dead(access, row, certificate->created_ms);
     if (reason != REASON_NONE)
         return reason;
     certificate->principal_id = row->id;

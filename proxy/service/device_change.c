@@ -7,6 +7,8 @@
 
 #include "proxy/service/refusal.h"
 
+#define DAY_MS INT64_C(86400000)
+
 enum reason device_check_owner(struct call *call)
 {
     if (call->caller.certificate.role == ROLE_DEVICE &&
@@ -63,13 +65,29 @@ enum reason device_change_revoke(struct service *service, struct device_change *
     return principal_change_certificate(&service->access, &change->principal, row);
 }
 
-size_t device_change_good(const struct device_change *change, int64_t now_ms)
+enum reason device_change_check_good(const struct device_change *change, struct call *call)
 {
     size_t good = 0;
 
     for (size_t i = 0; i < change->count; i++)
-        good += !change->rows[i].revoked && change->rows[i].not_after_ms > now_ms;
-    return good;
+        good += !change->rows[i].revoked && change->rows[i].not_after_ms > call->now_ms;
+    if (good < DEVICES_MAX)
+        return REASON_NONE;
+    call->sentence = "the user has as many devices as there may be: revoke some";
+    return REASON_LIMIT;
+}
+
+enum reason device_change_check_day(const struct device_change *change, struct call *call)
+{
+    size_t made = 0;
+
+    for (size_t i = 0; i < change->count; i++)
+        made += change->rows[i].created_ms > call->now_ms - DAY_MS;
+    if (made < DEVICES_A_DAY_MAX)
+        return REASON_NONE;
+    call->sentence =
+        "the user has made as many certificates for devices as may be made in a day: try tomorrow";
+    return REASON_LIMIT;
 }
 
 void device_note(struct call *call, struct bytes fingerprint)

@@ -32,8 +32,10 @@ struct principal_certificate_row *device_change_find(const struct device_change 
 /* Revokes @row, one of @change->rows, unless it is. Errors: those of principal_change_certificate(). */
 MUST_CHECK enum reason device_change_revoke(struct service *service, struct device_change *change,
                                             struct principal_certificate_row *row);
-/* How many of the rows are good at @now_ms. */
-size_t device_change_good(const struct device_change *change, int64_t now_ms);
+/* Whether there is room for one device more. Errors: REASON_LIMIT, with a sentence. */
+MUST_CHECK enum reason device_change_check_good(const struct device_change *change, struct call *call);
+/* Whether a user may make one more certificate today: else rows grow without end. Errors: as above. */
+MUST_CHECK enum reason device_change_check_day(const struct device_change *change, struct call *call);
 
 /* "device FINGERPRINT" into the record's note, and the fingerprint's text. */
 void device_note(struct call *call, struct bytes fingerprint);

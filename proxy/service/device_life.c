@@ -121,7 +121,9 @@ static enum reason store_renewal(struct service *service, struct call *call, str
         return REASON_NOT_PERMITTED; /* since the lease was last looked at */
     strcpy(issue->row.label, row->label);
     memcpy(issue->row.replaces, former, HASH_LEN);
-    reason = revoke_unused(service, &change, former);
+    reason = device_change_check_day(&change, call);
+    if (reason == REASON_NONE)
+        reason = revoke_unused(service, &change, former);
     if (reason == REASON_NONE)
         reason = device_issue(service, call, issue);
     if (reason == REASON_NONE)

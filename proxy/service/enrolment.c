@@ -138,10 +138,10 @@ static enum reason add_device(struct service *service, struct call *call, const 
         reason = token_load(&service->access, claim->user, &token);
     if (reason == REASON_NONE && !is_still_so(subject, &token, &change.principal))
         reason = REASON_ENROLMENT;
-    if (reason == REASON_NONE && device_change_good(&change, call->now_ms) >= DEVICES_MAX) {
-        call->sentence = "the user has as many devices as there may be: revoke some";
-        reason = REASON_LIMIT;
-    }
+    if (reason == REASON_NONE)
+        reason = device_change_check_good(&change, call);
+    if (reason == REASON_NONE)
+        reason = device_change_check_day(&change, call);
     if (reason == REASON_NONE)
         reason = device_issue(service, call, issue);
     if (reason == REASON_NONE)

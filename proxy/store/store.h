@@ -332,6 +332,8 @@ MUST_CHECK int store_principal_update_certificate(struct store *store,
                                                   const struct principal_certificate_row *row);
 /* All of a principal's. */
 MUST_CHECK int store_principal_forget_certificates(struct store *store, int64_t principal_id);
+/* Those made before @before_ms (it is known when) that are revoked, or were over by then. None: nothing to do. */
+MUST_CHECK int store_principal_forget_dead(struct store *store, int64_t principal_id, int64_t before_ms);
 MUST_CHECK int store_principal_by_id(struct store *store, int64_t id, struct principal_row *ret);
 /* Errors: -ENOENT (default deny starts here). */
 MUST_CHECK int store_principal_by_certificate(struct store *store, const uint8_t hash[HASH_LEN],

@@ -110,6 +110,14 @@ int store_principal_forget_certificates(struct store *store, int64_t principal_i
                       VALUES(value_integer(principal_id)), 0);
 }
 
+int store_principal_forget_dead(struct store *store, int64_t principal_id, int64_t before_ms)
+{
+    return row_change(store,
+                      "DELETE FROM principal_certificates WHERE principal_id = $1 AND created_ms > 0"
+                      " AND created_ms < $2 AND (revoked = 1 OR not_after_ms < $2)",
+                      VALUES(value_integer(principal_id), value_integer(before_ms)), 0);
+}
+
 int store_principal_by_id(struct store *store, int64_t id, struct principal_row *ret)
 {
     return row_get(store, &principal_type, "SELECT " PRINCIPAL_COLUMNS " FROM principals WHERE id = $1",

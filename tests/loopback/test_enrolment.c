@@ -270,19 +270,27 @@ START_TEST(device_of_another_user_cannot_be_revoked)
 }
 END_TEST
 
-static void renew(struct remote_token *token, struct person *ret)
+static enum reason ask_to_renew(struct remote_token *token, EVP_PKEY *key, ProtobufCMessage **ret)
 {
     Privyseal__V1__RenewDeviceRequest request = PRIVYSEAL__V1__RENEW_DEVICE_REQUEST__INIT;
     CLEANUP(buffer_clear) struct buffer der = { 0 };
     struct remote_error error = { 0 };
+
+    enrolment_request(key, &der);
+    request.request = pack_borrow(buffer_bytes(&der));
+    return remote_token_manage(token, METHOD_RenewDevice, &request.base, ret, &error) == CKR_OK
+               ? REASON_NONE
+               : error.failure.reason;
+}
+
+static void renew(struct remote_token *token, struct person *ret)
+{
     ProtobufCMessage *reply = NULL;
     const Privyseal__V1__RenewDeviceResponse *answer;
     struct bytes ders[CERTIFICATES_MAX];
 
     ret->key = EVP_EC_gen("P-256");
-    enrolment_request(ret->key, &der);
-    request.request = pack_borrow(buffer_bytes(&der));
-    ck_assert_uint_eq(remote_token_manage(token, METHOD_RenewDevice, &request.base, &reply, &error), CKR_OK);
+    ck_assert_int_eq(ask_to_renew(token, ret->key, &reply), REASON_NONE);
     answer = (const Privyseal__V1__RenewDeviceResponse *)reply;
     for (size_t i = 0; i < answer->n_certificate; i++)
         ders[i] = pack_lend(&answer->certificate[i]);
@@ -306,6 +314,23 @@ START_TEST(renewed_certificate_ends_the_former_when_it_is_first_used)
     ck_assert_uint_eq(enrolment_login_as(&second, PIN), CKR_OK);
     enrolment_person_free(&first);
     enrolment_person_free(&second);
+}
+END_TEST
+
+/* Every call of a principal reads all its rows: so nobody adds to them as fast as a machine can ask. */
+START_TEST(certificates_that_a_user_makes_are_so_many_a_day)
+{
+    struct remote_error error = { 0 };
+    ProtobufCMessage *reply = NULL;
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    int made = 0;
+
+    ck_assert_uint_eq(remote_token_login(alice_token, PIN, &error), CKR_OK);
+    while (ask_to_renew(alice_token, key, &reply) == REASON_NONE && made++ < DEVICES_A_DAY_MAX)
+        protobuf_c_message_free_unpacked(reply, NULL);
+    ck_assert_int_eq(made, DEVICES_A_DAY_MAX);
+    ck_assert_int_eq(ask_to_renew(alice_token, key, &reply), REASON_LIMIT);
+    EVP_PKEY_free(key);
 }
 END_TEST
 
@@ -349,4 +374,4 @@ SUITE_WITH_FIXTURE(
     who_has_a_code_guesses_no_more_pins_than_others, device_secret_comes_with_the_code_once_and_only_under_it,
     revoked_device_loses_its_lease_at_the_next_recheck, device_of_another_user_cannot_be_revoked,
     renewed_certificate_ends_the_former_when_it_is_first_used,
-    signer_serves_strangers_their_methods_and_nobody_else);
+    certificates_that_a_user_makes_are_so_many_a_day, signer_serves_strangers_their_methods_and_nobody_else);

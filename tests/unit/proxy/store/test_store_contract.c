@@ -720,6 +720,42 @@ START_TEST(certificate_belongs_to_one_principal)
 }
 END_TEST
 
+START_TEST(dead_certificates_are_forgotten_once_they_are_old)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    static const struct principal_certificate_row rows[] = {
+        { .hash = { 1 }, .created_ms = 10, .not_after_ms = 1000 },                  /* good */
+        { .hash = { 2 }, .created_ms = 10, .not_after_ms = 1001, .revoked = true }, /* old and dead ... */
+        { .hash = { 3 }, .created_ms = 10, .not_after_ms = 99 },                    /* ... this one, too */
+        { .hash = { 4 }, .created_ms = 100, .not_after_ms = 1002, .revoked = true },
+        { .hash = { 5 }, .created_ms = 0, .not_after_ms = 1003, .revoked = true }, /* nobody knows how old */
+    };
+    static const uint8_t left[] = { 1, 4, 5 };
+    int64_t alice = add_principal(store, "alice"), bob = add_principal(store, "bob");
+    struct principal_certificate_row *found, row, of_bob = rows[1];
+    size_t count;
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        row = rows[i];
+        row.principal_id = alice;
+        ck_assert_int_eq(store_principal_add_certificate(store, &row), 0);
+    }
+    of_bob.principal_id = bob;
+    of_bob.hash[1] = 1;
+    ck_assert_int_eq(store_principal_add_certificate(store, &of_bob), 0);
+    ck_assert_int_eq(store_principal_forget_dead(store, alice, 100), 0);
+    ck_assert_int_eq(store_principal_forget_dead(store, alice, 100), 0);
+    ck_assert_int_eq(store_principal_certificates(store, alice, &found, &count), 0);
+    ck_assert_uint_eq(count, ARRAY_SIZE(left));
+    for (size_t i = 0; i < count; i++)
+        ck_assert_uint_eq(found[i].hash[0], left[i]);
+    free(found);
+    ck_assert_int_eq(store_principal_certificates(store, bob, &found, &count), 0);
+    ck_assert_uint_eq(count, 1);
+    free(found);
+}
+END_TEST
+
 START_TEST(principal_has_one_name_and_changes_by_compare_and_set)
 {
     CLEANUP(store_close) struct store *store = open_new(_i);
@@ -1569,6 +1605,7 @@ int main(void)
         principal_is_found_by_its_certificate,
         unknown_certificate_is_nobody,
         certificate_belongs_to_one_principal,
+        dead_certificates_are_forgotten_once_they_are_old,
         principals_of_a_role_are_listed_once,
         request_comes_back_and_is_decided,
         request_has_one_owner_and_owners_are_listed_once,
