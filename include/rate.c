@@ -69,3 +69,17 @@ bool rate_take(struct rate_table *table, uint64_t key, uint64_t now_ns)
     return rate_bucket_take(&find_bucket(table, key)->full_ns, table->token_ns, RATE_BURST_S * SECOND_NS,
                             now_ns);
 }
+
+uint64_t rate_owed(struct rate_table *table, uint64_t key, uint64_t now_ns)
+{
+    uint64_t full_ns = find_bucket(table, key)->full_ns;
+
+    return full_ns > now_ns ? full_ns - now_ns : 0;
+}
+
+void rate_owe(struct rate_table *table, uint64_t key, uint64_t cost_ns, uint64_t now_ns)
+{
+    struct bucket *bucket = find_bucket(table, key);
+
+    bucket->full_ns = (bucket->full_ns > now_ns ? bucket->full_ns : now_ns) + cost_ns;
+}

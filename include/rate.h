@@ -29,3 +29,10 @@ void rate_free(struct rate_table *table);
 DEFINE_CLEANUP(rate_free, struct rate_table *);
 /* May whoever is counted under @key do one thing more at @now_ns? Takes a token if so. */
 MUST_CHECK bool rate_take(struct rate_table *table, uint64_t key, uint64_t now_ns);
+
+/*
+ * For what is paid afterwards, as nobody knows before how long it takes: what @key still owes at @now_ns, and @cost_ns
+ * more of it. It is paid off as time passes.
+ */
+uint64_t rate_owed(struct rate_table *table, uint64_t key, uint64_t now_ns);
+void rate_owe(struct rate_table *table, uint64_t key, uint64_t cost_ns, uint64_t now_ns);

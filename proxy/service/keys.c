@@ -233,6 +233,8 @@ static enum reason check_request(struct service *service, struct call *call,
         reason = policy_of_new_key(service, call, (enum key_usage)ask->usage);
     if (reason == REASON_NONE)
         reason = check_others(service, call->token.id, pack_lend(&ask->id), &count);
+    if (reason == REASON_NONE)
+        reason = policy_check_making(service, call);
     return reason == REASON_NONE ? choose_label(ask->label, count, ret_label) : reason;
 }
 
@@ -256,12 +258,15 @@ enum reason handle_GenerateKey(struct service *service, struct call *call, const
     CLEANUP(key_row_clear) struct key_row key = { 0 };
     char label[LABEL_MAX_LEN + 1];
     enum reason reason = check_request(service, call, ask, label);
-    uint64_t begun_us = stage_now_us();
+    uint64_t begun_us = stage_now_us(), spent_us;
 
-    if (reason == REASON_NONE)
-        reason = refusal_of_rv(opened.custody->generate(opened.token, ask->key_type, ask->bits,
-                                                        (enum key_usage)ask->usage, &key));
-    call->hsm_us += stage_now_us() - begun_us;
+    if (reason != REASON_NONE)
+        return reason;
+    reason = refusal_of_rv(
+        opened.custody->generate(opened.token, ask->key_type, ask->bits, (enum key_usage)ask->usage, &key));
+    spent_us = stage_now_us() - begun_us;
+    call->hsm_us += spent_us;
+    policy_owe_making(service, call, spent_us);
     if (reason != REASON_NONE)
         return reason;
     hex_encode(BYTES_OF_ARRAY(key.name), call->text.key);

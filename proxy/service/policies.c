@@ -14,6 +14,8 @@
 #include "proxy/service/stage.h"
 
 #define TURN_WAIT_MS 100
+#define MAKING_SHARE 10 /* so much longer than a key took to make, nobody else has to wait for this token's */
+#define MAKING_DEBT  (UINT64_C(600) * 1000000000 * MAKING_SHARE)
 
 /* ------------------------------------------------------------------------------------------------- asking it */
 
@@ -58,6 +60,20 @@ enum reason policy_count_use(struct service *service, struct call *call)
     reason = policy_take_turn(service, call);
     lease->uses += reason == REASON_NONE;
     return reason;
+}
+
+enum reason policy_check_making(struct service *service, struct call *call)
+{
+    if (rate_owed(service->key_making, (uint64_t)call->token.id, stage_now_us() * 1000) < MAKING_DEBT)
+        return REASON_NONE;
+    call->sentence = "This token has kept a signer busy with making keys for minutes: try again later.";
+    return REASON_LIMIT;
+}
+
+void policy_owe_making(struct service *service, const struct call *call, uint64_t spent_us)
+{
+    rate_owe(service->key_making, (uint64_t)call->token.id, spent_us * 1000 * MAKING_SHARE,
+             stage_now_us() * 1000);
 }
 
 enum reason policy_take_permit(struct token_row *token)

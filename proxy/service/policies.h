@@ -22,5 +22,12 @@ MUST_CHECK enum reason policy_count_use(struct service *service, struct call *ca
  */
 MUST_CHECK enum reason policy_of_new_key(struct service *service, const struct call *call,
                                          enum key_usage usage);
+/*
+ * Whether the call's token may make a key just now. To make one takes a signer seconds, in which it serves nobody else:
+ * ten minutes of them a token may have at once, and then a tenth of the time. Errors: REASON_LIMIT.
+ */
+MUST_CHECK enum reason policy_check_making(struct service *service, struct call *call);
+/* It took @spent_us. */
+void policy_owe_making(struct service *service, const struct call *call, uint64_t spent_us);
 /* Uses up a permit, in the transaction that stores the key. Errors: REASON_POLICY_PERMIT. */
 MUST_CHECK enum reason policy_take_permit(struct token_row *token);

@@ -155,6 +155,8 @@ int service_init(struct service *service, const struct service_config *config, s
     };
     r = config->token_rate ? rate_new(config->token_rate, &service->token_rate) : 0;
     if (r == 0)
+        r = rate_new(1, &service->key_making);
+    if (r == 0)
         r = open_parts(service, why);
     if (r < 0)
         service_clear(service);
@@ -166,6 +168,7 @@ void service_clear(struct service *service)
     leases_free(service->leases); /* closes tokens, so before their custodies */
     challenges_free(service->challenges);
     rate_free(service->token_rate);
+    rate_free(service->key_making);
     for (int kind = TOKEN_WRAPPED; kind <= TOKEN_PARTITION; kind++)
         if (service->custody[kind])
             custody_kinds[kind]->free(service->custody[kind]);

@@ -88,6 +88,7 @@ struct service {
     struct challenges *challenges;
     struct leases *leases;
     struct rate_table *token_rate; /* by token; NULL: no limit */
+    struct rate_table *key_making; /* by token: policy_owe_making() */
     struct audit *audit;
     struct custody *custody[2]; /* by enum token_custody; NULL: not held here */
     struct hsm_finding findings[HSM_FINDINGS_MAX];

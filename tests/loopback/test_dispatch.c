@@ -10,6 +10,7 @@
 #include "include/rate.h"
 #include "include/table.h"
 #include "proto/pack.h"
+#include "proxy/service/policies.h"
 #include "proxy/signer/dispatch.h"
 #include "tests/loopback/raw_client.h"
 #include "tests/support/suite.h"
@@ -317,6 +318,27 @@ START_TEST(key_limit_of_a_token_holds)
 }
 END_TEST
 
+/* As after ten minutes of an HSM's making keys for one token: others' are not concerned. */
+START_TEST(token_that_kept_the_hsm_busy_with_keys_waits)
+{
+    struct service *service = &deployment.service[SIGNER_WRAPPED];
+    Privyseal__V1__GenerateKeyRequest generate = PRIVYSEAL__V1__GENERATE_KEY_REQUEST__INIT;
+    CLEANUP(buffer_clear) struct buffer request = { 0 };
+    CLEANUP(secret_free) struct secret *answer = NULL;
+    struct call call = { 0 };
+
+    generate.key_type = CKK_EC;
+    generate.bits = 256;
+    ck_assert_int_eq(pack_append(&generate.base, &request), 0);
+    ck_assert_int_eq(token_load(&service->access, "alice", &call.token), REASON_NONE);
+    policy_owe_making(service, &call, UINT64_C(601000000));
+    ck_assert_int_eq(raw_session(&client, METHOD_GenerateKey, buffer_bytes(&request), &answer),
+                     reason_row(REASON_LIMIT)->status);
+    call.token.id++;
+    ck_assert_int_eq(policy_check_making(service, &call), REASON_NONE);
+}
+END_TEST
+
 START_TEST(token_used_too_often_is_told_to_wait_under_any_lease)
 {
     CLEANUP(buffer_clear) struct buffer request = { 0 };
@@ -344,4 +366,5 @@ SUITE_WITH_FIXTURE("loopback dispatch", setup, teardown, envelope_that_is_none_g
                    used_number_with_other_bytes_is_refused, locked_lease_signs_no_more,
                    lease_of_one_certificate_is_nothing_to_another, revoked_grant_ends_signing_within_seconds,
                    without_a_record_no_signature_leaves, key_limit_of_a_token_holds,
+                   token_that_kept_the_hsm_busy_with_keys_waits,
                    token_used_too_often_is_told_to_wait_under_any_lease);

@@ -79,7 +79,20 @@ START_TEST(crowded_table_is_generous_not_unjust)
 }
 END_TEST
 
+START_TEST(what_is_owed_is_paid_off_as_time_passes)
+{
+    ck_assert_uint_eq(rate_owed(table, ann, SECOND_NS), 0);
+    rate_owe(table, ann, 5 * SECOND_NS, SECOND_NS);
+    rate_owe(table, ann, 5 * SECOND_NS, 2 * SECOND_NS);
+    ck_assert_uint_eq(rate_owed(table, ann, 2 * SECOND_NS), 9 * SECOND_NS);
+    ck_assert_uint_eq(rate_owed(table, ben, 2 * SECOND_NS), 0);
+    ck_assert_uint_eq(rate_owed(table, ann, 11 * SECOND_NS), 0);
+    rate_owe(table, ann, SECOND_NS, 20 * SECOND_NS);
+    ck_assert_uint_eq(rate_owed(table, ann, 20 * SECOND_NS), SECOND_NS);
+}
+END_TEST
+
 SUITE_WITH_FIXTURE("include/rate", setup, teardown, burst_is_twice_the_rate, empty_bucket_fills_at_the_rate,
                    bucket_never_holds_more_than_a_burst, steady_requests_at_the_rate_are_never_refused,
                    one_does_not_use_up_what_is_anothers, refused_request_costs_nothing,
-                   crowded_table_is_generous_not_unjust);
+                   crowded_table_is_generous_not_unjust, what_is_owed_is_paid_off_as_time_passes);
