@@ -78,6 +78,27 @@ void buffer_append_u64(struct buffer *buffer, uint64_t value)
     buffer_append_u32(buffer, (uint32_t)value);
 }
 
+uint8_t *buffer_extend(struct buffer *buffer, size_t len)
+{
+    if (!buffer_reserve(buffer, len))
+        return NULL;
+    buffer->len += len;
+    return buffer->data + buffer->len - len;
+}
+
+void buffer_drop(struct buffer *buffer, size_t len)
+{
+    bool failed = buffer->failed;
+
+    if (len < buffer->len) {
+        buffer->len -= len;
+        memmove(buffer->data, buffer->data + len, buffer->len);
+    } else {
+        buffer_clear(buffer);
+        buffer->failed = failed;
+    }
+}
+
 struct bytes buffer_bytes(const struct buffer *buffer)
 {
     return BYTES(buffer->data, buffer->len);

@@ -47,6 +47,10 @@ void buffer_append_text(struct buffer *buffer, const char *text);
 void buffer_append_u8(struct buffer *buffer, uint8_t value);
 void buffer_append_u32(struct buffer *buffer, uint32_t value); /* big-endian */
 void buffer_append_u64(struct buffer *buffer, uint64_t value); /* big-endian */
+/* Makes room for @len bytes more, which are content from now on. NULL: it failed. */
+uint8_t *buffer_extend(struct buffer *buffer, size_t len);
+/* Forgets the first @len bytes; with the last of them the memory as well. */
+void buffer_drop(struct buffer *buffer, size_t len);
 /* The content as struct bytes; valid until the next append or clear. */
 struct bytes buffer_bytes(const struct buffer *buffer);
 /* Gives the memory away (free()); the buffer becomes empty. NULL if it failed. */

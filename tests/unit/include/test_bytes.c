@@ -203,6 +203,22 @@ START_TEST(base64url_is_as_the_rfc_has_it)
 }
 END_TEST
 
+START_TEST(room_is_made_behind_and_bytes_are_dropped_in_front)
+{
+    CLEANUP(buffer_clear) struct buffer buffer = { .limit = 8 };
+
+    buffer_append_text(&buffer, "abc");
+    memcpy(buffer_extend(&buffer, 3), "def", 3);
+    ck_assert(bytes_equal(buffer_bytes(&buffer), bytes_of_text("abcdef")));
+    buffer_drop(&buffer, 4);
+    ck_assert(bytes_equal(buffer_bytes(&buffer), bytes_of_text("ef")));
+    ck_assert_ptr_null(buffer_extend(&buffer, 7));
+    buffer_drop(&buffer, 2);
+    ck_assert_ptr_null(buffer.data);
+    ck_assert(buffer.failed); /* for good */
+}
+END_TEST
+
 SUITE("bytes", empty_runs_are_equal_whatever_they_point_to, numbers_are_appended_big_endian,
       growing_keeps_the_content, appending_beyond_the_limit_fails_for_good,
       a_length_near_the_end_of_size_t_does_not_wrap_around, clearing_keeps_the_limit_and_forgets_the_failure,
@@ -210,4 +226,4 @@ SUITE("bytes", empty_runs_are_equal_whatever_they_point_to, numbers_are_appended
       every_allocation_that_fails_is_remembered, a_reader_gives_fields_in_order,
       a_reader_that_failed_once_gives_nothing_more, an_empty_reader_is_done_at_once,
       hexadecimal_survives_there_and_back, anything_but_the_right_number_of_digits_is_refused,
-      base64url_is_as_the_rfc_has_it);
+      base64url_is_as_the_rfc_has_it, room_is_made_behind_and_bytes_are_dropped_in_front);
