@@ -14,8 +14,7 @@
 
 #include "proto/limits.h"
 #include "proxy/front/context.h"
-
-#define PEER_MAX_LEN 64 /* "[address]:port" */
+#include "proxy/front/route.h"
 
 struct stream;
 

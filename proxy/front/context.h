@@ -13,8 +13,12 @@
 #include <time.h>
 
 #include "proxy/config.h"
-#include "proxy/metrics/metrics.h"
+#include "proxy/front/deadline.h"
+#include "proxy/front/round.h"
 #include "proxy/front/tls.h"
+#include "proxy/metrics/metrics.h"
+
+#define FLIGHT_MAX ((size_t)64 * 1024) /* read from a socket at a time */
 
 struct connection;
 struct listener;
@@ -23,7 +27,10 @@ struct public_http;
 struct front {
     const struct proxy_config *config; /* fixed after start */
     struct event_base *base;
-    int control; /* to the supervisor */
+    struct round round;
+    struct deadlines deadlines;
+    uint8_t flight[FLIGHT_MAX]; /* what the socket that is being looked at has brought */
+    int control;                /* to the supervisor */
     struct event *control_event;
     struct metrics_front *metrics; /* NULL: nobody asks */
     struct pulse *pulse;           /* NULL: nobody listens */
@@ -44,7 +51,8 @@ struct front {
     unsigned drain_step;
     bool is_ready;    /* the supervisor was told */
     bool is_draining; /* leaves when the last connection is gone */
-    int status;       /* of the process, from sysexits.h */
+    bool is_leaving;
+    int status; /* of the process, from sysexits.h */
 };
 
 /* Into the numbers that everybody may read. */
@@ -54,7 +62,7 @@ static inline void front_count(const struct front *front, enum front_value what)
     if (front->metrics)
         metrics_add(&front->metrics->values[what], 1);
 }
-/* Leaves the event loop with @status as soon as the current callbacks are done. */
+/* Leaves with @status at the end of the round. */
 void front_leave(struct front *front, int status);
 /* A connection is gone: the last one of a draining front ends it. */
 void front_connection_gone(struct front *front);

@@ -34,7 +34,7 @@ uint64_t front_descriptors(const struct proxy_config *config)
 void front_leave(struct front *front, int status)
 {
     front->status = status;
-    event_base_loopbreak(front->base);
+    front->is_leaving = true;
 }
 
 void front_connection_gone(struct front *front)
@@ -64,6 +64,7 @@ static void front_clear(struct front *front)
     strangers_free(front->strangers);
     if (!front->base)
         return;
+    deadlines_clear(&front->deadlines);
     event_base_loop(front->base,
                     EVLOOP_NONBLOCK); /* bufferevents are really freed in the loop's next round */
     event_base_free(front->base);
@@ -112,6 +113,7 @@ static int front_init(struct front *front)
     front->base = event_base_new();
     if (!front->base)
         return -ENOMEM;
+    deadlines_init(&front->deadlines, front->base);
     error = http2_init(front);
     if (!error)
         error = route_new(front, &front->route);
@@ -148,6 +150,17 @@ static int close_the_door(void)
     return sandbox_enter();
 }
 
+/* Until somebody leaves. Errors: -EIO. */
+static int serve(struct front *front)
+{
+    while (!front->is_leaving) {
+        if (event_base_loop(front->base, EVLOOP_ONCE) != 0)
+            return -EIO;
+        round_end(&front->round);
+    }
+    return 0;
+}
+
 int front_main(const struct proxy_config *config, int control, struct metrics_front *metrics,
                struct pulse *pulse)
 {
@@ -158,6 +171,7 @@ int front_main(const struct proxy_config *config, int control, struct metrics_fr
     int error;
 
     signal(SIGPIPE, SIG_IGN);
+    round_init(&front.round);
     LIST_INIT(&front.listeners);
     LIST_INIT(&front.connections);
     error = front_init(&front);
@@ -167,6 +181,9 @@ int front_main(const struct proxy_config *config, int control, struct metrics_fr
         log_event(LOG_LEVEL_ERROR, "front.start", "why=\"%s\"", strerror(-error));
         return EX_OSERR;
     }
-    event_base_dispatch(front.base);
+    if (serve(&front)) {
+        log_event(LOG_LEVEL_ERROR, "front.loop", "why=\"the event loop failed\"");
+        return EX_OSERR;
+    }
     return front.status;
 }

@@ -4,100 +4,36 @@
  *
  * A call that nobody waits for any more is removed from a queue, but stays among those sent until its answer comes,
  * because the signer is still busy with it. Refusals that another call brought about (it took the last place, or was
- * served before) are given from the event loop, since that other is in the middle of its own business.
+ * served before) are given at the end of the round, since that other is in the middle of its own business.
  */
 #include "proxy/front/route.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
-#include <event2/event_struct.h>
-#include <string.h>
-#include <sys/socket.h>
 
 #include "include/descriptor.h"
-#include "include/log.h"
-#include "proto/envelope.pb-c.h"
-#include "proto/limits.h"
-#include "proto/traceparent.h"
-#include "proxy/front/control.h"
-#include "proxy/front/queue.h"
-#include "proxy/front/signer_frame.h"
+#include "proxy/front/call.h"
+#include "proxy/front/link.h"
 
-#define SENT_MAX 32 /* two rounds of a signer: it never waits for us, and little is lost with it */
-#define SENT_FEW 2  /* so many always: one that is served, and the next */
-#define SENT_US                                                                                              \
-    20000 /* more is not sent than this is thought to last: what is sent has left its fair turn behind */
-#define LEARNING       8   /* an estimate moves so great a part of the way to each new figure */
 #define RETRY_LEAST_MS 100 /* what a client is told that is refused: when to ask again */
 #define RETRY_MOST_MS  2000
-#define STUCK_MS       120000 /* no answer for so long, twice the longest deadline: the signer hangs */
-
-TAILQ_HEAD(call_list, call);
-
-enum call_place { CALL_NOWHERE, CALL_QUEUED, CALL_SENT, CALL_REFUSED };
-
-struct call {
-    struct queue_item item;  /* first: what the queue gives back is the call */
-    TAILQ_ENTRY(call) entry; /* when sent or refused */
-    enum call_place place;
-    struct link *link;
-    uint64_t id;
-    route_done *done; /* NULL: cancelled */
-    void *owner;
-    const struct method *method;
-    struct buffer body;
-    size_t message_at;
-    bool has_certificate;
-    uint8_t certificate_hash[HASH_LEN];
-    char *peer;
-    char request_id[REQUEST_ID_LEN + 1];
-    char traceparent[TRACEPARENT_LEN + 1];
-    uint64_t received_ns, deadline_ms;
-    int wanted;    /* the signer it names; -1: any */
-    int failed_at; /* the HSM that failed it; -1: none yet */
-    bool is_repeated, is_rerouted;
-};
-
-/* To one signer. */
-struct link {
-    struct route *route;
-    unsigned index;
-    unsigned hsm;            /* the signer's */
-    struct bufferevent *bev; /* NULL: no signer there */
-    bool is_leaving;         /* it answers what it was sent, and takes no more */
-    bool is_ill;             /* its HSM is: nothing is sent to it until it says otherwise */
-    struct queue queue;
-    struct call_list sent;
-    unsigned sent_count;
-    uint64_t sent_us;           /* the time that what is sent is thought to take */
-    uint64_t spent_us[METHODS]; /* what a call takes, from the signer's answers; 0: none came yet */
-    struct event stuck;         /* runs while anything is sent */
-    struct event writing;       /* active: there is something to write */
-};
 
 struct route {
     struct front *front;
     uint64_t next_id;
     unsigned next_link;       /* of equals the next in turn */
-    struct call_list refused; /* to be told so by the event */
-    struct event refusing;
+    struct call_list refused; /* to be told so at the end of the round */
+    struct round_task refusing;
     unsigned count, wrapped_count;
     struct link links[];
 };
 
-/* ---------------------------------------------------------------------------------------------------- calls */
-
-static void call_free(struct call *call)
+static struct route *route_of(const struct link *link)
 {
-    if (!call)
-        return;
-    buffer_clear(&call->body);
-    free(call->peer);
-    free(call);
+    return link->front->route;
 }
-DEFINE_CLEANUP(call_free, struct call *);
+
+/* ---------------------------------------------------------------------------------------------------- calls */
 
 static void call_enter(struct call *call, enum call_place place, struct link *link)
 {
@@ -108,94 +44,42 @@ static void call_enter(struct call *call, enum call_place place, struct link *li
 /* Takes the call out of its list. */
 static void call_remove(struct call *call)
 {
-    struct link *link = call->link;
-
-    if (call->place == CALL_SENT) {
-        TAILQ_REMOVE(&link->sent, call, entry);
-        link->sent_count--;
-        link->sent_us -= call->item.cost_us;
-    } else if (call->place == CALL_QUEUED) {
-        queue_remove(&link->queue, &call->item);
-    } else if (call->place == CALL_REFUSED) {
-        TAILQ_REMOVE(&link->route->refused, call, entry);
-    }
+    if (call->place == CALL_SENT)
+        link_forget(call->link, call);
+    else if (call->place == CALL_QUEUED)
+        queue_remove(&call->link->queue, &call->item);
+    else if (call->place == CALL_REFUSED)
+        TAILQ_REMOVE(&route_of(call->link)->refused, call, entry);
     call->place = CALL_NOWHERE;
-}
-
-/* Gives the owner its answer, if there still is one. The call is in no list any more; the end of it. */
-static void call_answer(struct call *call, const struct answer *answer)
-{
-    if (call->done)
-        call->done(call->owner, answer);
-    call_free(call);
-}
-
-static void call_fail(struct call *call, enum reason reason)
-{
-    call_answer(call, &(struct answer){ .reason = reason });
 }
 
 /* The call is in no list: its owner hears soon that we are too busy. */
 static void call_refuse(struct call *call, struct link *link, enum front_value why)
 {
+    struct route *route = route_of(link);
+
     call_enter(call, CALL_REFUSED, link);
-    TAILQ_INSERT_TAIL(&link->route->refused, call, entry);
-    event_active(&link->route->refusing, EV_TIMEOUT, 1);
-    front_count(link->route->front, why);
+    TAILQ_INSERT_TAIL(&route->refused, call, entry);
+    round_put_off(&route->front->round, &route->refusing);
+    front_count(route->front, why);
 }
 
-static void on_refusing(evutil_socket_t fd, short what, void *context)
+static void on_refusing(void *context)
 {
     struct route *route = context;
     struct call *call;
 
-    (void)fd;
-    (void)what;
     while ((call = TAILQ_FIRST(&route->refused))) {
         call_remove(call);
         call_fail(call, REASON_BUSY);
     }
 }
 
-/* ------------------------------------------------------------------------------------------------- estimating */
-
-static uint64_t estimate_us(const struct link *link, const struct method *method)
-{
-    uint64_t spent_us = link->spent_us[method->id];
-
-    return spent_us ? spent_us : 1;
-}
-
-/* A refusal is soon given: who has many of them would make everybody's calls look short. */
-static void learn(struct link *link, const struct method *method, const Privyseal__V1__EnvelopeReply *reply)
-{
-    uint64_t *known = &link->spent_us[method->id], spent_us = reply->spent_us;
-
-    if (!spent_us || (reply->grpc_status != GRPC_OK && spent_us < *known))
-        return;
-    *known = *known ? (*known * (LEARNING - 1) + spent_us) / LEARNING : spent_us;
-}
-
-/*
- * Whether a call that has @ahead_us of work before it would be done too late. The estimate is a mean, and a call that takes
- * twice as long is nothing special. Nobody is refused for what an idle signer is thought to take: trying is how an
- * estimate that was once too high is corrected.
- */
-static bool is_late(uint64_t ahead_us, uint64_t cost_us, uint64_t deadline_ms)
-{
-    return front_now_ns() / 1000 + ahead_us + 2 * cost_us > deadline_ms * 1000;
-}
-
 /* ------------------------------------------------------------------------------------------------- choosing */
 
 static bool is_partition(const struct link *link)
 {
-    return link->index >= link->route->wrapped_count;
-}
-
-static bool takes_calls(const struct link *link)
-{
-    return link->bev && !link->is_leaving && !link->is_ill;
+    return link->index >= route_of(link)->wrapped_count;
 }
 
 static uint64_t load(const struct link *link)
@@ -206,7 +90,7 @@ static uint64_t load(const struct link *link)
 /* Higher is better: one that is able, and of another HSM than the call has failed at. */
 static unsigned fitness(const struct link *link, int failed_at)
 {
-    return 2 * takes_calls(link) + ((int)link->hsm != failed_at);
+    return 2 * link_takes_calls(link) + ((int)link->hsm != failed_at);
 }
 
 /* The wrapped signer with the least to do; one that is able, if any is. */
@@ -229,69 +113,13 @@ static struct link *choose(struct route *route, int wanted, int failed_at)
 {
     struct link *link = wanted >= 0 && (unsigned)wanted < route->count ? &route->links[wanted] : NULL;
 
-    if (link && (is_partition(link) || (takes_calls(link) && (int)link->hsm != failed_at)))
+    if (link && (is_partition(link) || (link_takes_calls(link) && (int)link->hsm != failed_at)))
         return link;
     /* A lease of a signer that cannot serve it: any other says UNLOCK_REQUIRED, at once. */
     return least_loaded(route, failed_at);
 }
 
 /* -------------------------------------------------------------------------------------------------- sending */
-
-static uint32_t time_left(const struct call *call)
-{
-    uint64_t now_ms = front_now_ms();
-
-    return call->deadline_ms > now_ms ? (uint32_t)(call->deadline_ms - now_ms) : 1;
-}
-
-/* Errors: -ENOMEM. */
-static int write_envelope(struct link *link, const struct call *call)
-{
-    Privyseal__V1__Envelope envelope = PRIVYSEAL__V1__ENVELOPE__INIT;
-
-    envelope.id = call->id;
-    envelope.method = call->method->id;
-    if (call->has_certificate)
-        envelope.certificate_hash = (ProtobufCBinaryData){ HASH_LEN, (uint8_t *)call->certificate_hash };
-    envelope.peer = call->peer;
-    envelope.deadline_ms = time_left(call);
-    envelope.request_id = (char *)call->request_id;
-    envelope.traceparent = (char *)call->traceparent;
-    envelope.body =
-        (ProtobufCBinaryData){ call->body.len - call->message_at, call->body.data + call->message_at };
-    envelope.received_ns = call->received_ns;
-    event_active(&link->writing, EV_TIMEOUT, 1);
-    return signer_frame_write(bufferevent_get_output(link->bev), &envelope);
-}
-
-static void watch_for_answers(struct link *link)
-{
-    struct timeval stuck = front_timeval(STUCK_MS);
-
-    if (link->sent_count)
-        evtimer_add(&link->stuck, &stuck);
-    else
-        evtimer_del(&link->stuck);
-}
-
-static bool may_send(const struct link *link)
-{
-    return takes_calls(link) && link->sent_count < SENT_MAX &&
-           (link->sent_count < SENT_FEW || link->sent_us < SENT_US);
-}
-
-/* Errors: -ENOMEM. */
-static int send_call(struct link *link, struct call *call)
-{
-    if (write_envelope(link, call))
-        return -ENOMEM;
-    call_enter(call, CALL_SENT, link);
-    TAILQ_INSERT_TAIL(&link->sent, call, entry);
-    link->sent_us += call->item.cost_us;
-    if (++link->sent_count == 1)
-        watch_for_answers(link);
-    return 0;
-}
 
 static void tell_waiting(const struct route *route)
 {
@@ -312,15 +140,15 @@ static void pump(struct link *link)
 {
     struct call *call;
 
-    while (may_send(link) && (call = (struct call *)queue_next(&link->queue))) {
+    while (link_may_send(link) && (call = (struct call *)queue_next(&link->queue))) {
         bool is_alone = link->sent_count == 0 && link->queue.count == 0;
 
-        if (!is_alone && is_late(link->sent_us, call->item.cost_us, call->deadline_ms))
+        if (!is_alone && estimate_is_late(link->sent_us, call->item.cost_us, call->deadline_ms))
             call_refuse(call, link, FRONT_REFUSED_LATE);
-        else if (send_call(link, call))
+        else if (link_send(link, call))
             call_refuse(call, link, FRONT_REFUSED_FULL);
     }
-    tell_waiting(link->route);
+    tell_waiting(route_of(link));
 }
 
 /* What finds the link at leisure goes straight through. Errors: -EBUSY (no room), -ENOMEM; the call is in no list. */
@@ -329,9 +157,9 @@ static int enqueue(struct link *link, struct call *call)
     struct queue_item *pushed;
     int r;
 
-    call->item.cost_us = estimate_us(link, call->method);
-    if (link->queue.count == 0 && may_send(link))
-        return send_call(link, call);
+    call->item.cost_us = estimate_us(&link->estimate, call->method);
+    if (link->queue.count == 0 && link_may_send(link))
+        return link_send(link, call);
     r = queue_add(&link->queue, call->has_certificate ? call->certificate_hash : NULL, &call->item, &pushed);
     if (r < 0)
         return r;
@@ -362,7 +190,7 @@ static void give_queue_away(struct link *link)
     for (unsigned left = link->queue.count; left && (call = (struct call *)queue_next(&link->queue));
          left--) {
         call_enter(call, CALL_NOWHERE, NULL);
-        place(link->route, call);
+        place(route_of(link), call);
     }
 }
 
@@ -378,18 +206,15 @@ static void repeat_or_fail(struct route *route, struct call *call)
     }
 }
 
-/* The signer is gone. Whatever an owner does on hearing so, it can only take calls out of the lists. */
-static void link_down(struct link *link)
+/* Whatever an owner does on hearing so, it can only take calls out of the lists. */
+static void on_lost(struct link *link)
 {
     struct call *call;
 
-    bufferevent_free(TAKE(link->bev));
-    link->is_leaving = false;
     while ((call = TAILQ_FIRST(&link->sent))) {
         call_remove(call);
-        repeat_or_fail(link->route, call);
+        repeat_or_fail(route_of(link), call);
     }
-    watch_for_answers(link);
     if (!is_partition(link))
         give_queue_away(link);
 }
@@ -398,82 +223,18 @@ static void link_down(struct link *link)
 static void share_queues(struct route *route)
 {
     for (unsigned i = 0; i < route->wrapped_count; i++)
-        if (!takes_calls(&route->links[i]))
+        if (!link_takes_calls(&route->links[i]))
             give_queue_away(&route->links[i]);
 }
 
-static void link_heard(struct link *link, Privyseal__V1__HsmNews news)
+static void on_changed(struct link *link)
 {
-    bool is_ill = news == PRIVYSEAL__V1__HSM_NEWS__HSM_NEWS_ILL;
-
-    if (news == PRIVYSEAL__V1__HSM_NEWS__HSM_NEWS_NONE || link->is_ill == is_ill)
+    if (is_partition(link))
         return;
-    link->is_ill = is_ill;
-    log_event(LOG_LEVEL_NOTICE, "front.signer_hsm", "signer=%u is=%s", link->index, is_ill ? "ill" : "well");
-    if (!is_partition(link))
-        share_queues(link->route);
-}
-
-/* A signer that sends nonsense or nothing is of no use: the supervisor starts another. */
-static void link_broken(struct link *link, const char *why)
-{
-    log_event(LOG_LEVEL_ERROR, "front.signer_broken", "signer=%u why=\"%s\"", link->index, why);
-    control_report_broken(link->route->front, link->index);
-    link_down(link);
-}
-
-/* To one that leaves everything has been written then: it reads to the end, answers all of it, and is gone. */
-static void on_written(struct bufferevent *bev, void *context)
-{
-    const struct link *link = context;
-
-    if (evbuffer_get_length(bufferevent_get_output(bev)))
-        return;
-    bufferevent_disable(bev, EV_WRITE);
     if (link->is_leaving)
-        shutdown(bufferevent_getfd(bev), SHUT_WR);
-}
-
-/*
- * What a round of the event loop brought is written in one go at its end. A bufferevent would first ask whether there is
- * room, which costs a round more and two calls for the asking: that is for what the socket does not take at once.
- */
-static void on_writing(evutil_socket_t fd, short what, void *context)
-{
-    struct link *link = context;
-    struct evbuffer *output;
-
-    (void)fd;
-    (void)what;
-    if (!link->bev)
-        return;
-    output = bufferevent_get_output(link->bev);
-    evbuffer_unfreeze(output, 1); /* its front is the bufferevent's, which writes nothing now */
-    (void)evbuffer_write(output, bufferevent_getfd(link->bev));
-    evbuffer_freeze(output, 1);
-    if (evbuffer_get_length(output))
-        bufferevent_enable(link->bev, EV_WRITE); /* it will meet the error as well, if it was one */
-    else
-        on_written(link->bev, link);
-}
-
-/* A signer that is dismissed, or worn, says so first. What it has not been sent goes elsewhere. */
-static void link_leaves(struct link *link)
-{
-    link->is_leaving = true;
-    if (!is_partition(link))
         give_queue_away(link);
-    on_written(link->bev, link);
-}
-
-static struct call *find_sent(struct link *link, uint64_t id)
-{
-    struct call *call;
-
-    TAILQ_FOREACH (call, &link->sent, entry)
-        if (call->id == id)
-            return call;
-    return NULL;
+    else
+        share_queues(route_of(link));
 }
 
 /*
@@ -489,12 +250,12 @@ static bool is_for_another(struct call *call, const struct link *link,
         return false;
     call->is_repeated = true;
     call->failed_at = (int)link->hsm;
-    return link->is_ill || least_loaded(link->route, call->failed_at)->hsm != link->hsm;
+    return link->is_ill || least_loaded(route_of(link), call->failed_at)->hsm != link->hsm;
 }
 
-static void deliver(struct link *link, struct call *call, const Privyseal__V1__EnvelopeReply *reply)
+static void on_answered(struct link *link, struct call *call, const Privyseal__V1__EnvelopeReply *reply)
 {
-    struct route *route = link->route;
+    struct route *route = route_of(link);
     struct answer answer = {
         .grpc_status = reply->grpc_status,
         .body = BYTES(reply->body.data, reply->body.len),
@@ -519,64 +280,11 @@ static void deliver(struct link *link, struct call *call, const Privyseal__V1__E
     call_answer(call, &answer);
 }
 
-/* Takes the next reply off the input. Errors: -EAGAIN (none is whole yet), -EBADMSG (nonsense, or not asked for). */
-static int take_reply(struct link *link)
-{
-    Privyseal__V1__EnvelopeReply *reply;
-    struct call *call;
-    int error = signer_frame_read(bufferevent_get_input(link->bev), &reply);
-
-    if (error)
-        return error;
-    call = find_sent(link, reply->id);
-    link_heard(link, reply->hsm);
-    if (reply->leaving) {
-        link_leaves(link);
-    } else if (call) {
-        learn(link, call->method, reply);
-        call_remove(call);
-        deliver(link, call, reply);
-    } else if (!reply->hsm) {
-        error = -EBADMSG;
-    }
-    privyseal__v1__envelope_reply__free_unpacked(reply, NULL);
-    return error;
-}
-
-static void on_read(struct bufferevent *bev, void *context)
-{
-    struct link *link = context;
-    int error;
-
-    (void)bev;
-    while ((error = take_reply(link)) == 0)
-        ;
-    if (error != -EAGAIN) {
-        link_broken(link, "it sent what is not a reply");
-        return;
-    }
-    watch_for_answers(link);
-    pump(link);
-}
-
-static void on_event(struct bufferevent *bev, short what, void *context)
-{
-    struct link *link = context;
-
-    (void)bev;
-    (void)what; /* end of file and errors: the supervisor knows why */
-    log_event(LOG_LEVEL_WARNING, "front.signer_gone", "signer=%u sent=%u", link->index, link->sent_count);
-    link_down(link);
-}
-
-static void on_stuck(evutil_socket_t fd, short what, void *context)
-{
-    (void)fd;
-    (void)what;
-    link_broken(context, "it did not answer for two minutes");
-}
-
 /* --------------------------------------------------------------------------------------------------- public */
+
+static const struct link_ops link_ops = {
+    .answered = on_answered, .eased = pump, .changed = on_changed, .lost = on_lost
+};
 
 int route_new(struct front *front, struct route **ret)
 {
@@ -591,19 +299,10 @@ int route_new(struct front *front, struct route **ret)
     route->front = front;
     route->count = count;
     route->wrapped_count = wrapped;
+    route->refusing = (struct round_task){ .run = on_refusing, .context = route };
     TAILQ_INIT(&route->refused);
-    evtimer_assign(&route->refusing, front->base, on_refusing, route);
-    for (unsigned i = 0; i < count; i++) {
-        struct link *link = &route->links[i];
-
-        link->route = route;
-        link->index = i;
-        link->hsm = proxy_config_hsm_of(front->config, i);
-        queue_init(&link->queue, front->config->queue);
-        TAILQ_INIT(&link->sent);
-        evtimer_assign(&link->stuck, front->base, on_stuck, link);
-        evtimer_assign(&link->writing, front->base, on_writing, link);
-    }
+    for (unsigned i = 0; i < count; i++)
+        link_init(&route->links[i], front, i, &link_ops);
     *ret = route;
     return 0;
 }
@@ -618,48 +317,33 @@ static void forget(struct call_list *list)
     }
 }
 
-static void link_clear(struct link *link)
+void route_free(struct route *route)
 {
     struct call *call;
 
-    evtimer_del(&link->stuck);
-    event_del(&link->writing);
-    if (link->bev)
-        bufferevent_free(link->bev);
-    forget(&link->sent);
-    while ((call = (struct call *)queue_next(&link->queue)))
-        call_free(call);
-}
-
-void route_free(struct route *route)
-{
     if (!route)
         return;
     forget(&route->refused);
-    event_del(&route->refusing);
-    for (unsigned i = 0; i < route->count; i++)
+    round_forget(&route->front->round, &route->refusing);
+    for (unsigned i = 0; i < route->count; i++) {
+        forget(&route->links[i].sent);
+        while ((call = (struct call *)queue_next(&route->links[i].queue)))
+            call_free(call);
         link_clear(&route->links[i]);
+    }
     free(route);
 }
 
 int route_attach(struct route *route, unsigned index, int socket)
 {
     CLEANUP(descriptor_close) int owned = socket;
-    struct bufferevent *bev;
+    int r;
 
-    if (index >= route->count || evutil_make_socket_nonblocking(socket) != 0)
+    if (index >= route->count)
         return -EINVAL;
-    bev = bufferevent_socket_new(route->front->base, socket, BEV_OPT_CLOSE_ON_FREE);
-    if (!bev)
-        return -ENOMEM;
-    owned = -1;
-    if (route->links[index].bev)
-        link_down(&route->links[index]);
-    route->links[index].bev = bev;
-    route->links[index].is_ill = false; /* it says so when it is not true */
-    bufferevent_setcb(bev, on_read, on_written, on_event, &route->links[index]);
-    bufferevent_disable(bev, EV_WRITE); /* until on_writing() finds no room */
-    bufferevent_enable(bev, EV_READ);
+    r = link_attach(&route->links[index], TAKE_DESCRIPTOR(owned));
+    if (r < 0)
+        return r;
     pump(&route->links[index]);
     share_queues(route);
     return 0;
@@ -668,7 +352,7 @@ int route_attach(struct route *route, unsigned index, int socket)
 bool route_is_serving(const struct route *route)
 {
     for (unsigned i = 0; i < route->wrapped_count; i++)
-        if (takes_calls(&route->links[i]))
+        if (link_takes_calls(&route->links[i]))
             return true;
     return false;
 }
@@ -680,32 +364,6 @@ unsigned route_retry_after_ms(struct route *route)
     return ms < RETRY_LEAST_MS ? RETRY_LEAST_MS : ms > RETRY_MOST_MS ? RETRY_MOST_MS : (unsigned)ms;
 }
 
-/* Errors: -ENOMEM. */
-static int call_new(struct route *route, const struct request *request, struct call **ret)
-{
-    CLEANUP(call_free) struct call *call = calloc(1, sizeof(*call));
-
-    if (!call)
-        return -ENOMEM;
-    call->peer = strdup(request->peer);
-    if (!call->peer)
-        return -ENOMEM;
-    call->id = ++route->next_id;
-    call->method = request->method;
-    call->message_at = request->message_at;
-    call->received_ns = front_now_ns();
-    call->deadline_ms = request->deadline_ms;
-    call->has_certificate = request->certificate_hash != NULL;
-    if (call->has_certificate)
-        memcpy(call->certificate_hash, request->certificate_hash, HASH_LEN);
-    memcpy(call->request_id, request->request_id, sizeof(call->request_id));
-    strcpy(call->traceparent, request->traceparent);
-    call->body = *request->body;
-    *request->body = (struct buffer){ 0 };
-    *ret = TAKE(call);
-    return 0;
-}
-
 int route_submit(struct route *route, const struct request *request, route_done *done, void *owner,
                  struct call **ret)
 {
@@ -713,19 +371,18 @@ int route_submit(struct route *route, const struct request *request, route_done 
     int wanted = method_route(request->method, BYTES(request->body->data + request->message_at,
                                                      request->body->len - request->message_at));
     struct link *link = choose(route, wanted, -1);
-    uint64_t cost_us = estimate_us(link, request->method);
+    uint64_t cost_us = estimate_us(&link->estimate, request->method);
     uint64_t ahead_us = queue_wait_us(&link->queue, request->certificate_hash, cost_us) + link->sent_us;
     int r;
 
-    if (takes_calls(link) && ahead_us && is_late(ahead_us, cost_us, request->deadline_ms)) {
+    if (link_takes_calls(link) && ahead_us && estimate_is_late(ahead_us, cost_us, request->deadline_ms)) {
         front_count(route->front, FRONT_REFUSED_LATE);
         return -EBUSY;
     }
-    r = call_new(route, request, &call);
+    r = call_new(request, ++route->next_id, &call);
     if (r < 0)
         return r;
     call->wanted = wanted;
-    call->failed_at = -1;
     call->done = done;
     call->owner = owner;
     r = enqueue(link, call);

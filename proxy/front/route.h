@@ -18,6 +18,8 @@
 #include "proto/method.h"
 #include "proxy/front/context.h"
 
+#define PEER_MAX_LEN 64 /* "[address]:port" */
+
 struct route;
 struct call;
 
@@ -39,7 +41,7 @@ struct request {
     struct buffer *body;             /* the gRPC message; becomes empty when the request is accepted */
     size_t message_at;               /* where in @body the message starts: behind its prefix */
     const uint8_t *certificate_hash; /* NULL: the client has none */
-    const char *peer;
+    const char *peer;                /* shorter than PEER_MAX_LEN */
     const char *request_id;
     const char *traceparent; /* parsed, or "" */
     uint64_t deadline_ms;    /* on the clock of front_now_ms() */
