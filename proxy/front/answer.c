@@ -22,7 +22,7 @@ static void enter_answer(struct stream *stream, int grpc_status)
 {
     stream->phase = PHASE_ANSWER;
     stream->grpc_status = grpc_status;
-    stream_set_timer(stream, stream->connection->front->config->handshake_ms);
+    stream_set_deadline(stream, stream->connection->front->config->handshake_ms);
 }
 
 /* Headers and nothing more. Without memory for them the stream is reset. */
@@ -102,7 +102,7 @@ static ssize_t read_reply(nghttp2_session *session, int32_t id, uint8_t *target,
     memcpy(target, stream->reply.data + stream->reply_sent, len);
     stream->reply_sent += len;
     stream->connection->reply_bytes -= len;
-    stream_set_timer(stream, stream->connection->front->config->handshake_ms);
+    stream_set_deadline(stream, stream->connection->front->config->handshake_ms);
     if (stream->reply_sent == stream->reply.len) {
         *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
         if (nghttp2_submit_trailer(session, id, trailers, ARRAY_SIZE(trailers)))

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * answer.h - the ways to answer a stream.
+ * answer.h - the ways to answer a stream. The answer leaves at the end of the round.
  *
- * Each ends with connection_flush(), which may free connection and stream: so answering is the last thing to be done
- * with a stream.
  * Source: grpc/doc/PROTOCOL-HTTP2.md (Responses).
  */
 #pragma once

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* connection.c - a bufferevent with TLS, an nghttp2 session upon it, and one timer. */
+/* connection.c - a TLS stream, an nghttp2 session upon it, and one deadline. */
 #include "proxy/front/connection.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent_ssl.h>
 #include <netinet/in.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 #include "include/descriptor.h"
 #include "include/log.h"
@@ -20,9 +16,8 @@
 #include "proxy/front/http2.h"
 #include "proxy/front/strangers.h"
 #include "proxy/front/stream.h"
-#include "proxy/front/tls.h"
 
-#define OUTPUT_MAX        ((size_t)64 * 1024) /* ciphertext-to-be that waits for a slow reader */
+#define OUTPUT_MAX        ((size_t)64 * 1024) /* waits for a slow reader; the rest stays with HTTP/2 */
 #define FAILURES_A_MINUTE 600                 /* logged, each kind */
 #define LINGER_MS         1000
 
@@ -30,60 +25,83 @@
 #define CANCELS_AT_ONCE 1000
 #define CANCEL_NS       30000000 /* one more every 30 ms */
 
-static void set_timer(struct connection *connection, uint64_t ms)
+static void set_deadline(struct connection *connection, uint64_t ms)
 {
-    struct timeval time = front_timeval(ms);
+    deadline_set(&connection->front->deadlines, &connection->deadline, ms);
+}
 
-    evtimer_add(&connection->timer, &time);
+void connection_cut(struct connection *connection)
+{
+    connection->is_cut = true;
+    connection->tls.is_deaf = true;
+    round_put_off(&connection->front->round, &connection->flushing);
 }
 
 /* ---------------------------------------------------------------------------------------------------- output */
 
+void connection_flush(struct connection *connection)
+{
+    round_put_off(&connection->front->round, &connection->flushing);
+}
+
 /* Errors: -EPROTO (the session cannot go on). */
 static int write_frames(struct connection *connection)
 {
-    struct evbuffer *output = bufferevent_get_output(connection->bev);
     const uint8_t *data;
     ssize_t len = 0;
 
-    while (evbuffer_get_length(output) < OUTPUT_MAX) {
+    while (tls_stream_backlog(&connection->tls) < OUTPUT_MAX) {
         len = nghttp2_session_mem_send(connection->session, &data);
         if (len <= 0)
             break;
-        if (evbuffer_add(output, data, (size_t)len))
+        if (tls_stream_write(&connection->tls, BYTES(data, (size_t)len)))
             return -EPROTO;
     }
     return len < 0 ? -EPROTO : 0;
 }
 
-/* Both sides said all they had to. */
-static bool is_finished(const struct connection *connection)
-{
-    return !nghttp2_session_want_read(connection->session) &&
-           !nghttp2_session_want_write(connection->session) &&
-           evbuffer_get_length(bufferevent_get_output(connection->bev)) == 0;
-}
-
 /*
- * Closing a socket that still has unread input resets it, and the client might never read our last words. So close one
- * way, ignore what comes, and go when the client does, or soon after.
+ * Both sides said all they had to. Closing a socket that still has unread input resets it, and the client might never read our
+ * last words. So close one way once they are out, ignore what comes, and go when the client does, or soon after.
  */
-static void linger(struct connection *connection)
+static void take_leave(struct connection *connection)
 {
-    SSL_shutdown(bufferevent_openssl_get_ssl(connection->bev));
-    shutdown(bufferevent_getfd(connection->bev), SHUT_WR);
     connection->is_leaving = true;
-    set_timer(connection, LINGER_MS);
+    tls_stream_say_goodbye(&connection->tls);
+    set_deadline(connection, connection->front->config->handshake_ms);
 }
 
-void connection_flush(struct connection *connection)
+/* Errors: -EPROTO. */
+static int speak(struct connection *connection)
 {
-    if (connection->is_receiving || connection->is_leaving)
-        return;
-    if (write_frames(connection)) {
+    nghttp2_session *session = connection->session;
+
+    if (!session || connection->is_leaving)
+        return 0;
+    if (write_frames(connection))
+        return -EPROTO;
+    if (!nghttp2_session_want_read(session) && !nghttp2_session_want_write(session))
+        take_leave(connection);
+    return 0;
+}
+
+static void on_flushing(void *context)
+{
+    struct connection *connection = context;
+
+    if (connection->is_cut || speak(connection) || tls_stream_flush(&connection->tls))
         connection_free(connection);
-    } else if (is_finished(connection)) {
-        linger(connection);
+}
+
+static void on_written(void *owner)
+{
+    struct connection *connection = owner;
+
+    if (connection->is_leaving) {
+        shutdown(connection->tls.flow.fd, SHUT_WR);
+        set_deadline(connection, LINGER_MS);
+    } else if (connection->session && nghttp2_session_want_write(connection->session)) {
+        connection_flush(connection);
     }
 }
 
@@ -100,7 +118,7 @@ void connection_end(struct connection *connection)
     nghttp2_session *session = connection->session;
 
     if (!session) {
-        connection_free(connection);
+        connection_cut(connection);
         return;
     }
     nghttp2_submit_goaway(session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session),
@@ -110,115 +128,74 @@ void connection_end(struct connection *connection)
 
 /* ----------------------------------------------------------------------------------------------------- input */
 
-/* Errors: -EPROTO (the client does not speak HTTP/2, or floods). */
-static int receive(struct connection *connection)
-{
-    struct evbuffer *input = bufferevent_get_input(connection->bev);
-    ssize_t taken = 0;
-    size_t len;
-
-    connection->is_receiving = true;
-    while (taken >= 0 && (len = evbuffer_get_contiguous_space(input)) > 0) {
-        taken = nghttp2_session_mem_recv(connection->session, evbuffer_pullup(input, (ev_ssize_t)len), len);
-        evbuffer_drain(input, taken > 0 ? (size_t)taken : 0);
-    }
-    connection->is_receiving = false;
-    if (taken >= 0)
-        return 0;
-    log_event_limited(LOG_LEVEL_INFO, FAILURES_A_MINUTE, "front.bad_http2", "peer=%s why=\"%s\"",
-                      connection->peer, nghttp2_strerror((int)taken));
-    return -EPROTO;
-}
-
-static void on_read(struct bufferevent *bev, void *context)
-{
-    struct connection *connection = context;
-
-    if (connection->is_leaving || !connection->session)
-        evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
-    else if (receive(connection))
-        connection_free(connection);
-    else
-        connection_flush(connection);
-}
-
-static void on_write(struct bufferevent *bev, void *context)
-{
-    struct connection *connection = context;
-
-    (void)bev;
-    if (connection->session)
-        connection_flush(connection);
-}
-
 static int check_peer(struct connection *connection, const char **why)
 {
-    SSL *ssl = bufferevent_openssl_get_ssl(connection->bev);
+    SSL *ssl = connection->tls.ssl;
 
     return connection->is_anonymous ? tls_peer_anonymous(ssl, why)
                                     : tls_peer(ssl, connection->certificate_hash, why);
 }
 
-static void on_handshake_done(struct connection *connection)
+static void on_opened(void *owner)
 {
-    const char *why;
+    struct connection *connection = owner;
+    const char *why = "out of memory";
 
-    if (check_peer(connection, &why)) {
-        log_event_limited(LOG_LEVEL_INFO, FAILURES_A_MINUTE, "front.refused", "peer=%s why=\"%s\"",
-                          connection->peer, why);
-        connection_free(connection);
-    } else if (http2_session_new(connection)) {
-        connection_free(connection);
-    } else {
-        connection_flush(connection);
-    }
-}
-
-/* What OpenSSL disliked, in its words; empty when the other side just went away. */
-static const char *tls_error(struct connection *connection)
-{
-    unsigned long error = bufferevent_get_openssl_error(connection->bev);
-    const char *text = error ? ERR_reason_error_string(error) : NULL;
-
-    ERR_clear_error();
-    return text ? text : "";
-}
-
-static void on_event(struct bufferevent *bev, short what, void *context)
-{
-    struct connection *connection = context;
-    const char *why;
-
-    (void)bev;
-    if (what & BEV_EVENT_CONNECTED) {
-        on_handshake_done(connection);
+    if (check_peer(connection, &why) == 0 && http2_session_new(connection) == 0)
         return;
-    }
-    why = tls_error(connection);
+    log_event_limited(LOG_LEVEL_INFO, FAILURES_A_MINUTE, "front.refused", "peer=%s why=\"%s\"",
+                      connection->peer, why);
+    connection_cut(connection);
+}
+
+/* What is no HTTP/2, or a flood of it, costs the connection. */
+static void on_received(void *owner, struct bytes plain)
+{
+    struct connection *connection = owner;
+    ssize_t taken = nghttp2_session_mem_recv(connection->session, plain.data, plain.len);
+
+    if (taken >= 0)
+        return;
+    log_event_limited(LOG_LEVEL_INFO, FAILURES_A_MINUTE, "front.bad_http2", "peer=%s why=\"%s\"",
+                      connection->peer, nghttp2_strerror((int)taken));
+    connection_cut(connection);
+}
+
+static void on_taken(void *owner)
+{
+    connection_flush(owner);
+}
+
+static void on_ended(void *owner, const char *why)
+{
+    struct connection *connection = owner;
+
     if (!connection->session)
         log_event_limited(LOG_LEVEL_INFO, FAILURES_A_MINUTE, "front.no_handshake", "peer=%s why=\"%s\"",
-                          connection->peer, why);
-    connection_free(connection);
+                          connection->peer, why ? why : "");
+    connection_cut(connection);
 }
+
+static const struct tls_stream_ops tls_ops = {
+    .opened = on_opened, .received = on_received, .taken = on_taken, .written = on_written, .ended = on_ended
+};
 
 /* ------------------------------------------------------------------------------------------------------ time */
 
-static void on_timer(evutil_socket_t fd, short what, void *context)
+static void on_deadline(void *context)
 {
     struct connection *connection = context;
 
-    (void)fd;
-    (void)what;
     if (connection->is_leaving) {
-        connection_free(connection);
+        connection_cut(connection);
     } else if (connection->is_open) {
-        set_timer(connection, connection->front->config->handshake_ms); /* to take leave */
+        set_deadline(connection, connection->front->config->handshake_ms); /* to take leave */
         connection->is_open = false;
         connection_end(connection);
     } else {
         log_event_limited(LOG_LEVEL_INFO, FAILURES_A_MINUTE, "front.slow_client", "peer=%s",
                           connection->peer);
-        connection_free(connection);
+        connection_cut(connection);
     }
 }
 
@@ -236,13 +213,13 @@ void connection_opened(struct connection *connection)
         return;
     connection->is_open = true;
     if (connection->stream_count == 0)
-        set_timer(connection, idle_ms(connection));
+        set_deadline(connection, idle_ms(connection));
 }
 
 void connection_stream_began(struct connection *connection)
 {
     if (connection->stream_count++ == 0)
-        evtimer_del(&connection->timer);
+        deadline_clear(&connection->deadline);
 }
 
 void connection_cancelled(struct connection *connection)
@@ -257,7 +234,7 @@ void connection_cancelled(struct connection *connection)
 void connection_stream_ended(struct connection *connection)
 {
     if (--connection->stream_count == 0 && !connection->is_leaving)
-        set_timer(connection, idle_ms(connection));
+        set_deadline(connection, idle_ms(connection));
 }
 
 /* ------------------------------------------------------------------------------------------------------ life */
@@ -275,25 +252,6 @@ static void write_peer(const struct sockaddr *peer, char text[PEER_MAX_LEN])
         snprintf(text, PEER_MAX_LEN, "[%s]:%u", address, ntohs(v6->sin6_port));
     else
         snprintf(text, PEER_MAX_LEN, "unknown");
-}
-
-/* Takes over @socket. NULL: no memory. */
-static struct bufferevent *tls_bufferevent(struct front *front, enum tls_clients clients, int socket)
-{
-    CLEANUP(descriptor_close) int owned = socket;
-    SSL *ssl = SSL_new(front->tls[clients]);
-    struct bufferevent *bev;
-
-    if (!ssl)
-        return NULL;
-    bev = bufferevent_openssl_socket_new(front->base, socket, ssl, BUFFEREVENT_SSL_ACCEPTING,
-                                         BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
-    if (!bev) {
-        SSL_free(ssl);
-        return NULL;
-    }
-    owned = -1;
-    return bev;
 }
 
 /* Errors: -EUSERS, -EAGAIN. */
@@ -337,8 +295,10 @@ static int admit(struct front *front, const struct sockaddr *peer, bool is_anony
     LIST_INSERT_HEAD(&front->connections, connection, entry);
     front->connection_count++;
     front_tell(front);
-    evtimer_assign(&connection->timer, front->base, on_timer, connection);
-    set_timer(connection, front->config->handshake_ms);
+    connection->deadline = (struct deadline){ .passed = on_deadline, .context = connection };
+    connection->flushing = (struct round_task){ .run = on_flushing, .context = connection };
+    connection->tls.flow = FLOW_CLOSED;
+    set_deadline(connection, front->config->handshake_ms);
     *ret = connection;
     return 0;
 }
@@ -346,24 +306,17 @@ static int admit(struct front *front, const struct sockaddr *peer, bool is_anony
 int connection_new(struct front *front, int socket, const struct sockaddr *peer, bool is_anonymous)
 {
     CLEANUP(descriptor_close) int owned = socket;
-    struct timeval stalled = front_timeval(front->config->handshake_ms);
+    SSL_CTX *ctx = front->tls[is_anonymous ? TLS_CLIENTS_ANONYMOUS : TLS_CLIENTS_CERTIFIED];
     struct connection *connection = NULL;
     int error = admit(front, peer, is_anonymous, &connection);
 
     if (error)
         return error;
-    connection->bev =
-        tls_bufferevent(front, connection->is_anonymous ? TLS_CLIENTS_ANONYMOUS : TLS_CLIENTS_CERTIFIED,
-                        TAKE_DESCRIPTOR(owned));
-    if (!connection->bev) {
+    error = tls_stream_open(&connection->tls, front, ctx, TAKE_DESCRIPTOR(owned), front->config->handshake_ms,
+                            &tls_ops, connection);
+    if (error)
         connection_free(connection);
-        return -ENOMEM;
-    }
-    bufferevent_openssl_set_allow_dirty_shutdown(connection->bev, 1);
-    bufferevent_setcb(connection->bev, on_read, on_write, on_event, connection);
-    bufferevent_set_timeouts(connection->bev, NULL, &stalled); /* of a write that makes no progress */
-    bufferevent_enable(connection->bev, EV_READ | EV_WRITE);
-    return 0;
+    return error;
 }
 
 void connection_free(struct connection *connection)
@@ -373,10 +326,10 @@ void connection_free(struct connection *connection)
 
     while ((stream = LIST_FIRST(&connection->streams)))
         stream_free(stream);
-    evtimer_del(&connection->timer);
+    deadline_clear(&connection->deadline);
+    round_forget(&front->round, &connection->flushing);
     nghttp2_session_del(connection->session);
-    if (connection->bev)
-        bufferevent_free(connection->bev);
+    tls_stream_close(&connection->tls);
     LIST_REMOVE(connection, entry);
     front->connection_count--;
     front_tell(front);

@@ -4,26 +4,29 @@
  *
  * A connection opens (TLS, then HTTP/2's preface and SETTINGS) within handshake_ms. Without a stream it lives idle_ms;
  * bytes that open no stream, such as PING, do not prolong it. Whatever breaks the protocol costs the connection.
+ *
+ * Whatever happens to a connection, it lives until the end of the round: so callbacks of TLS, of HTTP/2 and of time may answer,
+ * refuse and cut without a thought for who called them.
  * Source: RFC 9113 (HTTP/2).
  */
 #pragma once
 
-#include <event2/bufferevent.h>
-#include <event2/event_struct.h>
 #include <sys/socket.h>
 
 #include "proto/limits.h"
 #include "proxy/front/context.h"
 #include "proxy/front/route.h"
+#include "proxy/front/tls_stream.h"
 
 struct stream;
 
 struct connection {
     struct front *front;
     LIST_ENTRY(connection) entry;
-    struct bufferevent *bev;
+    struct tls_stream tls;
     nghttp2_session *session; /* NULL until TLS is done */
-    struct event timer;       /* opening, then idle */
+    struct deadline deadline; /* of opening, then of being idle, then of taking leave */
+    struct round_task flushing;
     LIST_HEAD(, stream) streams;
     unsigned stream_count;
     size_t reply_bytes; /* of answers not yet sent */
@@ -31,10 +34,10 @@ struct connection {
     bool is_anonymous; /* from the enrolment listener: there is no certificate */
     uint8_t certificate_hash[HASH_LEN];
     char peer[PEER_MAX_LEN];
-    uint64_t cancels;  /* a bucket (rate.h) of calls the client may withdraw */
-    bool is_open;      /* the client speaks HTTP/2 */
-    bool is_leaving;   /* all is said; what still comes is ignored */
-    bool is_receiving; /* inside nghttp2_session_mem_recv(): nothing is sent or freed now */
+    uint64_t cancels; /* a bucket (rate.h) of calls the client may withdraw */
+    bool is_open;     /* the client speaks HTTP/2 */
+    bool is_leaving;  /* all is said; what still comes is ignored */
+    bool is_cut;      /* freed at the end of the round */
 };
 
 /*
@@ -44,11 +47,12 @@ struct connection {
  */
 MUST_CHECK int connection_new(struct front *front, int socket, const struct sockaddr *peer,
                               bool is_anonymous);
-void connection_free(struct connection *connection); /* at once */
+void connection_free(struct connection *connection); /* at once: never from a callback of its own */
+void connection_cut(struct connection *connection);  /* at the end of the round, without a word */
 
-/* Writes what HTTP/2 has to say. May free the connection, when that was its last word: do not touch it after. */
+/* Writes what HTTP/2 has to say, at the end of the round. */
 void connection_flush(struct connection *connection);
-/* Says that no further stream is welcome; then, in a second step, which was the last. Both as connection_flush(). */
+/* Says that no further stream is welcome; then, in a second step, which was the last. */
 void connection_announce_end(struct connection *connection);
 void connection_end(struct connection *connection);
 

@@ -14,11 +14,13 @@
 
 #include "proxy/config.h"
 #include "proxy/front/deadline.h"
+#include "proxy/front/request_id.h"
 #include "proxy/front/round.h"
 #include "proxy/front/tls.h"
 #include "proxy/metrics/metrics.h"
 
-#define FLIGHT_MAX ((size_t)64 * 1024) /* read from a socket at a time */
+#define FLIGHT_MAX ((size_t)64 * 1024)      /* read from a socket at a time */
+#define RECORD_MAX SSL3_RT_MAX_PLAIN_LENGTH /* plain bytes that TLS reads or writes at a time */
 
 struct connection;
 struct listener;
@@ -30,7 +32,10 @@ struct front {
     struct round round;
     struct deadlines deadlines;
     uint8_t flight[FLIGHT_MAX]; /* what the socket that is being looked at has brought */
-    int control;                /* to the supervisor */
+    uint8_t record[RECORD_MAX]; /* what the connection that is being looked at reads, or writes, as TLS */
+    BIO_METHOD *tls_bio;
+    struct request_ids request_ids;
+    int control; /* to the supervisor */
     struct event *control_event;
     struct metrics_front *metrics; /* NULL: nobody asks */
     struct pulse *pulse;           /* NULL: nobody listens */

@@ -13,17 +13,12 @@
 
 #define DRAIN_NOTICE_MS 500 /* a round trip around the world, and some */
 
-/* Each may be gone after @say, and takes no other with it. */
 static void tell_connections(struct front *front, void (*say)(struct connection *connection))
 {
-    struct connection *connection = LIST_FIRST(&front->connections);
+    struct connection *connection;
 
-    while (connection) {
-        struct connection *next = LIST_NEXT(connection, entry);
-
+    LIST_FOREACH (connection, &front->connections, entry)
         say(connection);
-        connection = next;
-    }
 }
 
 static void announce(struct front *front)

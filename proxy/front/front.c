@@ -23,6 +23,7 @@
 #include "proxy/front/route.h"
 #include "proxy/front/sandbox.h"
 #include "proxy/front/strangers.h"
+#include "proxy/front/tls_stream.h"
 
 #define OTHER_DESCRIPTORS 64 /* control, listeners, signers, epoll, standard error */
 
@@ -61,6 +62,7 @@ static void front_clear(struct front *front)
     http2_clear(front);
     for (int kind = 0; kind < TLS_CLIENT_KINDS; kind++)
         SSL_CTX_free(front->tls[kind]);
+    BIO_meth_free(front->tls_bio);
     strangers_free(front->strangers);
     if (!front->base)
         return;
@@ -111,7 +113,8 @@ static int front_init(struct front *front)
     int error;
 
     front->base = event_base_new();
-    if (!front->base)
+    front->tls_bio = tls_stream_bio_new();
+    if (!front->base || !front->tls_bio)
         return -ENOMEM;
     deadlines_init(&front->deadlines, front->base);
     error = http2_init(front);

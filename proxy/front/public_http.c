@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <openssl/rand.h>
 
 #include "include/descriptor.h"
 #include "include/log.h"
@@ -122,7 +121,7 @@ static bool may_ask(struct public_http *http)
 static int submit(struct client *client, struct buffer *body)
 {
     static const uint8_t nobody[HASH_LEN]; /* no certificate has this hash */
-    uint8_t random[REQUEST_ID_LEN / 2];
+    struct front *front = client->http->front;
     char request_id[REQUEST_ID_LEN + 1];
     const struct method *method = method_by_id(METHOD_AskAuthority);
     const struct request request = {
@@ -135,10 +134,9 @@ static int submit(struct client *client, struct buffer *body)
         .deadline_ms = front_now_ms() + method->deadline_ms,
     };
 
-    if (RAND_bytes(random, sizeof(random)) != 1)
+    if (request_id_make(&front->request_ids, request_id))
         return -EIO;
-    hex_encode(BYTES_OF_ARRAY(random), request_id);
-    return route_submit(client->http->front->route, &request, on_answer, client, &client->call);
+    return route_submit(front->route, &request, on_answer, client, &client->call);
 }
 
 static void ask(struct client *client, struct bytes ocsp_request)

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * stream.c - the life of a call, phase by phase. To answer (answer.h) is always the last thing a function does.
- */
+/* stream.c - the life of a call, phase by phase. */
 #include "proxy/front/stream.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -214,7 +211,7 @@ static void ask_signer(struct stream *stream)
     }
     connection->front->body_bytes -= body_len;
     stream->phase = PHASE_SIGNER;
-    stream_set_timer(stream, time_ms);
+    stream_set_deadline(stream, time_ms);
 }
 
 void stream_end(struct stream *stream)
@@ -238,11 +235,9 @@ void stream_end(struct stream *stream)
 
 /* ---------------------------------------------------------------------------------------------- time and life */
 
-void stream_set_timer(struct stream *stream, uint64_t ms)
+void stream_set_deadline(struct stream *stream, uint64_t ms)
 {
-    struct timeval time = front_timeval(ms);
-
-    evtimer_add(&stream->timer, &time);
+    deadline_set(&stream->connection->front->deadlines, &stream->deadline, ms);
 }
 
 bool stream_is_answered(const struct stream *stream)
@@ -265,7 +260,7 @@ static void cut(struct stream *stream)
 {
     log_event_limited(LOG_LEVEL_INFO, FAILURES_A_MINUTE, "front.slow_client", "peer=%s",
                       stream->connection->peer);
-    connection_free(stream->connection);
+    connection_cut(stream->connection);
 }
 
 static void refuse_slow_body(struct stream *stream)
@@ -288,33 +283,29 @@ static void (*const time_is_up[PHASES])(struct stream *stream) = {
     [PHASE_ANSWER] = cut,
 };
 
-static void on_timer(evutil_socket_t fd, short what, void *context)
+static void on_deadline(void *context)
 {
     struct stream *stream = context;
 
-    (void)fd;
-    (void)what;
     time_is_up[stream->phase](stream);
 }
 
 int stream_new(struct connection *connection, int32_t id, struct stream **ret)
 {
     struct stream *stream = calloc(1, sizeof(*stream));
-    uint8_t random[REQUEST_ID_LEN / 2];
 
     if (!stream)
         return -ENOMEM;
-    if (RAND_bytes(random, sizeof(random)) != 1) {
+    if (request_id_make(&connection->front->request_ids, stream->request_id)) {
         free(stream);
         return -ENOMEM;
     }
-    hex_encode(BYTES_OF_ARRAY(random), stream->request_id);
     stream->connection = connection;
     stream->id = id;
     stream->started_ms = front_now_ms();
     stream->grpc_status = -1;
-    evtimer_assign(&stream->timer, connection->front->base, on_timer, stream);
-    stream_set_timer(stream, connection->front->config->handshake_ms);
+    stream->deadline = (struct deadline){ .passed = on_deadline, .context = stream };
+    stream_set_deadline(stream, connection->front->config->handshake_ms);
     LIST_INSERT_HEAD(&connection->streams, stream, entry);
     connection_stream_began(connection);
     *ret = stream;
@@ -349,7 +340,7 @@ void stream_free(struct stream *stream)
     log_call(stream);
     if (stream->call)
         route_cancel(stream->call);
-    evtimer_del(&stream->timer);
+    deadline_clear(&stream->deadline);
     LIST_REMOVE(stream, entry);
     connection->reply_bytes -= stream->reply.len - stream->reply_sent;
     body_clear(stream);

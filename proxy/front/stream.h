@@ -29,7 +29,7 @@ struct stream {
     LIST_ENTRY(stream) entry;
     int32_t id;
     enum stream_phase phase;
-    struct event timer; /* of the phase */
+    struct deadline deadline; /* of the phase */
     uint64_t started_ms;
     char request_id[REQUEST_ID_LEN + 1];
     /* The request. */
@@ -61,7 +61,7 @@ void stream_data(struct stream *stream, struct bytes data);
 void stream_end(struct stream *stream);
 
 /* The present phase ends @ms from now. */
-void stream_set_timer(struct stream *stream, uint64_t ms);
+void stream_set_deadline(struct stream *stream, uint64_t ms);
 /* Was an answer given, whether or not it is on its way by now? */
 bool stream_is_answered(const struct stream *stream);
 /* The last frame of the answer was handed to TLS. */

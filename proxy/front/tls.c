@@ -102,6 +102,7 @@ static bool set_policy(SSL_CTX *ctx, enum tls_clients clients)
     const char *context = session_contexts[clients];
 
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS); /* an idle connection keeps no record buffers */
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
     if (clients == TLS_CLIENTS_CERTIFIED)
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_verify_depth(ctx, CHAIN_DEPTH);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proto/failure.h"
 #include "proto/method.h"
@@ -279,6 +280,9 @@ START_TEST(health_without_signers_is_not_serving)
 
     for (unsigned i = 0; i < rig.config.signers; i++)
         rig_kill_signer(&rig, i);
+    for (unsigned i = 0; i < 50 && !bytes_equal(message_of(check_health("")), BYTES_OF_ARRAY(not_serving));
+         i++)
+        usleep(20000); /* it may read us before it reads that they are gone */
     ck_assert(bytes_equal(message_of(check_health("")), BYTES_OF_ARRAY(not_serving)));
 }
 END_TEST
