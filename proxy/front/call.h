@@ -32,6 +32,7 @@ struct call {
     int wanted;    /* the signer it names; -1: any */
     int failed_at; /* the HSM that failed it; -1: none yet */
     bool is_repeated, is_rerouted;
+    bool is_written; /* the signer it was sent to may have got it */
 };
 
 TAILQ_HEAD(call_list, call);

@@ -33,7 +33,7 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
         end(flow, strerror(errno));
 }
 
-/* Errors: -EAGAIN (it takes no more now), others of send(). */
+/* Errors: -EAGAIN (it took something, and no more now), others of send() (it took nothing). */
 static int send_out(struct flow *flow)
 {
     size_t sent = 0;
@@ -49,7 +49,7 @@ static int send_out(struct flow *flow)
             error = -errno;
     }
     buffer_drop(&flow->out, sent);
-    return error;
+    return error && sent ? -EAGAIN : error; /* an error that lasts is met again */
 }
 
 static void wait_for_room(struct flow *flow)

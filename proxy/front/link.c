@@ -74,6 +74,7 @@ int link_send(struct link *link, struct call *call)
         return -ENOMEM;
     call->place = CALL_SENT;
     call->link = link;
+    call->is_written = false;
     TAILQ_INSERT_TAIL(&link->sent, call, entry);
     link->sent_us += call->item.cost_us;
     if (++link->sent_count == 1)
@@ -92,8 +93,15 @@ void link_forget(struct link *link, struct call *call)
 static void on_writing(void *context)
 {
     struct link *link = context;
+    struct call *call;
 
     flow_flush(&link->flow);
+    TAILQ_FOREACH_REVERSE(call, &link->sent, call_list, entry)
+    {
+        if (call->is_written)
+            break;
+        call->is_written = true; /* some of it at least */
+    }
 }
 
 /* To one that leaves everything has been written then: it reads to the end, answers all of it, and is gone. */

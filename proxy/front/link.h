@@ -23,7 +23,7 @@ struct link_ops {
     void (*eased)(struct link *link);
     /* The signer leaves, or its HSM fell ill or got well. */
     void (*changed)(struct link *link);
-    /* The signer is gone; what it was sent is still in the list. */
+    /* The signer is gone; what it was sent, or was to be sent, is still in the list. */
     void (*lost)(struct link *link);
 };
 

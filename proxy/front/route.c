@@ -198,6 +198,8 @@ static void repeat_or_fail(struct route *route, struct call *call)
 {
     if (!call->done) {
         call_free(call);
+    } else if (!call->is_written) {
+        place(route, call);
     } else if (call->method->repeat == REPEAT_SAFE && !call->is_repeated) {
         call->is_repeated = true;
         place(route, call);

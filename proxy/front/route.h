@@ -7,9 +7,10 @@
  * where it can still be withdrawn. What each method takes is learned from the signers' answers; a request that would be
  * done too late for its caller is refused at once, and once more looked at when its turn comes.
  *
- * A signer that leaves says so, is sent no more, and answers what it has. A signer may also die. What was not sent yet goes elsewhere. What was sent goes elsewhere once if its method is
- * REPEAT_SAFE; if not, nobody knows whether it was done, and the answer is REASON_UNAVAILABLE. Without any signer
- * requests wait for one until their deadline. What asks for the partition signer always waits for that one.
+ * A signer that leaves says so, is sent no more, and answers what it has. A signer may also die. What its socket has not
+ * taken yet goes elsewhere. What was sent goes elsewhere once if its method is REPEAT_SAFE; if not, nobody knows whether it
+ * was done, and the answer is REASON_UNAVAILABLE. Without any signer requests wait for one until their deadline. What asks
+ * for the partition signer always waits for that one.
  */
 #pragma once
 
