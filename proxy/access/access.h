@@ -12,6 +12,7 @@
 #include "proto/context.h"
 #include "proto/failure.h"
 #include "proxy/access/attempts.h"
+#include "proxy/access/believed.h"
 #include "proxy/access/challenges.h"
 #include "proxy/access/enrolment_attempts.h"
 #include "proxy/access/factor.h"
@@ -40,6 +41,7 @@ struct access {
     unsigned factor_window; /* steps that an authenticator's clock may be off, each way */
     struct store *store;
     struct hsm *hsm;
+    struct believed believed;                 /* row_mac.c */
     struct sequences tokens_seen;             /* token.c; by serial number */
     struct sequences principals_seen;         /* principal.c; by name */
     struct sequences groups_seen;             /* group.c; by name */

@@ -54,6 +54,12 @@ void fixture_close(struct access *access)
     free(access);
 }
 
+void fixture_break_hsm(void)
+{
+    fixture.hsm.failure = CKR_DEVICE_ERROR;
+    fixture.access.believed = (struct believed){ 0 };
+}
+
 struct caller fixture_caller(const char *name, enum role role, uint8_t number)
 {
     struct principal_row principal;

@@ -22,6 +22,8 @@ void fixture_teardown(void);
 /* Another process's access to the same store and HSM. Ends with fixture_close(). */
 struct access *fixture_open(void);
 void fixture_close(struct access *access);
+/* From now on every call of the HSM fails, and nothing is known that it said before. */
+void fixture_break_hsm(void);
 /* A principal with one certificate, whose hash is @number repeated. */
 struct caller fixture_caller(const char *name, enum role role, uint8_t number);
 /* A token with PIN version 1. */

@@ -208,7 +208,7 @@ START_TEST(hsm_that_fails_is_not_a_forgery)
 {
     struct caller alice = fixture_caller("alice", ROLE_DEVICE, 7), found;
 
-    fixture.hsm.failure = CKR_DEVICE_ERROR;
+    fixture_break_hsm();
     ck_assert_int_eq(identity_find(&fixture.access, BYTES_OF_ARRAY(alice.certificate_hash), &found),
                      REASON_HSM);
     ck_assert_unknown(&found);

@@ -399,7 +399,7 @@ START_TEST(silence_is_borne_for_a_while_and_asked_into_only_when_due)
     struct lease *lease = add(1, NOW_MS);
     unsigned calls;
 
-    fixture.hsm.failure = CKR_DEVICE_ERROR;
+    fixture_break_hsm();
     ck_assert_int_eq(recheck(lease, NOW_MS + config.recheck_ms), REASON_NONE);
     calls = fixture.hsm.calls;
     ck_assert_int_eq(recheck(lease, NOW_MS + config.recheck_ms + 1), REASON_NONE);
@@ -413,11 +413,11 @@ START_TEST(silence_that_ends_in_time_is_forgotten)
 {
     struct lease *lease = add(1, NOW_MS);
 
-    fixture.hsm.failure = CKR_DEVICE_ERROR;
+    fixture_break_hsm();
     ck_assert_int_eq(recheck(lease, NOW_MS + 50000), REASON_NONE);
     fixture.hsm.failure = CKR_OK;
     ck_assert_int_eq(recheck(lease, NOW_MS + 59000), REASON_NONE);
-    fixture.hsm.failure = CKR_DEVICE_ERROR;
+    fixture_break_hsm();
     ck_assert_int_eq(recheck(lease, NOW_MS + 110000), REASON_NONE);
 }
 END_TEST

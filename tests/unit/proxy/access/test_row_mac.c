@@ -200,6 +200,7 @@ START_TEST(row_of_an_older_epoch_is_good_until_that_epoch_is_destroyed)
     fixture.hsm.epoch = 3;
     ck_assert_int_eq(row_check_token(&fixture.access, &row), REASON_NONE);
     fixture.hsm.oldest_epoch = 2;
+    fixture.access.believed = (struct believed){ 0 }; /* as the signers that start after the epoch's end */
     ck_assert_int_eq(row_check_token(&fixture.access, &row), REASON_INTEGRITY);
 }
 END_TEST
@@ -208,9 +209,57 @@ START_TEST(hsm_that_fails_is_not_a_forgery)
 {
     struct token_row row = token_example();
 
-    fixture.hsm.failure = CKR_DEVICE_ERROR;
+    fixture_break_hsm();
     ck_assert_int_eq(row_check_token(&fixture.access, &row), REASON_HSM);
     ck_assert_int_eq(row_mac_token(&fixture.access, &row), REASON_HSM);
+}
+END_TEST
+
+START_TEST(row_that_the_hsm_has_confirmed_is_not_asked_about_again)
+{
+    struct token_row row = token_example();
+    unsigned calls = fixture.hsm.calls;
+
+    ck_assert_int_eq(row_check_token(&fixture.access, &row), REASON_NONE); /* made here */
+    ck_assert_uint_eq(fixture.hsm.calls, calls);
+    fixture.access.believed = (struct believed){ 0 };
+    ck_assert_int_eq(row_check_token(&fixture.access, &row), REASON_NONE);
+    ck_assert_uint_eq(fixture.hsm.calls, calls + 1);
+    ck_assert_int_eq(row_check_token(&fixture.access, &row), REASON_NONE); /* confirmed here */
+    ck_assert_uint_eq(fixture.hsm.calls, calls + 1);
+}
+END_TEST
+
+START_TEST(refused_row_is_refused_again)
+{
+    struct token_row row = token_example();
+
+    row.locked = true;
+    ck_assert_int_eq(row_check_token(&fixture.access, &row), REASON_INTEGRITY);
+    ck_assert_int_eq(row_check_token(&fixture.access, &row), REASON_INTEGRITY);
+}
+END_TEST
+
+START_TEST(mac_of_one_row_makes_no_other_believed)
+{
+    struct token_row row = token_example(), other = token_example();
+
+    other.locked = true;
+    ck_assert_int_eq(row_mac_token(&fixture.access, &other), REASON_NONE);
+    memcpy(row.mac, other.mac, HASH_LEN);
+    ck_assert_int_eq(row_check_token(&fixture.access, &row), REASON_INTEGRITY);
+}
+END_TEST
+
+START_TEST(row_whose_slot_another_has_taken_is_asked_about)
+{
+    struct token_row row = token_example();
+    unsigned calls;
+
+    memset(&fixture.access.believed, 0x5a, sizeof(fixture.access.believed));
+    calls = fixture.hsm.calls;
+    ck_assert_int_eq(row_check_token(&fixture.access, &row), REASON_NONE);
+    ck_assert_uint_eq(fixture.hsm.calls, calls + 1);
 }
 END_TEST
 
@@ -239,4 +288,7 @@ SUITE_WITH_FIXTURE("row_mac", fixture_setup, fixture_teardown, token_with_any_fi
                    certificate_with_any_field_changed_is_refused, principal_with_any_field_changed_is_refused,
                    sealed_bytes_changed_are_refused, row_of_another_realm_is_refused,
                    row_of_an_older_epoch_is_good_until_that_epoch_is_destroyed,
-                   hsm_that_fails_is_not_a_forgery, attempts_digest_depends_on_every_row_and_their_order);
+                   hsm_that_fails_is_not_a_forgery, row_that_the_hsm_has_confirmed_is_not_asked_about_again,
+                   refused_row_is_refused_again, mac_of_one_row_makes_no_other_believed,
+                   row_whose_slot_another_has_taken_is_asked_about,
+                   attempts_digest_depends_on_every_row_and_their_order);
