@@ -28,7 +28,7 @@ struct lease {
     const struct custody_ops *custody;
     unsigned grant_bits;      /* as of the last recheck */
     uint32_t uses;            /* of keys, so far: policy.max_signatures bounds them */
-    struct key_row *key_rows; /* those used so far, believed: signing needs no store. lease_keep_key() */
+    struct key_row *key_rows; /* believed: signing needs no store. lease_keep_key() */
     size_t key_row_count;
     enum second_factor factor; /* that was given when it was made */
     bool only_enrols;          /* one has to be enrolled first: it serves that alone */
@@ -79,8 +79,8 @@ struct lease *leases_find(struct leases *leases, struct bytes id, int64_t now_ms
 MUST_CHECK enum reason lease_recheck(struct leases *leases, struct access *access, struct lease *lease,
                                      int64_t now_ms);
 /*
- * The token's key of that name as it was at its first use under the lease: until the token's version changes, which a
- * recheck sees, or leases_forget_keys(). NULL: not used yet. Lent until then.
+ * The token's key of that name as it was when the lease was made, or at its first use since keys were forgotten: when the
+ * token's version changes, which a recheck sees, and by leases_forget_keys(). NULL: not known. Lent until then.
  */
 const struct key_row *lease_find_key(const struct lease *lease, const uint8_t name[KEY_NAME_LEN]);
 /* Keeps a row that is believed; @row's content moves to the lease. Errors: -ENOMEM. */

@@ -103,6 +103,11 @@ struct custody_ops {
      * partition has no such key).
      */
     CK_RV (*destroy)(struct custody_token *token, const struct key_row *key);
+    /*
+     * Makes the key ready to be used, if that takes time and no other's key has to make room for it. NULL: it takes
+     * none to speak of.
+     */
+    CK_RV (*prepare)(struct custody_token *token, const struct key_row *key);
     /* @raw as in proto/mechanism.h, already checked against the key. Verified before release as configured. */
     CK_RV(*sign)
     (struct custody_token *token, const struct key_row *key, CK_MECHANISM_TYPE raw,

@@ -69,7 +69,7 @@ CK_RV handle_cache_put(struct handle_cache *cache, struct handle_owner *owner,
         public_key_free(public_key);
         return CKR_HOST_MEMORY;
     }
-    if (cache->count >= cache->max)
+    if (handle_cache_is_full(cache))
         handle_cache_drop(cache, cache->ring.newer);
     memcpy(entry->name, name, KEY_NAME_LEN);
     entry->object = object;
@@ -107,4 +107,9 @@ void handle_cache_clear(struct handle_cache *cache, struct handle_owner *owner)
 size_t handle_cache_count(const struct handle_cache *cache)
 {
     return cache->count;
+}
+
+bool handle_cache_is_full(const struct handle_cache *cache)
+{
+    return cache->count >= cache->max;
 }

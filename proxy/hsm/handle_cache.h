@@ -50,3 +50,5 @@ MUST_CHECK CK_RV handle_cache_put(struct handle_cache *cache, struct handle_owne
 void handle_cache_drop(struct handle_cache *cache, struct key_handle *entry);
 void handle_cache_clear(struct handle_cache *cache, struct handle_owner *owner);
 size_t handle_cache_count(const struct handle_cache *cache);
+/* Whether the next one that is put makes the least recently used leave. */
+bool handle_cache_is_full(const struct handle_cache *cache);

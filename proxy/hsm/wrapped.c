@@ -350,6 +350,13 @@ static CK_RV key_get(struct custody_token *token, const struct key_row *row, str
     return *ret ? CKR_OK : load_key(token, row, ret);
 }
 
+static CK_RV wrapped_prepare(struct custody_token *token, const struct key_row *row)
+{
+    struct key_handle *key;
+
+    return handle_cache_is_full(token->custody->config.hsm->handles) ? CKR_OK : key_get(token, row, &key);
+}
+
 static CK_RV key_done(struct custody_token *token, struct key_handle *key, CK_RV rv)
 {
     if (rv == CKR_DATA_INVALID || key_pair_is_lost(rv))
@@ -424,6 +431,7 @@ const struct custody_ops custody_wrapped = {
     .undo = wrapped_undo,
     .authorise = wrapped_authorise,
     .generate = wrapped_generate,
+    .prepare = wrapped_prepare,
     .sign = wrapped_sign,
     .decrypt = wrapped_decrypt,
     .derive = wrapped_derive,

@@ -20,6 +20,7 @@
 #include "proxy/service/random.h"
 #include "proxy/service/refusal.h"
 #include "proxy/service/snapshot.h"
+#include "proxy/service/warm_up.h"
 
 /* ------------------------------------------------------------------------------------------------- SetPin */
 
@@ -138,11 +139,11 @@ static enum reason lease_make(struct service *service, const struct call *call, 
 
 /* The caller compares it with the snapshot that came without proof. */
 static enum reason fill_snapshot_hash(struct service *service, const struct call *call,
-                                      Privyseal__V1__UnlockResponse *answer)
+                                      const struct contents *contents, Privyseal__V1__UnlockResponse *answer)
 {
     CLEANUP(secret_free) struct secret *snapshot = NULL;
     uint8_t hash[HASH_LEN];
-    enum reason reason = snapshot_build(service, &call->token, &snapshot);
+    enum reason reason = snapshot_build(service, &call->token, contents, &snapshot);
 
     if (reason != REASON_NONE)
         return reason;
@@ -163,8 +164,9 @@ static uint32_t useful_signers(const struct service *service, const struct token
     return is_one ? 1 : service->config->signers - service->config->partition_signers;
 }
 
+/* With the rows of its keys: they were read just now, and whoever signs needs no store for them. */
 static enum reason give_lease(struct service *service, const struct call *call, struct lease *made,
-                              Privyseal__V1__UnlockResponse *answer)
+                              struct contents *contents, Privyseal__V1__UnlockResponse *answer)
 {
     CLEANUP(lease_discard) struct lease *lease = made;
 
@@ -175,7 +177,10 @@ static enum reason give_lease(struct service *service, const struct call *call, 
     if (message_set_bytes(&answer->lease, BYTES_OF_ARRAY(lease->keys.lease)) < 0 ||
         leases_add(service->leases, lease, call->now_ms) < 0)
         return REASON_INTERNAL;
-    lease = NULL;
+    made->key_rows = TAKE(contents->keys);
+    made->key_row_count = contents->key_count;
+    contents->key_count = 0;
+    warm_up_begin(service, TAKE(lease));
     return REASON_NONE;
 }
 
@@ -192,6 +197,7 @@ enum reason handle_Unlock(struct service *service, struct call *call, const Prot
         .ticket = pack_lend(&ask->ticket),
     };
     CLEANUP(opened_clear) struct opened opened = { 0 };
+    CLEANUP(contents_clear) struct contents contents = { 0 };
     struct lease *lease = NULL;
     enum reason reason;
 
@@ -201,13 +207,15 @@ enum reason handle_Unlock(struct service *service, struct call *call, const Prot
     if (reason == REASON_NONE)
         kd_rotate(service, call, &opened, proof.s);
     if (reason == REASON_NONE)
-        reason = fill_snapshot_hash(service, call, answer);
+        reason = contents_load(service, call->token.id, &contents);
+    if (reason == REASON_NONE)
+        reason = fill_snapshot_hash(service, call, &contents, answer);
     if (reason == REASON_NONE)
         reason = factor_way_ticket(service, call, &call->token, &opened.way, false, &answer->ticket);
     if (reason == REASON_NONE)
         reason = lease_make(service, call, pack_lend(&ask->client_secret), &opened, &lease);
     if (reason == REASON_NONE)
-        reason = give_lease(service, call, lease, answer);
+        reason = give_lease(service, call, lease, &contents, answer);
     if (reason == REASON_NONE)
         device_renewal_used(service, &call->caller);
     return reason;

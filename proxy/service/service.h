@@ -82,11 +82,20 @@ struct service_config {
 
 struct rate_table;
 
+/* The lease whose keys are made ready next. warm_up.h */
+struct warm_up {
+    bool is_due;
+    uint8_t lease[LEASE_LEN];
+    size_t next; /* of its key rows */
+    unsigned made;
+};
+
 struct service {
     const struct service_config *config;
     struct access access;
     struct challenges *challenges;
     struct leases *leases;
+    struct warm_up warm_up;
     struct rate_table *token_rate; /* by token; NULL: no limit */
     struct rate_table *key_making; /* by token: policy_owe_making() */
     struct audit *audit;

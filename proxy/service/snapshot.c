@@ -303,27 +303,25 @@ static void apply_policy(const struct token_policy *policy, Privyseal__V1__Snaps
             snapshot->key[i]->always_authenticate = true;
 }
 
-enum reason snapshot_build(struct service *service, const struct token_row *token, struct secret **ret)
+enum reason snapshot_build(struct service *service, const struct token_row *token,
+                           const struct contents *contents, struct secret **ret)
 {
-    CLEANUP(contents_clear) struct contents contents = { 0 };
     CLEANUP(message_free) ProtobufCMessage *message = NULL;
     Privyseal__V1__Snapshot *snapshot;
-    enum reason reason = contents_load(service, token->id, &contents);
+    enum reason reason;
 
-    if (reason != REASON_NONE)
-        return reason;
     if (message_new(&privyseal__v1__snapshot__descriptor, &message) < 0)
         return REASON_INTERNAL;
     snapshot = (Privyseal__V1__Snapshot *)message;
     reason = fill_names(service, token, snapshot);
     if (reason == REASON_NONE)
-        reason = contents_keys(&contents, &snapshot->n_key, &snapshot->key);
+        reason = contents_keys(contents, &snapshot->n_key, &snapshot->key);
     if (reason == REASON_NONE)
-        reason = contents_certificates(&contents, &snapshot->n_certificate, &snapshot->certificate);
+        reason = contents_certificates(contents, &snapshot->n_certificate, &snapshot->certificate);
     if (reason == REASON_NONE)
         reason = fill_mechanisms(service, token, snapshot);
     if (reason == REASON_NONE)
-        reason = fill_oaep(service, &contents, snapshot);
+        reason = fill_oaep(service, contents, snapshot);
     if (reason != REASON_NONE)
         return reason;
     apply_policy(&token->policy, snapshot);

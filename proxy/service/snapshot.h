@@ -9,10 +9,6 @@
 
 #include "proxy/service/service.h"
 
-/* The serialized Snapshot of @token. Errors: REASON_STORE, REASON_INTEGRITY (a row's MAC), REASON_HSM. */
-MUST_CHECK enum reason snapshot_build(struct service *service, const struct token_row *token,
-                                      struct secret **ret);
-
 /* A token's rows, checked. */
 struct contents {
     struct key_row *keys;
@@ -21,9 +17,14 @@ struct contents {
     size_t certificate_count;
 };
 
+/* Errors: REASON_STORE, REASON_INTEGRITY (a row's MAC), REASON_HSM. */
 MUST_CHECK enum reason contents_load(struct service *service, int64_t token_id, struct contents *ret);
 void contents_clear(struct contents *contents);
 DEFINE_CLEAR(contents_clear, struct contents);
+
+/* The serialized Snapshot of @token. Errors: REASON_HSM, REASON_INTERNAL (memory). */
+MUST_CHECK enum reason snapshot_build(struct service *service, const struct token_row *token,
+                                      const struct contents *contents, struct secret **ret);
 
 /* As they stand in messages. Errors: REASON_INTERNAL (memory). */
 MUST_CHECK enum reason contents_keys(const struct contents *contents, size_t *ret_count,

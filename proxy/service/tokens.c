@@ -43,10 +43,13 @@ static enum reason fill_snapshot(struct service *service, const struct call *cal
                                  const Privyseal__V1__GetTokenRequest *ask,
                                  Privyseal__V1__GetTokenResponse *answer)
 {
+    CLEANUP(contents_clear) struct contents contents = { 0 };
     CLEANUP(secret_free) struct secret *snapshot = NULL;
     uint8_t hash[HASH_LEN];
-    enum reason reason = snapshot_build(service, &call->token, &snapshot);
+    enum reason reason = contents_load(service, call->token.id, &contents);
 
+    if (reason == REASON_NONE)
+        reason = snapshot_build(service, &call->token, &contents, &snapshot);
     if (reason != REASON_NONE)
         return reason;
     if (digest_sha256(NULL, secret_bytes(snapshot), hash) < 0)

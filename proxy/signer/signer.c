@@ -24,6 +24,7 @@
 #include "proxy/service/expiry.h"
 #include "proxy/service/server_certificate.h"
 #include "proxy/service/service.h"
+#include "proxy/service/warm_up.h"
 #include "proxy/signer/dispatch.h"
 #include "proxy/signer/fronts.h"
 #include "proxy/signer/record.h"
@@ -567,6 +568,11 @@ static int wait_for_work(struct signer *signer, int control, bool *ret_has_messa
     for (unsigned i = 0; i < FRONTS_MAX; i++)
         polled[1 + i] = (struct pollfd){ .fd = signer->fronts.streams[i].fd, .events = POLLIN };
     pulse_beat(signer->pulse, PULSE_PATIENCE_MS);
+    while (ready == 0 && warm_up_is_due(&signer->service)) {
+        ready = poll(polled, 1 + FRONTS_MAX, 0);
+        if (ready == 0)
+            warm_up_step(&signer->service, unix_ms());
+    }
     busy_poll_begin(&signer->busy, record_clock_us());
     while (ready == 0 && busy_poll_again(&signer->busy, record_clock_us()))
         ready = poll(polled, 1 + FRONTS_MAX, 0);

@@ -5,12 +5,14 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 
 #include "include/table.h"
 #include "proto/rsa_public.h"
+#include "proxy/service/warm_up.h"
 #include "proxy/store/backend.h"
 #include "tests/loopback/capture.h"
 #include "tests/support/suite.h"
@@ -313,6 +315,8 @@ START_TEST(row_with_another_usage_is_not_believed)
     rows[0].usage = KEY_DECRYPTS;
     ck_assert_int_eq(store_key_delete(deployment.store, row.id, name), 0);
     ck_assert_int_eq(store_key_insert(deployment.store, &rows[0]), 0);
+    ck_assert_uint_eq(sign(name, CKM_RSA_PKCS), CKR_OK); /* by the row as it was when the token was opened */
+    leases_forget_keys(deployment.service[_i ? SIGNER_HOME : SIGNER_WRAPPED].leases, row.id);
     ck_assert_uint_eq(sign(name, CKM_RSA_PKCS), CKR_DEVICE_ERROR);
     ck_assert_int_eq(error.failure.reason, REASON_INTEGRITY);
     key_rows_free(rows, count);
@@ -546,22 +550,87 @@ static int no_answer(struct store *store, const char *sql, struct values paramet
 static const struct store_ops dead_ops = { .run = no_answer };
 static struct store dead_store = { .ops = &dead_ops };
 
-/* Only what was used before: what a lease has not believed yet, it does not believe unseen. */
-START_TEST(key_in_use_signs_while_the_store_is_away)
+/* The rows were read and believed when the token was opened; what was forgotten since is not believed unseen. */
+START_TEST(open_token_signs_while_the_store_is_away)
 {
     struct service *service;
     uint8_t used[KEY_NAME_LEN], unused[KEY_NAME_LEN];
+    struct token_row row;
 
     start(_i);
     service = &deployment.service[_i ? SIGNER_HOME : SIGNER_WRAPPED];
     make_good(CKK_EC, 256, SIGN, used);
     make_good(CKK_EC, 256, SIGN, unused);
     ck_assert_uint_eq(sign(used, CKM_ECDSA), CKR_OK);
+    ck_assert_int_eq(store_token_by_name(deployment.store, "alice", &row), 0);
     service->access.store = &dead_store;
     ck_assert_uint_eq(sign(used, CKM_ECDSA), CKR_OK);
-    ck_assert_uint_ne(sign(unused, CKM_ECDSA), CKR_OK);
-    service->access.store = deployment.store;
     ck_assert_uint_eq(sign(unused, CKM_ECDSA), CKR_OK);
+    leases_forget_keys(service->leases, row.id);
+    ck_assert_uint_ne(sign(used, CKM_ECDSA), CKR_OK);
+    service->access.store = deployment.store;
+    ck_assert_uint_eq(sign(used, CKM_ECDSA), CKR_OK);
+}
+END_TEST
+
+static int64_t now_ms(void)
+{
+    return (int64_t)time(NULL) * 1000;
+}
+
+/* What the signer does while it has nothing else to do. */
+static unsigned warm_up(struct service *service)
+{
+    unsigned steps = 0;
+
+    for (; warm_up_is_due(service); steps++)
+        warm_up_step(service, now_ms());
+    return steps;
+}
+
+static void log_in_anew(void)
+{
+    remote_token_logout(token);
+    log_in();
+}
+
+START_TEST(keys_of_rows_are_made_ready_after_an_unlock)
+{
+    struct service *service = &deployment.service[_i ? SIGNER_HOME : SIGNER_WRAPPED];
+    uint8_t signing[KEY_NAME_LEN], deriving[KEY_NAME_LEN], strict[KEY_NAME_LEN];
+    uint64_t objects;
+
+    start(_i);
+    make_good(CKK_EC, 256, SIGN, signing);
+    make_good(CKK_EC, 256, DERIVE, deriving);
+    make_strict(strict);
+    log_in_anew();
+    ck_assert_int_eq(warm_up_is_due(service), _i == 0); /* objects of a partition are ready */
+    if (_i)
+        return;
+    objects = hsm_objects_made(deployment.hsm);
+    ck_assert_uint_eq(warm_up(service), 2);                           /* the one that signs, and nothing */
+    ck_assert_uint_eq(hsm_objects_made(deployment.hsm), objects + 2); /* what opens the row, and the key */
+    ck_assert_uint_eq(sign(signing, CKM_ECDSA), CKR_OK);
+    ck_assert_uint_eq(hsm_objects_made(deployment.hsm), objects + 2);
+}
+END_TEST
+
+START_TEST(token_that_was_locked_meanwhile_is_not_made_ready)
+{
+    struct service *service = &deployment.service[_i ? SIGNER_HOME : SIGNER_WRAPPED];
+    uint8_t name[KEY_NAME_LEN];
+    struct token_row row;
+    uint64_t objects;
+
+    start(_i);
+    make_good(CKK_EC, 256, SIGN, name);
+    log_in_anew();
+    ck_assert_int_eq(store_token_by_name(deployment.store, "alice", &row), 0);
+    leases_sweep(service->leases, now_ms(), row.id);
+    objects = hsm_objects_made(deployment.hsm);
+    ck_assert_uint_eq(warm_up(service), _i ? 0 : 1);
+    ck_assert_uint_eq(hsm_objects_made(deployment.hsm), objects);
 }
 END_TEST
 
@@ -574,4 +643,5 @@ SUITE_FOR_EACH("loopback keys", deployment_setup, teardown, ARRAY_SIZE(custodies
                consent_under_a_pin_that_was_changed_signs_nothing, kept_message_signs_nothing_more,
                key_and_certificate_are_renamed, two_keys_never_have_one_id, names_that_cannot_be_are_refused,
                deleted_key_is_gone_with_its_certificate, deleted_certificate_leaves_its_key,
-               key_in_use_signs_while_the_store_is_away);
+               open_token_signs_while_the_store_is_away, keys_of_rows_are_made_ready_after_an_unlock,
+               token_that_was_locked_meanwhile_is_not_made_ready);

@@ -425,16 +425,21 @@ END_TEST
 
 /* ------------------------------------------------------------------------------------------------- handles */
 
+static void reopen_with_handles(size_t max)
+{
+    wrapped->free(custody);
+    softhsm_close();
+    fixture.config.max_handles = max;
+    softhsm_open();
+    custody = new_custody(true);
+}
+
 START_TEST(more_keys_than_handles_all_sign)
 {
     struct custody_token *token;
     struct key_row keys[4];
 
-    wrapped->free(custody);
-    softhsm_close();
-    fixture.config.max_handles = 2;
-    softhsm_open();
-    custody = new_custody(true);
+    reopen_with_handles(2);
     token = unlock();
     for (int i = 0; i < 4; i++)
         keys[i] = new_key(token, CKK_EC, 256);
@@ -459,6 +464,23 @@ START_TEST(signing_again_unwraps_nothing)
     for (int i = 0; i < 3; i++)
         ck_assert_uint_eq(sign(token, &key), CKR_OK);
     ck_assert_uint_eq(hsm_objects_made(fixture.hsm), before);
+    wrapped->close(token);
+}
+END_TEST
+
+START_TEST(key_made_ready_signs_without_another_unwrapping)
+{
+    struct custody_token *token = unlock();
+    CLEANUP(key_row_clear) struct key_row key = new_key(token, CKK_EC, 256);
+    uint64_t made;
+
+    wrapped->close(token); /* and its handle with it */
+    token = unlock();
+    made = hsm_objects_made(fixture.hsm);
+    ck_assert_uint_eq(wrapped->prepare(token, &key), CKR_OK);
+    ck_assert_uint_eq(hsm_objects_made(fixture.hsm), made + 2); /* what opens the row, and the key */
+    ck_assert_uint_eq(sign(token, &key), CKR_OK);
+    ck_assert_uint_eq(hsm_objects_made(fixture.hsm), made + 2);
     wrapped->close(token);
 }
 END_TEST
@@ -496,6 +518,25 @@ START_TEST(closing_a_token_leaves_no_object_in_the_hsm)
 }
 END_TEST
 
+START_TEST(key_is_not_made_ready_in_anothers_place)
+{
+    struct custody_token *token;
+    struct key_row keys[2];
+    uint64_t made;
+
+    reopen_with_handles(1);
+    token = unlock();
+    for (int i = 0; i < 2; i++)
+        keys[i] = new_key(token, CKK_EC, 256);
+    made = hsm_objects_made(fixture.hsm);
+    ck_assert_uint_eq(wrapped->prepare(token, &keys[0]), CKR_OK);
+    ck_assert_uint_eq(hsm_objects_made(fixture.hsm), made);
+    wrapped->close(token);
+    for (int i = 0; i < 2; i++)
+        key_row_clear(&keys[i]);
+}
+END_TEST
+
 /* ----------------------------------------------------------------------------------------------- new secret */
 
 START_TEST(new_secret_opens_the_same_keys_and_the_old_one_nothing)
@@ -528,6 +569,7 @@ SUITE_WITH_FIXTURE("wrapped", setup, teardown, right_secret_opens_and_wrong_one_
                    key_expires_with_its_configuration_or_its_epoch,
                    key_row_with_any_field_altered_signs_nothing, blobs_of_two_keys_exchanged_sign_nothing,
                    key_of_one_token_does_not_sign_in_another, more_keys_than_handles_all_sign,
-                   signing_again_unwraps_nothing, handle_that_the_hsm_lost_is_unwrapped_anew,
+                   signing_again_unwraps_nothing, key_made_ready_signs_without_another_unwrapping,
+                   key_is_not_made_ready_in_anothers_place, handle_that_the_hsm_lost_is_unwrapped_anew,
                    closing_a_token_leaves_no_object_in_the_hsm,
                    new_secret_opens_the_same_keys_and_the_old_one_nothing);
