@@ -23,7 +23,6 @@
 #define SPKI_MAX         1024 /* bytes; an RSA-4096 key's has about 550 */
 #define RSA_EXPONENT_MAX 8    /* bytes: what OpenSSL verifies with at every size */
 
-DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);
 DEFINE_CLEANUP(EVP_PKEY_CTX_free, EVP_PKEY_CTX *);
 DEFINE_CLEANUP(EVP_MD_CTX_free, EVP_MD_CTX *);
 DEFINE_CLEANUP(BN_free, BIGNUM *);
