@@ -12,9 +12,14 @@
 #include <time.h>
 
 #include "include/log.h"
+#include "include/rate.h"
+#include "proto/digest.h"
 #include "proto/notice.h"
+#include "proxy/service/stage.h"
 
 #define LOGGED_PER_MINUTE 600
+#define AT_ONCE           30 /* notices of one user; then one in ... */
+#define EVERY_NS          (UINT64_C(60) * 1000000000)
 
 DEFINE_CLEANUP(json_decref, json_t *);
 
@@ -101,9 +106,31 @@ static void deliver(const struct service *service, const struct notice *notice, 
                           "event=%s user=\"%s\" why=\"%s\"", notice->event, notice->user, strerror(-r));
 }
 
+/*
+ * The herald keeps so many and no more: who makes many happen to his own token leaves room for what others have to hear.
+ * He was told of the first ones.
+ */
+static bool is_one_too_many(const struct service *service, const char *user)
+{
+    uint64_t now_ns = stage_now_us() * 1000, name;
+    uint8_t hash[HASH_LEN];
+
+    if (digest_sha256(NULL, bytes_of_text(user), hash) < 0)
+        return false;
+    memcpy(&name, hash, sizeof(name));
+    if (rate_owed(service->notices, name, now_ns) > (AT_ONCE - 1) * EVERY_NS)
+        return true;
+    rate_owe(service->notices, name, EVERY_NS, now_ns);
+    return false;
+}
+
 void notice_send(struct service *service, const struct notice *notice)
 {
-    deliver(service, notice, NOTICE_NEWS, "");
+    if (is_one_too_many(service, notice->user))
+        log_event_limited(LOG_LEVEL_WARNING, LOGGED_PER_MINUTE, "notice.too_many", "event=%s user=\"%s\"",
+                          notice->event, notice->user);
+    else
+        deliver(service, notice, NOTICE_NEWS, "");
 }
 
 void notice_tell(struct service *service, const struct call *call, const char *event, const char *user)

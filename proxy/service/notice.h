@@ -28,6 +28,7 @@ struct notice {
 /* A notice of what @call did: who (by), from where (address), and the audit record's number (request_id). */
 struct notice notice_of(const struct call *call, const char *event, const char *user);
 void notice_add(struct notice *notice, const char *name, const char *value);
+/* Of more than 30 to one user at once, or one a minute, the rest are only logged: each signer counts for itself. */
 void notice_send(struct service *service, const struct notice *notice);
 /* One without further texts. */
 void notice_tell(struct service *service, const struct call *call, const char *event, const char *user);

@@ -157,6 +157,8 @@ int service_init(struct service *service, const struct service_config *config, s
     if (r == 0)
         r = rate_new(1, &service->key_making);
     if (r == 0)
+        r = rate_new(1, &service->notices);
+    if (r == 0)
         r = open_parts(service, why);
     if (r < 0)
         service_clear(service);
@@ -169,6 +171,7 @@ void service_clear(struct service *service)
     challenges_free(service->challenges);
     rate_free(service->token_rate);
     rate_free(service->key_making);
+    rate_free(service->notices);
     for (int kind = TOKEN_WRAPPED; kind <= TOKEN_PARTITION; kind++)
         if (service->custody[kind])
             custody_kinds[kind]->free(service->custody[kind]);

@@ -98,6 +98,7 @@ struct service {
     struct warm_up warm_up;
     struct rate_table *token_rate; /* by token; NULL: no limit */
     struct rate_table *key_making; /* by token: policy_owe_making() */
+    struct rate_table *notices;    /* by user: notice_send() */
     struct audit *audit;
     struct custody *custody[2]; /* by enum token_custody; NULL: not held here */
     struct hsm_finding findings[HSM_FINDINGS_MAX];

@@ -9,6 +9,7 @@
 #include "proto/notice.h"
 #include "proto/pack.h"
 #include "proto/policy.h"
+#include "proxy/service/notice.h"
 #include "tests/loopback/deployment.h"
 #include "tests/support/authenticator.h"
 #include "tests/support/suite.h"
@@ -447,18 +448,41 @@ START_TEST(reset_user_begins_anew_without_the_old_authenticator)
 }
 END_TEST
 
-SUITE_WITH_FIXTURE("loopback factors", setup, teardown, pin_and_code_log_in,
-                   reset_user_begins_anew_without_the_old_authenticator,
-                   pin_alone_is_asked_for_a_code_and_costs_no_try, nothing_tells_which_of_the_two_was_wrong,
-                   code_opens_once, lost_lease_is_made_up_for_without_another_code,
-                   login_ends_with_its_ticket, changed_pin_goes_on_with_a_ticket_of_its_own,
-                   pin_is_changed_with_a_code, other_logins_are_asked_once_an_authenticator_is_in_force,
-                   authenticator_is_removed_with_a_code_alone,
-                   operator_takes_a_lost_phone_away_and_the_user_is_told,
-                   policy_lets_a_login_without_authenticator_enrol_one_and_no_more,
-                   comma_is_a_character_like_others_where_no_code_is_asked_for,
-                   new_pin_that_would_read_as_pin_and_code_is_refused,
-                   code_that_was_sent_logs_in_with_the_pin,
-                   request_answers_and_counts_alike_whether_the_pin_was_right,
-                   second_request_within_the_pause_sends_and_counts_nothing,
-                   code_that_followed_a_wrong_pin_is_of_no_use, code_after_five_minutes_is_too_old);
+static unsigned count_news(void)
+{
+    static uint8_t message[NOTICE_MAX];
+    unsigned count = 0;
+
+    while (recv(herald, message, sizeof(message), MSG_DONTWAIT) > 0)
+        count++;
+    return count;
+}
+
+/* Else whoever has one PIN fills what the herald keeps, and nobody hears what happens to anybody else. */
+START_TEST(many_notices_of_one_user_leave_room_for_those_of_others)
+{
+    struct service *service = &deployment.service[SIGNER_WRAPPED];
+    const struct call call = { 0 };
+
+    (void)count_news(); /* of the token's making */
+    for (int i = 0; i < 100; i++)
+        notice_tell(service, &call, "recovery.code", "ann");
+    ck_assert_uint_eq(count_news(), 30);
+    notice_tell(service, &call, "device.new", "bob");
+    ck_assert_uint_eq(count_news(), 1);
+}
+END_TEST
+
+SUITE_WITH_FIXTURE(
+    "loopback factors", setup, teardown, pin_and_code_log_in,
+    reset_user_begins_anew_without_the_old_authenticator, pin_alone_is_asked_for_a_code_and_costs_no_try,
+    nothing_tells_which_of_the_two_was_wrong, code_opens_once, lost_lease_is_made_up_for_without_another_code,
+    login_ends_with_its_ticket, changed_pin_goes_on_with_a_ticket_of_its_own, pin_is_changed_with_a_code,
+    other_logins_are_asked_once_an_authenticator_is_in_force, authenticator_is_removed_with_a_code_alone,
+    operator_takes_a_lost_phone_away_and_the_user_is_told,
+    policy_lets_a_login_without_authenticator_enrol_one_and_no_more,
+    comma_is_a_character_like_others_where_no_code_is_asked_for,
+    new_pin_that_would_read_as_pin_and_code_is_refused, code_that_was_sent_logs_in_with_the_pin,
+    request_answers_and_counts_alike_whether_the_pin_was_right,
+    second_request_within_the_pause_sends_and_counts_nothing, code_that_followed_a_wrong_pin_is_of_no_use,
+    code_after_five_minutes_is_too_old, many_notices_of_one_user_leave_room_for_those_of_others);
