@@ -3,16 +3,12 @@
 #include "cli/connect.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <termios.h>
-#include <unistd.h>
 #include <openssl/pem.h>
 
+#include "cli/terminal.h"
 #include "proto/name.h"
-
-#define LINE_MAX_LEN 256
 
 DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);
 
@@ -226,82 +222,12 @@ enum cli_exit connect_operate(struct cli *cli, const char *doing, enum method_id
     return rv == CKR_OK ? CLI_DONE : cli_fail_remote(cli, doing, rv, &error);
 }
 
-/* Reads one line into locked memory, byte by byte: no stdio buffer keeps a copy. */
-static int read_secret_line(int fd, struct secret **ret)
-{
-    CLEANUP(secret_free) struct secret *line = NULL;
-    size_t used = 0;
-    int r = secret_new(LINE_MAX_LEN, &line);
-
-    if (r < 0)
-        return r;
-    for (;;) {
-        uint8_t c;
-        ssize_t n = read(fd, &c, 1);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0 || c == '\n')
-            break;
-        if (used == LINE_MAX_LEN)
-            return -E2BIG;
-        line->data[used++] = c;
-    }
-    if (used && line->data[used - 1] == '\r')
-        used--;
-    line->len = used;
-    *ret = TAKE(line);
-    return 0;
-}
-
-static int ask_terminal(const char *prompt, bool is_seen, struct secret **ret)
-{
-    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC), r;
-    struct termios before, unseen;
-
-    if (fd < 0)
-        return -ENOTTY;
-    if (tcgetattr(fd, &before) < 0) {
-        close(fd);
-        return -ENOTTY;
-    }
-    unseen = before;
-    unseen.c_lflag &= ~(tcflag_t)ECHO;
-    /* Before the prompt: who is quick, or a program that answers it, is neither seen nor lost. */
-    if (!is_seen)
-        tcsetattr(fd, TCSAFLUSH, &unseen);
-    r = write(fd, prompt, strlen(prompt)) < 0 ? -ENOTTY : read_secret_line(fd, ret);
-    if (!is_seen) {
-        tcsetattr(fd, TCSAFLUSH, &before);
-        if (write(fd, "\n", 1) < 0)
-            r = r < 0 ? r : 0;
-    }
-    close(fd);
-    return r;
-}
-
-static int read_line_file(const char *path, struct secret **ret)
-{
-    int fd, r;
-
-    if (strcmp(path, "-") == 0)
-        return read_secret_line(STDIN_FILENO, ret);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    r = read_secret_line(fd, ret);
-    close(fd);
-    return r;
-}
-
 /* A line from the file that @option names, else from the terminal. */
 static enum cli_exit get_line(struct cli *cli, const char *option, const char *prompt, bool is_seen,
                               struct secret **ret)
 {
     const char *path = cli_option(cli, option);
-    int r = path ? read_line_file(path, ret) : ask_terminal(prompt, is_seen, ret);
+    int r = path ? terminal_read_file(path, ret) : terminal_ask(prompt, is_seen, ret);
 
     if (r == -ENOTTY)
         return cli_fail(cli, CLI_USAGE, NULL,
@@ -359,15 +285,6 @@ enum cli_exit connect_transport(struct cli *cli, struct transport *transport,
     return CLI_DONE;
 }
 
-static bool has_terminal(void)
-{
-    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
-
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
-}
-
 enum cli_exit connect_confirm(struct cli *cli, const char *question, const char *otherwise)
 {
     CLEANUP(secret_free) struct secret *answer = NULL;
@@ -375,7 +292,7 @@ enum cli_exit connect_confirm(struct cli *cli, const char *question, const char 
 
     if (cli_option(cli, "yes"))
         return CLI_DONE;
-    if (!has_terminal())
+    if (!terminal_is_there())
         return cli_fail(cli, CLI_USAGE, NULL, "no terminal to ask on: give --yes");
     status = connect_line(cli, "answer", question, &answer);
     if (status != CLI_DONE)
