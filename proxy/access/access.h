@@ -41,7 +41,8 @@ struct access {
     unsigned factor_window; /* steps that an authenticator's clock may be off, each way */
     struct store *store;
     struct hsm *hsm;
-    struct believed believed;                 /* row_mac.c */
+    struct believed believed; /* row_mac.c */
+    bool asks_anew;           /* row_mac.c: in strangers' calls, else their time tells who was here of late */
     struct sequences tokens_seen;             /* token.c; by serial number */
     struct sequences principals_seen;         /* principal.c; by name */
     struct sequences groups_seen;             /* group.c; by name */

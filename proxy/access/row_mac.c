@@ -28,7 +28,7 @@ static enum reason row_check(struct access *access, const struct context *contex
 
     if (context_end(context, &input) < 0)
         return REASON_INTERNAL;
-    if (believed_has(&access->believed, input, stored))
+    if (!access->asks_anew && believed_has(&access->believed, input, stored))
         return REASON_NONE;
     for (uint32_t epoch = hsm_epoch_mac(access->hsm, HSM_ROW); epoch > 0; epoch--) {
         rv = hsm_mac(access->hsm, HSM_ROW, epoch, input, mac);

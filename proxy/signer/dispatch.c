@@ -328,6 +328,7 @@ static void serve(struct service *service, const struct method *method,
     enum reason reason;
 
     pulse_beat(service->config->pulse, patience_ms(method));
+    service->access.asks_anew = method_is_anonymous(method);
     reason = receive(&exchange, envelope);
     if (reason == REASON_NONE)
         reason = prove(&exchange);
