@@ -32,7 +32,7 @@ struct wire_seat;
 
 #define WIRE_WAKES_MOST 32
 
-/* Whom to wake once the lock is free: woken under it, they would only queue up for it. */
+/* Whom to call once the lock is free. */
 struct wire_wakes {
     struct wire_seat *seats[WIRE_WAKES_MOST];
     size_t count;
@@ -52,10 +52,11 @@ struct wire {
     struct buffer sealed;  /* by OpenSSL, not yet for the kernel */
     struct buffer sending; /* the writer's: what the kernel has not taken yet, beyond @sent */
     size_t sent;
-    bool is_writing;         /* somebody is at it, without the lock */
-    struct wire_call *calls; /* on their way */
-    struct wire_seat *seats; /* empty ones; they stay until the wire goes */
+    bool is_writing;                /* somebody is at it, without the lock */
+    struct wire_call *first, *last; /* on their way */
+    struct wire_seat *seats;        /* all there are; they stay until the wire goes */
     struct wire_wakes wakes;
+    struct wire_call *appointed; /* was called to lead, and has not come yet */
     bool has_leader;
     atomic_bool is_broken;        /* nothing comes back any more; written under lock, as the next two */
     atomic_bool is_closing;       /* takes no new calls: GOAWAY */
