@@ -411,6 +411,8 @@ static void call_endpoints(struct channel_http2 *http2, struct carried *carried)
         if (carried->reply->was_sent || carried->reply->status != GRPC_UNAVAILABLE)
             return;
     }
+    if (!carried->tried)
+        reply_failed(carried->reply, GRPC_UNAVAILABLE, "", "no time left");
 }
 
 static void channel_http2_call(struct channel *channel, const struct method *method, struct bytes request,
@@ -421,8 +423,7 @@ static void channel_http2_call(struct channel *channel, const struct method *met
     struct carried carried = { .method = method, .deadline_ms = clock_now_ms() + deadline_ms, .reply = ret };
     struct guest guest;
 
-    *ret = (struct channel_reply){ 0 };
-    reply_failed(ret, GRPC_UNAVAILABLE, "", "no time left");
+    *ret = (struct channel_reply){ .status = GRPC_UNAVAILABLE };
     if (request.len > method->request_max) {
         reply_failed(ret, GRPC_RESOURCE_EXHAUSTED, "", "the request is larger than it may be");
         return;
@@ -438,10 +439,10 @@ static void channel_http2_call(struct channel *channel, const struct method *met
                      "called from within a call: OpenSSL is routed back into this module");
         return;
     }
-    if (process.status == ARES_SUCCESS)
-        call_endpoints(http2, &carried);
-    else
+    if (process.status != ARES_SUCCESS)
         reply_failed(ret, GRPC_UNAVAILABLE, "", ares_strerror(process.status));
+    else
+        call_endpoints(http2, &carried);
     leave(&guest);
 }
 

@@ -7,6 +7,7 @@
 
 #include "client/clock.h"
 #include "client/resolve.h"
+#include "include/splitmix.h"
 
 #define REST_FIRST_MS   500
 #define REST_MOST_MS    30000
@@ -15,14 +16,9 @@
 #define FIRST_SHARE     4 /* of the patience, while there is another to try */
 #define PROBE_SHARE     8 /* for one that failed before: each probe makes somebody wait */
 
-/* SplitMix64: chance, not secrecy. Source: Steele, Lea, Flood, Fast Splittable Pseudorandom Number Generators. */
 static uint64_t draw(struct endpoints *endpoints, uint64_t below)
 {
-    uint64_t z = endpoints->random += 0x9e3779b97f4a7c15;
-
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return (z ^ z >> 31) % below;
+    return splitmix(endpoints->random += SPLITMIX_STEP) % below;
 }
 
 /* Any order is as likely: when one is down, those it served go to all the others. */

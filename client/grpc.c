@@ -137,23 +137,29 @@ static void take_request_id(struct grpc_answer *answer, struct bytes value)
         memcpy(answer->request_id, text, sizeof(text));
 }
 
+#define NAME(text) text, sizeof(text) - 1
+
 static const struct {
     const char *name;
+    size_t len;
     void (*take)(struct grpc_answer *answer, struct bytes value);
 } grpc_headers[] = {
-    { ":status", take_http_status },
-    { "content-type", take_content_type },
-    { "grpc-message", take_message },
-    { "grpc-status", take_status },
-    { "grpc-status-details-bin", take_details },
-    { "x-request-id", take_request_id },
+    { NAME(":status"), take_http_status },
+    { NAME("content-type"), take_content_type },
+    { NAME("grpc-message"), take_message },
+    { NAME("grpc-status"), take_status },
+    { NAME("grpc-status-details-bin"), take_details },
+    { NAME("x-request-id"), take_request_id },
 };
 
 void grpc_answer_header(struct grpc_answer *answer, struct bytes name, struct bytes value)
 {
     for (size_t i = 0; i < ARRAY_SIZE(grpc_headers); i++)
-        if (bytes_equal(name, bytes_of_text(grpc_headers[i].name))) /* lower case: RFC 9113 8.2 */
+        if (bytes_equal(name,
+                        BYTES(grpc_headers[i].name, grpc_headers[i].len))) { /* lower case: RFC 9113 8.2 */
             grpc_headers[i].take(answer, value);
+            return;
+        }
 }
 
 /* grpc/doc/http-grpc-status-mapping.md: for answers that are not gRPC's, such as a gateway's. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "client/clock.h"
 #include "client/device_secret.h"
@@ -16,6 +17,7 @@ int remote_new(OSSL_LIB_CTX *libctx, const struct deployment_config *deployment,
                struct remote **ret)
 {
     CLEANUP(remote_free) struct remote *remote = calloc(1, sizeof(*remote));
+    uint64_t first;
     int r;
 
     if (!remote)
@@ -24,6 +26,9 @@ int remote_new(OSSL_LIB_CTX *libctx, const struct deployment_config *deployment,
     remote->deployment = deployment;
     atomic_init(&remote->reached_ms, 0);
     sealing_init(&remote->sealing);
+    if (getrandom(&first, sizeof(first), 0) != (ssize_t)sizeof(first))
+        return -errno;
+    atomic_init(&remote->request_number, first);
     r = deployment->ca ? certificate_trust_file(libctx, deployment->ca, &remote->trust) : 0;
     if (r < 0)
         return r;

@@ -25,6 +25,7 @@ struct remote {
     struct secret *planned_secret; /* in its place from the next new PIN on; NULL: nothing changes */
     atomic_llong reached_ms;       /* when a server answered last; 0: never */
     struct sealing sealing;
+    atomic_ullong request_number; /* of the next call that has a record; include/splitmix.h */
 };
 
 /* To whom the next sealed message goes. */

@@ -8,10 +8,10 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "client/clock.h"
 #include "client/remote_token_state.h"
+#include "include/splitmix.h"
 #include "proto/pack.h"
 
 #define LEASES_MAX 3 /* a call's first and two more: signers are recycled, but not that fast */
@@ -84,15 +84,12 @@ CK_RV remote_token_call_in_login(struct remote_token *token, enum method_id id,
     return error->rv = rv == CKR_DEVICE_REMOVED ? CKR_DEVICE_ERROR : rv;
 }
 
-/* The application's call, as the audit record names it: 16 hexadecimal digits. */
-static CK_RV make_request_id(char ret[REQUEST_ID_LEN + 1], struct remote_error *error)
+/* The application's call, as the audit record names it: 16 hexadecimal digits, a name and no secret. */
+static void make_request_id(struct remote *remote, char ret[REQUEST_ID_LEN + 1])
 {
-    uint8_t random[REQUEST_ID_LEN / 2];
+    uint64_t number = splitmix(atomic_fetch_add(&remote->request_number, SPLITMIX_STEP));
 
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        return remote_error_errno(error, -errno, "random bytes");
-    hex_encode(BYTES_OF_ARRAY(random), ret);
-    return CKR_OK;
+    hex_encode(BYTES(&number, sizeof(number)), ret);
 }
 
 static CK_RV take_signature(const ProtobufCBinaryData *signature, struct buffer *ret,
@@ -125,10 +122,9 @@ CK_RV remote_token_sign(struct remote_token *token, const struct remote_sign *re
     CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
     Privyseal__V1__SignRequest message;
     char request_id[REQUEST_ID_LEN + 1];
-    CK_RV rv = make_request_id(request_id, error);
+    CK_RV rv;
 
-    if (rv != CKR_OK)
-        return rv;
+    make_request_id(token->remote, request_id);
     message = sign_request(request, request_id);
     rv = remote_token_call_in_login(token, METHOD_Sign, &message.base, deadline_ms, &reply, error);
     return rv == CKR_OK ? take_signature(&((const Privyseal__V1__SignResponse *)reply)->signature, ret, error)
@@ -145,10 +141,9 @@ CK_RV remote_token_sign_once(struct remote_token *token, const struct login *con
     Privyseal__V1__SignRequest sign;
     char request_id[REQUEST_ID_LEN + 1];
     uint8_t ticket[TICKET_LEN];
-    CK_RV rv = make_request_id(request_id, error);
+    CK_RV rv;
 
-    if (rv != CKR_OK)
-        return rv;
+    make_request_id(token->remote, request_id);
     sign = sign_request(request, request_id);
     message.sign = &sign;
     message.token = token->name;
@@ -178,10 +173,9 @@ CK_RV remote_token_decrypt(struct remote_token *token, const struct remote_decry
     Privyseal__V1__DecryptRequest message = PRIVYSEAL__V1__DECRYPT_REQUEST__INIT;
     CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
     char request_id[REQUEST_ID_LEN + 1];
-    CK_RV rv = make_request_id(request_id, error);
+    CK_RV rv;
 
-    if (rv != CKR_OK)
-        return rv;
+    make_request_id(token->remote, request_id);
     message.key = pack_borrow(request->key_name);
     message.mechanism = request->mechanism;
     message.oaep = (Privyseal__V1__OaepParameters *)request->oaep;
@@ -200,10 +194,9 @@ CK_RV remote_token_derive(struct remote_token *token, struct bytes key_name, str
     Privyseal__V1__DeriveRequest message = PRIVYSEAL__V1__DERIVE_REQUEST__INIT;
     CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
     char request_id[REQUEST_ID_LEN + 1];
-    CK_RV rv = make_request_id(request_id, error);
+    CK_RV rv;
 
-    if (rv != CKR_OK)
-        return rv;
+    make_request_id(token->remote, request_id);
     message.key = pack_borrow(key_name);
     message.mechanism = CKM_ECDH1_DERIVE;
     message.peer = pack_borrow(peer);
@@ -240,10 +233,9 @@ CK_RV remote_token_generate(struct remote_token *token, const struct remote_new_
     CLEANUP(remote_free_message) ProtobufCMessage *reply = NULL;
     const Privyseal__V1__KeyInfo *key;
     char request_id[REQUEST_ID_LEN + 1];
-    CK_RV rv = make_request_id(request_id, error);
+    CK_RV rv;
 
-    if (rv != CKR_OK)
-        return rv;
+    make_request_id(token->remote, request_id);
     message.key_type = new_key->type;
     message.bits = new_key->bits;
     message.usage = new_key->usage;
