@@ -2,7 +2,8 @@
 /*
  * partition_state.h - what stands behind partition custody, for its files.
  *
- *   partition.c        the operations: life of a token, its keys, change of S
+ *   partition.c        the operations: life of a token, change of S, whose keys are meant
+ *   partition_key.c    the keys that are in it
  *   partition_login.c  who is logged in
  *   partition_make.c   SoftHSM's way: a partition is made when its user sets the first PIN, and its files are kept safe
  *   partition_bind.c   any HSM's: a partition that is there is taken over
@@ -73,3 +74,16 @@ MUST_CHECK CK_RV partition_take(struct custody *custody, struct token_row *token
 void partition_unbind(struct custody *custody, const struct token_row *token, const struct binding *binding);
 MUST_CHECK CK_RV partition_resume(struct custody *custody, const struct token_row *token, struct bytes s,
                                   struct bytes next_s);
+
+/* The operations of custody for a key that is in the partition; a handle that was lost is looked for once more. */
+MUST_CHECK CK_RV partition_key_generate(struct login *login, CK_KEY_TYPE type, unsigned bits,
+                                        enum key_usage usage, struct key_row *ret);
+MUST_CHECK CK_RV partition_key_destroy(struct login *login, const struct key_row *row);
+MUST_CHECK CK_RV partition_key_sign(struct login *login, const struct key_row *row, CK_MECHANISM_TYPE raw,
+                                    const Privyseal__V1__PssParameters *pss, struct bytes data,
+                                    struct buffer *ret);
+MUST_CHECK CK_RV partition_key_decrypt(struct login *login, const struct key_row *row,
+                                       CK_MECHANISM_TYPE mechanism, const Privyseal__V1__OaepParameters *oaep,
+                                       struct bytes data, struct secret **ret);
+MUST_CHECK CK_RV partition_key_derive(struct login *login, const struct key_row *row, struct bytes peer,
+                                      struct secret **ret);
