@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -22,8 +21,8 @@
 
 #include "include/descriptor.h"
 #include "include/table.h"
+#include "proxy/check.h"
 #include "proxy/crew.h"
-#include "proxy/front/tls.h"
 #include "proxy/server_renewal.h"
 #include "proxy/herald/herald.h"
 
@@ -71,109 +70,14 @@ enum log_level supervisor_log_level(const struct proxy_config *config)
     return LOG_LEVEL_INFO;
 }
 
-/* A sentence for whoever started us: what, why, what to do. */
-static int explain(int status, const char *format, ...) PRINTF_LIKE(2, 3);
-static int explain(int status, const char *format, ...)
-{
-    va_list arguments;
-
-    fputs("privyseald: ", stderr);
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputs("\n", stderr);
-    return status;
-}
-
-/* ------------------------------------------------------------------------------------------------- checking */
-
-static int check_tls(void *argument)
-{
-    const struct material *material = argument;
-    CLEANUP(SSL_CTX_free) SSL_CTX *tls = NULL;
-    const char *why;
-
-    if (tls_context_from_memfds(material->memfd, TLS_CLIENTS_CERTIFIED, &tls, &why))
-        return explain(EX_CONFIG, "cannot use the TLS files: %s", why);
-    return EX_OK;
-}
-
-/* In a process of its own, so that the supervisor never holds the key in its memory. */
-static int check_tls_in_child(struct crew *crew)
-{
-    const struct child_plan plan = {
-        .speaker = "check",
-        .log_level = crew->log_level,
-        .keep = { crew->material.memfd[0], crew->material.memfd[1], crew->material.memfd[2], -1 },
-        .run = check_tls,
-        .argument = &crew->material,
-    };
-    pid_t pid = child_fork(&plan);
-    int status;
-
-    if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-        return explain(EX_OSERR, "cannot check the TLS files: no process for it");
-    return WEXITSTATUS(status);
-}
-
-/* @key: "[server] front_user". */
-static int resolve_user(const char *key, const char *name, struct identity *ret)
-{
-    int error;
-
-    if (!name)
-        return explain(EX_CONFIG, "started as root without %s: name the user to run as", key);
-    error = identity_resolve(name, ret);
-    if (error == -EPERM)
-        return explain(EX_CONFIG, "%s: \"%s\" is root; name a user that is not", key, name);
-    if (error)
-        return explain(EX_NOUSER, "%s: there is no user \"%s\"; create it, or give a numeric uid", key, name);
-    return EX_OK;
-}
-
-/* Who children run as. Without root that is who we are, and it has to be said what that costs. */
-static int resolve_users(struct crew *crew)
-{
-    const struct proxy_config *config = crew->config;
-    int status;
-
-    crew->has_users = geteuid() == 0;
-    if (!crew->has_users) {
-        log_event(LOG_LEVEL_WARNING, "supervisor.one_user",
-                  "uid=%u dropped=\"front and signers share this uid and see each other's files; no jail\"",
-                  geteuid());
-        return EX_OK;
-    }
-    status = resolve_user("[server] front_user", config->front_user, &crew->front_user);
-    if (!status)
-        status = resolve_user("[server] signer_user", config->signer_user, &crew->signer_user);
-    if (!status && crew->herald)
-        status = resolve_user("[notice] user", config->notice_user, &crew->herald_user);
-    return status;
-}
-
-/* Everything that can be wrong without binding a socket or touching the HSM. */
-static int check(struct crew *crew)
-{
-    CLEANUP(free_string) char *why = NULL;
-    int status = resolve_users(crew);
-
-    if (status)
-        return status;
-    if (sockets_check(crew->config, &why) || herald_check(crew->config, &why) ||
-        material_read(crew->config, &crew->material, &why))
-        return explain(EX_CONFIG, "%s", why ? why : "out of memory");
-    return check_tls_in_child(crew);
-}
-
 int supervisor_check(const struct proxy_config *config)
 {
     struct crew crew;
     int status;
 
     if (crew_init(&crew, config, supervisor_log_level(config)))
-        return explain(EX_OSERR, "out of memory");
-    status = check(&crew);
+        return check_explain(EX_OSERR, "out of memory");
+    status = check_start(&crew);
     crew_clear(&crew);
     return status;
 }
@@ -253,7 +157,7 @@ static void start_child(struct proxy *proxy, struct child *child)
     log_event(LOG_LEVEL_ERROR, "supervisor.start", "child=\"%s\" why=\"%s\"", child->name, strerror(-error));
     child->start_at_ms = crew_now_ms() + 1000;
     if (!proxy->is_serving) {
-        explain(EX_OSERR, "cannot start %s: %s", child->name, strerror(-error));
+        check_explain(EX_OSERR, "cannot start %s: %s", child->name, strerror(-error));
         stop(proxy, EX_OSERR);
     }
 }
@@ -434,9 +338,10 @@ static void fail_start(struct proxy *proxy, const struct child *child, int statu
     if (proxy->goal != GOAL_SERVE ||
         (child->kind == CHILD_SIGNER && is_pool(&proxy->crew) && may_others(&proxy->crew)))
         return;
-    explain(code, "%s did not start (%s %d); its reason is in the lines above, and nothing is running now",
-            child->name, WIFSIGNALED(status) ? "signal" : "exit status",
-            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    check_explain(code,
+                  "%s did not start (%s %d); its reason is in the lines above, and nothing is running now",
+                  child->name, WIFSIGNALED(status) ? "signal" : "exit status",
+                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     stop(proxy, code);
 }
 
@@ -582,7 +487,8 @@ static int take_over(struct proxy *proxy)
     int error = handover_take(crew);
 
     if (error)
-        return explain(EX_SOFTWARE, "cannot go on with what the former program left: %s", strerror(-error));
+        return check_explain(EX_SOFTWARE, "cannot go on with what the former program left: %s",
+                             strerror(-error));
     proxy->is_serving = proxy->is_successor = true;
     proxy->replaced = 0;
     if (crew->herald)
@@ -598,16 +504,16 @@ static int prepare(struct proxy *proxy)
 {
     CLEANUP(free_string) char *why = NULL;
     struct crew *crew = &proxy->crew;
-    int status = check(crew);
+    int status = check_start(crew);
 
     if (status)
         return status;
     if (crew->herald && make_spool(crew))
-        return explain(EX_CANTCREAT, "cannot make the directory " HERALD_SPOOL ": %s", strerror(errno));
+        return check_explain(EX_CANTCREAT, "cannot make the directory " HERALD_SPOOL ": %s", strerror(errno));
     if (handover_is_pending())
         return take_over(proxy);
     if (sockets_open(crew->config, &crew->sockets, &why))
-        return explain(EX_OSERR, "%s", why ? why : "out of memory");
+        return check_explain(EX_OSERR, "%s", why ? why : "out of memory");
     return EX_OK;
 }
 
@@ -622,9 +528,9 @@ int supervisor_main(const struct proxy_config *config, const struct program *pro
     int error = crew_init(&proxy.crew, config, supervisor_log_level(config));
 
     if (error)
-        return explain(EX_OSERR, "out of memory");
+        return check_explain(EX_OSERR, "out of memory");
     if (watch_signals(&proxy.signals) || prctl(PR_SET_DUMPABLE, 0))
-        proxy.status = explain(EX_OSERR, "cannot watch signals: %s", strerror(errno));
+        proxy.status = check_explain(EX_OSERR, "cannot watch signals: %s", strerror(errno));
     else
         proxy.status = prepare(&proxy);
     if (proxy.status == EX_OK) {
