@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 #include <time.h>
 
+#include "proxy/busy_poll.h"
 #include "proxy/config.h"
 #include "proxy/front/deadline.h"
 #include "proxy/front/request_id.h"
@@ -29,6 +30,7 @@ struct public_http;
 struct front {
     const struct proxy_config *config; /* fixed after start */
     struct event_base *base;
+    struct busy_poll busy;
     struct round round;
     struct deadlines deadlines;
     uint8_t flight[FLIGHT_MAX]; /* what the socket that is being looked at has brought */

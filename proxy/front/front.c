@@ -153,11 +153,35 @@ static int close_the_door(void)
     return sandbox_enter();
 }
 
+static int64_t now_us(void)
+{
+    return (int64_t)(front_now_ns() / 1000);
+}
+
+static bool has_work(const struct front *front)
+{
+    return front->is_leaving || !TAILQ_EMPTY(&front->round);
+}
+
+/* Waits until a round has brought something that is to be ended. Errors: -EIO. */
+static int wait_for_work(struct front *front)
+{
+    int error = 0;
+
+    busy_poll_begin(&front->busy, now_us());
+    while (!error && !has_work(front) && busy_poll_again(&front->busy, now_us()))
+        error = event_base_loop(front->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    if (!error && !has_work(front))
+        error = event_base_loop(front->base, EVLOOP_ONCE);
+    busy_poll_end(&front->busy, now_us());
+    return error ? -EIO : 0;
+}
+
 /* Until somebody leaves. Errors: -EIO. */
 static int serve(struct front *front)
 {
     while (!front->is_leaving) {
-        if (event_base_loop(front->base, EVLOOP_ONCE) != 0)
+        if (wait_for_work(front))
             return -EIO;
         round_end(&front->round);
     }
@@ -169,7 +193,12 @@ int front_main(const struct proxy_config *config, int control, struct metrics_fr
 {
     CLEANUP(front_clear)
     struct front front = {
-        .config = config, .control = control, .metrics = metrics, .pulse = pulse, .status = EX_OK
+        .config = config,
+        .control = control,
+        .metrics = metrics,
+        .pulse = pulse,
+        .status = EX_OK,
+        .busy = { .budget_us = config->busy_poll_us },
     };
     int error;
 

@@ -33,6 +33,7 @@ void rig_init(struct rig *rig)
             .enrolment_rate = 100,
             .enrolment_rate_per_address = 20,
             .ca_rate = 100,
+            .busy_poll_us = 250,
         },
         .authority = authority_new("clients and servers"),
         .stranger = authority_new("somebody else"),
