@@ -90,22 +90,39 @@ void answer_reason(struct stream *stream, enum reason reason)
     answer_status(stream, row->status, row->sentence, buffer_bytes(&details));
 }
 
+size_t answer_piece(struct stream *stream, uint8_t *target, size_t size)
+{
+    size_t left = stream->reply.len - stream->reply_sent;
+    size_t len = left < size ? left : size;
+
+    if (len)
+        memcpy(target, stream->reply.data + stream->reply_sent, len);
+    stream->reply_sent += len;
+    stream->connection->reply_bytes -= len;
+    return len;
+}
+
+int answer_trailers(nghttp2_session *session, int32_t id, enum grpc_status status)
+{
+    char number[12];
+    nghttp2_nv trailer;
+
+    snprintf(number, sizeof(number), "%u", (unsigned)status);
+    trailer = field("grpc-status", number);
+    return nghttp2_submit_trailer(session, id, &trailer, 1);
+}
+
 static ssize_t read_reply(nghttp2_session *session, int32_t id, uint8_t *target, size_t size, uint32_t *flags,
                           nghttp2_data_source *source, void *context)
 {
     struct stream *stream = source->ptr;
-    const nghttp2_nv trailers[] = { field("grpc-status", "0") };
-    size_t left = stream->reply.len - stream->reply_sent;
-    size_t len = left < size ? left : size;
+    size_t len = answer_piece(stream, target, size);
 
     (void)context;
-    memcpy(target, stream->reply.data + stream->reply_sent, len);
-    stream->reply_sent += len;
-    stream->connection->reply_bytes -= len;
     stream_set_deadline(stream, stream->connection->front->config->handshake_ms);
     if (stream->reply_sent == stream->reply.len) {
         *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        if (nghttp2_submit_trailer(session, id, trailers, ARRAY_SIZE(trailers)))
+        if (answer_trailers(session, id, GRPC_OK))
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
     return (ssize_t)len;
@@ -134,4 +151,21 @@ void answer_message(struct stream *stream, struct bytes message)
     if (nghttp2_submit_response(connection->session, stream->id, fields, ARRAY_SIZE(fields), &provider))
         nghttp2_submit_rst_stream(connection->session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_INTERNAL_ERROR);
     connection_flush(connection);
+}
+
+void answer_stream(struct stream *stream, nghttp2_data_source_read_callback read)
+{
+    nghttp2_data_provider provider = { .source.ptr = stream, .read_callback = read };
+    nghttp2_session *session = stream->connection->session;
+    const nghttp2_nv fields[] = {
+        field(":status", "200"),
+        field("content-type", "application/grpc"),
+        field("x-request-id", stream->request_id),
+    };
+
+    enter_answer(stream, GRPC_OK);
+    deadline_clear(&stream->deadline);
+    if (nghttp2_submit_response(session, stream->id, fields, ARRAY_SIZE(fields), &provider))
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_INTERNAL_ERROR);
+    connection_flush(stream->connection);
 }

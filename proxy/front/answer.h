@@ -17,3 +17,8 @@ void answer_status(struct stream *stream, enum grpc_status status, const char *m
 void answer_reason(struct stream *stream, enum reason reason);
 /* GRPC_OK and @message; REASON_BUSY if the client leaves too many answers lying about. */
 void answer_message(struct stream *stream, struct bytes message);
+/* GRPC_OK, and messages that @read fetches when there are any; in no time in particular. */
+void answer_stream(struct stream *stream, nghttp2_data_source_read_callback read);
+/* For such a callback: what of stream->reply goes next, and how it all ends. */
+size_t answer_piece(struct stream *stream, uint8_t *target, size_t size);
+MUST_CHECK int answer_trailers(nghttp2_session *session, int32_t id, enum grpc_status status);

@@ -28,7 +28,7 @@ struct connection {
     struct deadline deadline; /* of opening, then of being idle, then of taking leave */
     struct round_task flushing;
     LIST_HEAD(, stream) streams;
-    unsigned stream_count;
+    unsigned stream_count, watch_count;
     size_t reply_bytes; /* of answers not yet sent */
     uint64_t address;
     bool is_anonymous; /* from the enrolment listener: there is no certificate */

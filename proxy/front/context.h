@@ -15,6 +15,7 @@
 #include "proxy/busy_poll.h"
 #include "proxy/config.h"
 #include "proxy/front/deadline.h"
+#include "proxy/front/health_watch.h"
 #include "proxy/front/request_id.h"
 #include "proxy/front/round.h"
 #include "proxy/front/tls.h"
@@ -53,6 +54,7 @@ struct front {
     LIST_HEAD(, listener) listeners;
     LIST_HEAD(, connection) connections;
     unsigned connection_count;
+    struct watches watches;
     size_t body_bytes; /* of requests held, over all connections */
     struct event *drain_event;
     unsigned drain_step;

@@ -26,6 +26,7 @@ static void announce(struct front *front)
     log_event(LOG_LEVEL_NOTICE, "front.drain", "connections=%u", front->connection_count);
     listener_free_all(front);
     public_http_free(TAKE(front->public_http));
+    watches_tell(front);
     tell_connections(front, connection_announce_end);
 }
 

@@ -204,6 +204,7 @@ int front_main(const struct proxy_config *config, int control, struct metrics_fr
 
     signal(SIGPIPE, SIG_IGN);
     round_init(&front.round);
+    watches_init(&front);
     LIST_INIT(&front.listeners);
     LIST_INIT(&front.connections);
     error = front_init(&front);

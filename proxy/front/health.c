@@ -2,6 +2,7 @@
 /* health.c - serves every service of the method table, and is one itself. */
 #include "proxy/front/health.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,22 +25,35 @@ static bool is_service(const char *name)
     return false;
 }
 
-enum grpc_status health_check(struct bytes request, bool is_serving, struct buffer *ret)
+int health_question(struct bytes request, bool *ret_is_known)
 {
     Grpc__Health__V1__HealthCheckRequest *question =
         grpc__health__v1__health_check_request__unpack(NULL, request.len, request.data);
-    Grpc__Health__V1__HealthCheckResponse answer = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
-    uint8_t packed[16];
-    bool is_known;
 
     if (!question)
-        return GRPC_INVALID_ARGUMENT;
-    is_known = is_service(question->service);
+        return -EBADMSG;
+    *ret_is_known = is_service(question->service);
     grpc__health__v1__health_check_request__free_unpacked(question, NULL);
+    return 0;
+}
+
+void health_answer(enum health_status status, struct buffer *ret)
+{
+    Grpc__Health__V1__HealthCheckResponse answer = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
+    uint8_t packed[16];
+
+    answer.status = (Grpc__Health__V1__HealthCheckResponse__ServingStatus)status;
+    buffer_append(ret, BYTES(packed, grpc__health__v1__health_check_response__pack(&answer, packed)));
+}
+
+enum grpc_status health_check(struct bytes request, bool is_serving, struct buffer *ret)
+{
+    bool is_known;
+
+    if (health_question(request, &is_known))
+        return GRPC_INVALID_ARGUMENT;
     if (!is_known)
         return GRPC_NOT_FOUND;
-    answer.status = is_serving ? GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
-                               : GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING;
-    buffer_append(ret, BYTES(packed, grpc__health__v1__health_check_response__pack(&answer, packed)));
+    health_answer(is_serving ? HEALTH_SERVING : HEALTH_NOT_SERVING, ret);
     return GRPC_OK;
 }

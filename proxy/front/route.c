@@ -219,6 +219,7 @@ static void on_lost(struct link *link)
     }
     if (!is_partition(link))
         give_queue_away(link);
+    watches_tell(link->front);
 }
 
 /* What waited for others may come here, and what waited here go to others. */
@@ -231,6 +232,7 @@ static void share_queues(struct route *route)
 
 static void on_changed(struct link *link)
 {
+    watches_tell(link->front);
     if (is_partition(link))
         return;
     if (link->is_leaving)
@@ -348,6 +350,7 @@ int route_attach(struct route *route, unsigned index, int socket)
         return r;
     pump(&route->links[index]);
     share_queues(route);
+    watches_tell(route->front);
     return 0;
 }
 

@@ -29,9 +29,26 @@ static void take_method(struct stream *stream, const char *value)
     stream->is_post = strcmp(value, "POST") == 0;
 }
 
+static void answer_check(struct stream *stream, struct bytes question);
+
+/* grpc.health.v1.Health; a stranger has no business that would last. */
+static const struct health_method {
+    const char *path, *name;
+    bool is_anonymous;
+    void (*answer)(struct stream *stream, struct bytes question);
+} health_methods[] = {
+    { "/grpc.health.v1.Health/Check", "Check", true, answer_check },
+    { "/grpc.health.v1.Health/Watch", "Watch", false, watch_begin },
+};
+
 static void take_path(struct stream *stream, const char *value)
 {
-    stream->is_health = strcmp(value, HEALTH_PATH) == 0;
+    const struct health_method *row;
+
+    stream->health = NULL;
+    for (EACH_ROW(row, health_methods))
+        if (strcmp(value, row->path) == 0)
+            stream->health = row;
     stream->method = method_by_path(value);
     stream->request_max = stream->method ? stream->method->request_max : HEALTH_REQUEST_MAX;
 }
@@ -109,6 +126,15 @@ static bool may_call(const struct connection *connection)
     return may;
 }
 
+static bool is_elsewhere(const struct stream *stream)
+{
+    bool is_anonymous = stream->connection->is_anonymous;
+
+    if (stream->health)
+        return is_anonymous && !stream->health->is_anonymous;
+    return method_is_anonymous(stream->method) != is_anonymous;
+}
+
 void stream_headers_end(struct stream *stream)
 {
     struct connection *connection = stream->connection;
@@ -118,9 +144,9 @@ void stream_headers_end(struct stream *stream)
         answer_http(stream, "405");
     else if (!stream->is_grpc)
         answer_http(stream, "415");
-    else if (!stream->method && !stream->is_health)
+    else if (!stream->method && !stream->health)
         answer_status(stream, GRPC_UNIMPLEMENTED, "no such method", BYTES_NONE);
-    else if (stream->method && method_is_anonymous(stream->method) != connection->is_anonymous)
+    else if (is_elsewhere(stream))
         answer_status(stream, GRPC_UNIMPLEMENTED, "this method is served on another listener", BYTES_NONE);
     else if (stream->has_bad_timeout)
         answer_reason(stream, REASON_MALFORMED);
@@ -158,7 +184,7 @@ void stream_data(struct stream *stream, struct bytes data)
         front->body_bytes += data.len;
 }
 
-static void answer_health(struct stream *stream, struct bytes question)
+static void answer_check(struct stream *stream, struct bytes question)
 {
     CLEANUP(buffer_clear) struct buffer answer = { 0 };
     struct front *front = stream->connection->front;
@@ -227,8 +253,8 @@ void stream_end(struct stream *stream)
         answer_status(stream, GRPC_UNIMPLEMENTED, "compressed messages are not taken", BYTES_NONE);
     else if (error)
         answer_reason(stream, REASON_MALFORMED);
-    else if (stream->is_health)
-        answer_health(stream, message);
+    else if (stream->health)
+        stream->health->answer(stream, message);
     else
         ask_signer(stream);
 }
@@ -242,7 +268,7 @@ void stream_set_deadline(struct stream *stream, uint64_t ms)
 
 bool stream_is_answered(const struct stream *stream)
 {
-    return stream->phase == PHASE_ANSWER;
+    return stream->phase == PHASE_ANSWER && !stream->watch.is_on;
 }
 
 void stream_answered(struct stream *stream)
@@ -315,7 +341,7 @@ int stream_new(struct connection *connection, int32_t id, struct stream **ret)
 /* The end of every call, however it ended. */
 static void log_call(const struct stream *stream)
 {
-    const char *name = stream->method ? stream->method->name : stream->is_health ? "Check" : "-";
+    const char *name = stream->method ? stream->method->name : stream->health ? stream->health->name : "-";
     uint64_t ms = front_now_ms() - stream->started_ms;
     const char *peer = stream->connection->peer;
     char trace[TRACE_ID_LEN + 1];
@@ -341,6 +367,7 @@ void stream_free(struct stream *stream)
     if (stream->call)
         route_cancel(stream->call);
     deadline_clear(&stream->deadline);
+    watch_end(stream);
     LIST_REMOVE(stream, entry);
     connection->reply_bytes -= stream->reply.len - stream->reply_sent;
     body_clear(stream);

@@ -12,8 +12,10 @@
 #include "proto/method.h"
 #include "proto/traceparent.h"
 #include "proxy/front/connection.h"
+#include "proxy/front/health_watch.h"
 
 struct call;
+struct health_method;
 
 /* What a stream waits for. */
 enum stream_phase {
@@ -39,13 +41,15 @@ struct stream {
     char traceparent[TRACEPARENT_LEN + 1]; /* "": none, or none that is one */
     unsigned headers;
     size_t header_bytes;
-    bool is_health, is_post, is_grpc, has_bad_timeout;
+    const struct health_method *health; /* NULL: none of those */
+    bool is_post, is_grpc, has_bad_timeout;
     bool is_ended; /* all of it has come */
     struct buffer body;
     struct call *call;
     /* The answer. */
     struct buffer reply;
     size_t reply_sent;
+    struct watch watch;
     int grpc_status;       /* for the log; -1: none was given */
     bool costs_connection; /* as soon as the answer is out */
 };

@@ -273,16 +273,21 @@ int32_t client_send(struct client *client, const struct ask *ask)
     return stream;
 }
 
-struct result *client_wait(struct client *client, int32_t stream)
+struct result *client_wait_body(struct client *client, int32_t stream, size_t len)
 {
     struct result *result = result_of(client, stream);
     uint64_t until_ms = now_ms() + PATIENCE_MS;
 
-    while (!result->is_closed && !client->is_gone && now_ms() < until_ms) {
+    while (!result->is_closed && result->body.len < len && !client->is_gone && now_ms() < until_ms) {
         receive(client, 200);
         flush(client);
     }
     return result;
+}
+
+struct result *client_wait(struct client *client, int32_t stream)
+{
+    return client_wait_body(client, stream, SIZE_MAX);
 }
 
 struct result *client_ask(struct client *client, const struct ask *ask)

@@ -68,6 +68,8 @@ struct ask {
 int32_t client_send(struct client *client, const struct ask *ask);
 /* Reads until the stream has ended, the connection is gone or a few seconds have passed. */
 struct result *client_wait(struct client *client, int32_t stream);
+/* Reads until so much of a body has come, or as client_wait(). */
+struct result *client_wait_body(struct client *client, int32_t stream, size_t len);
 struct result *client_ask(struct client *client, const struct ask *ask);
 /* GetToken with an order to the stub signer. */
 struct result *client_order(struct client *client, const char *token);

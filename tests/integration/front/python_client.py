@@ -55,6 +55,18 @@ def health_of_an_unknown_service_is_not_found():
     assert error.code() == grpc.StatusCode.NOT_FOUND
 
 
+def health_is_watched_until_the_caller_has_enough():
+    watch = health.Watch(health_pb2.HealthCheckRequest(service="privyseal.v1.Tokens"), timeout=10)
+    assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+    watch.cancel()
+    health_check_is_serving()
+
+
+def unknown_service_may_be_watched():
+    watch = health.Watch(health_pb2.HealthCheckRequest(service="thieves"), timeout=10)
+    assert next(watch).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+
+
 def list_tokens_is_answered_by_a_signer():
     answer = tokens.ListTokens(wire.ListTokensRequest(), timeout=10)
     assert answer.token[0].startswith("signer "), answer

@@ -82,6 +82,8 @@ static void run_case(const char *name)
 
 CASE(health_check_is_serving)
 CASE(health_of_an_unknown_service_is_not_found)
+CASE(health_is_watched_until_the_caller_has_enough)
+CASE(unknown_service_may_be_watched)
 CASE(list_tokens_is_answered_by_a_signer)
 CASE(answer_carries_its_request_id)
 CASE(failure_decodes_from_the_status_details)
@@ -91,7 +93,8 @@ CASE(clients_deadline_is_kept)
 CASE(thousand_calls_on_one_channel_are_answered)
 
 SUITE_WITH_FIXTURE("front: python", setup, teardown, health_check_is_serving,
-                   health_of_an_unknown_service_is_not_found, list_tokens_is_answered_by_a_signer,
+                   health_of_an_unknown_service_is_not_found, health_is_watched_until_the_caller_has_enough,
+                   unknown_service_may_be_watched, list_tokens_is_answered_by_a_signer,
                    answer_carries_its_request_id, failure_decodes_from_the_status_details,
                    refusal_of_the_front_carries_a_failure_too, unknown_method_is_unimplemented,
                    clients_deadline_is_kept, thousand_calls_on_one_channel_are_answered);
