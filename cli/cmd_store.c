@@ -21,9 +21,12 @@ enum cli_exit cmd_store_migrate(struct cli *cli)
     if (status == CLI_DONE)
         status = output_table(cli, json_object_get(result, "tables"), columns, ARRAY_SIZE(columns));
     if (status == CLI_DONE)
-        output_say(cli,
-                   "\nWritten, read back and compared. Now [store] url names the new one; nothing that was\n"
-                   "written to the old one meanwhile is in it, so it should have been stopped.");
+        output_say(
+            cli,
+            "\nWritten, read back and compared. [store] url names the new one, which %s; logins waited\n"
+            "%lld ms. The former one is closed for good: its rows are left in tables called away_*.",
+            json_is_true(json_object_get(result, "live")) ? "the daemon uses since" : "is used from now on",
+            (long long)json_integer_value(json_object_get(result, "pause_ms")));
     return status;
 }
 

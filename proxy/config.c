@@ -116,6 +116,7 @@ static const struct key keys[] = {
     { "enrolment", "max_connections", &form_number, AT(enrolment_connections), DEFAULT(200), 1, 100000 },
     { "enrolment", "rate", &form_number, AT(enrolment_rate), DEFAULT(100), 1, 100000 },
     { "enrolment", "rate_per_address", &form_number, AT(enrolment_rate_per_address), DEFAULT(20), 1, 100000 },
+    { "store", "successor", &form_text, AT(store_successor), OPTIONAL },
     { "store", "url", &form_text, AT(store), "sqlite:store/privyseal.db", false },
     { "audit", "directory", &form_text, AT(audit_directory), DEFAULT(audit) },
     { "audit", "sync", &form_batch_write, AT(audit_write), DEFAULT(batch) },

@@ -76,7 +76,8 @@ struct proxy_config {
     unsigned enrolment_rate;        /* calls and connections a second, of all addresses together: 100 */
     unsigned enrolment_rate_per_address; /* of one of them: 20 */
     /* [store] */
-    char *store; /* "sqlite:store/privyseal.db" */
+    char *store;           /* "sqlite:store/privyseal.db" */
+    char *store_successor; /* where it is being moved to; NULL: nowhere */
     /* [audit] */
     char *audit_directory;                        /* "audit" */
     bool audit_write;                             /* sync = write; default batch */

@@ -189,6 +189,7 @@ static int serve(const struct proxy_config *config, const struct options *option
     CLEANUP(descriptor_close) int ready_fd = -1;
     CLEANUP(descriptor_close) int pid_fd = -1;
     CLEANUP(descriptor_close) int in_use_fd = -1;
+    CLEANUP(descriptor_close) int announced_fd = -1;
     int status = locate(options, working_directory, path, &program);
 
     if (status == EX_OK && in_use_share(config, &in_use_fd))
@@ -204,6 +205,9 @@ static int serve(const struct proxy_config *config, const struct options *option
         return status;
     if (chdir(config->state))
         return fail(EX_NOINPUT, config->state, strerror(errno));
+    if (in_use_announce(config, &announced_fd))
+        log_event(LOG_LEVEL_WARNING, "main.announce",
+                  "why=\"%s\" consequence=\"store migrate does not see it\"", strerror(errno));
     status = supervisor_main(config, &program, ready_fd);
     if (options->pid_file && (fchdir(working_directory) || unlink(options->pid_file)))
         log_event(LOG_LEVEL_WARNING, "main.pid_file", "why=\"%s\"", strerror(errno));

@@ -17,6 +17,7 @@
 #include "proxy/hsm/epochs.h"
 #include "proxy/provision/backup_entries.h"
 #include "proxy/provision/verbs.h"
+#include "proxy/store/store_move.h"
 
 #define KEY_LEN   32
 #define SPKI_MAX  256
@@ -82,7 +83,7 @@ static int open_all(struct backup_making *making)
         return status;
     r = store_copy_new(&making->copy);
     if (r == 0)
-        r = store_open(making->config->store, &making->store);
+        r = store_open_following(making->config->store, making->config->store_successor, &making->store);
     return r == 0 ? EX_OK : fail_errno(making->config->store, r);
 }
 

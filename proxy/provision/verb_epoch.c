@@ -19,7 +19,7 @@
 #include "proxy/provision/master_files.h"
 #include "proxy/provision/verbs.h"
 #include "proxy/service/seal_keys.h"
-#include "proxy/store/store.h"
+#include "proxy/store/store_move.h"
 
 /* What names an epoch of each kind in the store; NULL: nothing does. */
 static int (*const counters[MASTER_KINDS])(struct store *store, uint32_t epoch, uint64_t *ret) = {
@@ -66,7 +66,7 @@ static int open_both(const struct proxy_config *config, struct hsm **ret_hsm, st
 
     if (status != EX_OK)
         return status;
-    r = store_open(config->store, ret_store);
+    r = store_open_following(config->store, config->store_successor, ret_store);
     return r == 0 ? EX_OK : provision_fail(EX_UNAVAILABLE, "%s: %s", config->store, strerror(-r));
 }
 

@@ -28,6 +28,7 @@
 #include "proxy/signer/dispatch.h"
 #include "proxy/signer/fronts.h"
 #include "proxy/signer/record.h"
+#include "proxy/store/store_move.h"
 
 #define SERVER_PEM_MAX     65536 /* bytes of a chain, as much as a pipe holds */
 #define ROUND_MAX          16 /* requests whose records share one fdatasync, and that are answered in one write */
@@ -226,7 +227,7 @@ static int prove_hsm(struct signer *signer)
 
 static int open_store(struct signer *signer)
 {
-    int r = store_open(signer->config->store, &signer->store);
+    int r = store_open_following(signer->config->store, signer->config->store_successor, &signer->store);
 
     if (r == 0)
         return EX_OK;
@@ -645,6 +646,10 @@ static int serve(struct signer *signer, int control)
             return EX_IOERR;
         if (has_message && !take_message(signer, control))
             return leave(signer);
+        if (store_has_left(signer->store)) { /* the next one opens it where it is now */
+            log_event(LOG_LEVEL_NOTICE, "signer.store_moved", "index=%u", signer->index);
+            return leave(signer);
+        }
         if (look_after_hsm(signer) == HSM_GONE) {
             (void)leave(signer); /* what is on its way to us is sent back */
             return EX_TEMPFAIL;

@@ -97,6 +97,8 @@ struct store_ops {
 struct store {
     const struct store_ops *ops;
     bool is_in_transaction;
+    bool is_ours;      /* its schema was found right */
+    bool has_left;     /* and is not there any more: the store was moved (store_move.h) */
     uint64_t spent_us; /* in statements, since it was opened */
 };
 

@@ -145,7 +145,10 @@ static const char version_1[] =
     " kind {number} NOT NULL, row_name {blob} NOT NULL, kd_epoch {number} NOT NULL, nonce {blob} NOT NULL,"
     " sealed {blob} NOT NULL, confirmed {number} NOT NULL, last_step {number} NOT NULL,"
     " code {blob} NOT NULL, code_until_ms {number} NOT NULL, sent_ms {number} NOT NULL,"
-    " created_ms {number} NOT NULL, UNIQUE (token_id, kind)){strict};";
+    " created_ms {number} NOT NULL, UNIQUE (token_id, kind)){strict};"
+
+    /* Of the store itself: store_move.h. At most one row. */
+    "CREATE TABLE moves (id {blob} NOT NULL PRIMARY KEY, is_away {number} NOT NULL){strict};";
 
 static const char *const texts[] = { version_1 };
 

@@ -31,6 +31,7 @@ static const struct {
 struct reading {
     struct schema_table *table;
     struct buffer columns, places;
+    struct bytes names[TABLE_COLUMNS_MAX];
 };
 
 static bool contains(struct bytes text, const char *word)
@@ -81,6 +82,7 @@ static int read_column(struct reading *reading, struct bytes text)
             continue;
         if (table->column_count == TABLE_COLUMNS_MAX)
             return -EINVAL;
+        reading->names[table->column_count] = name;
         table->kinds[table->column_count++] = kinds[i].kind;
         snprintf(place, sizeof(place), "%s$%zu", table->column_count > 1 ? ", " : "", table->column_count);
         buffer_append_text(&reading->places, place);
@@ -114,9 +116,91 @@ static int read_parts(struct reading *reading, const char *text, const char **re
     return r == 0 && depth >= 0 ? -EINVAL : r;
 }
 
+/* Which columns the primary key has. */
+static int find_keys(struct reading *reading)
+{
+    struct schema_table *table = reading->table;
+    const char *at = table->key;
+
+    for (; *at; at += strspn(at, ", ")) {
+        struct bytes name = first_word(bytes_of_text(at));
+        size_t column = 0;
+
+        while (column < table->column_count && !bytes_equal(reading->names[column], name))
+            column++;
+        if (name.len == 0 || column == table->column_count || table->key_count == TABLE_KEYS_MAX)
+            return -EINVAL;
+        table->keys[table->key_count++] = column;
+        at += name.len;
+    }
+    return 0;
+}
+
+static bool is_key(const struct schema_table *table, size_t column)
+{
+    for (size_t i = 0; i < table->key_count; i++)
+        if (table->keys[i] == column)
+            return true;
+    return false;
+}
+
+/* "$1, $2": as many as the key has columns. */
+static void append_places(const struct schema_table *table, struct buffer *text)
+{
+    char place[24];
+
+    for (size_t i = 0; i < table->key_count; i++) {
+        snprintf(place, sizeof(place), "%s$%zu", i ? ", " : "", i + 1);
+        buffer_append_text(text, place);
+    }
+}
+
+/* What is not the key, for an insert that meets the row. */
+static void append_updates(const struct reading *reading, struct buffer *text)
+{
+    const char *before = "UPDATE SET ";
+
+    if (reading->table->key_count == reading->table->column_count)
+        buffer_append_text(text, "NOTHING");
+    for (size_t i = 0; i < reading->table->column_count; i++) {
+        if (is_key(reading->table, i))
+            continue;
+        buffer_append_text(text, before);
+        buffer_append(text, reading->names[i]);
+        buffer_append_text(text, " = excluded.");
+        buffer_append(text, reading->names[i]);
+        before = ", ";
+    }
+}
+
+static int make_page_statements(const struct reading *reading)
+{
+    struct schema_table *table = reading->table;
+    const char *columns = (const char *)reading->columns.data;
+    CLEANUP(buffer_clear) struct buffer places = { 0 };
+    CLEANUP(buffer_clear) struct buffer updates = { 0 };
+
+    append_places(table, &places);
+    append_updates(reading, &updates);
+    buffer_append_u8(&places, '\0');
+    buffer_append_u8(&updates, '\0');
+    if (places.failed || updates.failed ||
+        asprintf(&table->first_page, "SELECT %s FROM %s ORDER BY %s LIMIT %d", columns, table->name,
+                 table->key, PAGE_ROWS) < 0 ||
+        asprintf(&table->next_page, "SELECT %s FROM %s WHERE (%s) > (%s) ORDER BY %s LIMIT %d", columns,
+                 table->name, table->key, (const char *)places.data, table->key, PAGE_ROWS) < 0 ||
+        asprintf(&table->put, "%s ON CONFLICT (%s) DO %s", table->insert, table->key,
+                 (const char *)updates.data) < 0 ||
+        asprintf(&table->remove, "DELETE FROM %s WHERE (%s) = (%s)", table->name, table->key,
+                 (const char *)places.data) < 0)
+        return -ENOMEM;
+    return 0;
+}
+
 static int make_statements(struct reading *reading)
 {
     struct schema_table *table = reading->table;
+    int r;
 
     buffer_append_u8(&reading->columns, '\0');
     buffer_append_u8(&reading->places, '\0');
@@ -130,7 +214,8 @@ static int make_statements(struct reading *reading)
                  (const char *)reading->columns.data, (const char *)reading->places.data) < 0 ||
         asprintf(&table->count, "SELECT count(*) FROM %s", table->name) < 0)
         return -ENOMEM;
-    return 0;
+    r = find_keys(reading);
+    return r < 0 ? r : make_page_statements(reading);
 }
 
 /* @text: behind "CREATE TABLE ". */
@@ -201,6 +286,10 @@ void schema_tables_clear(struct schema_tables *tables)
         free(tables->items[i].select);
         free(tables->items[i].insert);
         free(tables->items[i].count);
+        free(tables->items[i].first_page);
+        free(tables->items[i].next_page);
+        free(tables->items[i].put);
+        free(tables->items[i].remove);
     }
     free(tables->items);
     free(tables->ends);

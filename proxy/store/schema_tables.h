@@ -9,6 +9,8 @@
 #include "proxy/store/schema.h"
 
 #define TABLE_COLUMNS_MAX 64
+#define TABLE_KEYS_MAX    4
+#define PAGE_ROWS         256
 
 struct schema_table {
     char *name;
@@ -19,6 +21,12 @@ struct schema_table {
     char *select; /* all columns of all rows, by the primary key */
     char *insert;
     char *count;
+    size_t keys[TABLE_KEYS_MAX]; /* the columns of the primary key, by number */
+    size_t key_count;
+    char *first_page; /* as select, PAGE_ROWS of it */
+    char *next_page;  /* ... behind the row whose key is given */
+    char *put;        /* as insert, or over the row that has that primary key */
+    char *remove;     /* the row whose key is given */
 };
 
 struct schema_tables {

@@ -54,13 +54,9 @@ int store_open_as(const struct schema *schema, const char *url, struct store **r
     r = schema_check(schema, store, &version);
     if (r < 0)
         return r;
+    store->is_ours = true;
     *ret = TAKE(store);
     return 0;
-}
-
-int store_open(const char *url, struct store **ret)
-{
-    return store_open_as(&schema_current, url, ret);
 }
 
 void store_close(struct store *store)
@@ -107,12 +103,20 @@ int store_run(struct store *store, const char *sql, struct values parameters, st
     int r = store->ops->run(store, sql, parameters, on_row, arg, ret_changed);
 
     store->spent_us += clock_us() - begun_us;
-    return r;
+    if (r != -EPROTO || !store->is_ours)
+        return r;
+    store->has_left = true; /* its tables were as they should be when it was opened */
+    return -EAGAIN;
 }
 
 uint64_t store_spent_us(const struct store *store)
 {
     return store->spent_us;
+}
+
+bool store_has_left(const struct store *store)
+{
+    return store->has_left;
 }
 
 static int begin(struct store *store, const char *statement)

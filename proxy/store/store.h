@@ -36,6 +36,8 @@ DEFINE_CLEANUP(store_close, struct store *);
  * mode 0600 and, made by root, the owner of its directory. Errors: as above; -EPROTO (too new for this program).
  */
 MUST_CHECK int store_migrate(const char *url);
+/* Whether the store was moved to another place since it was opened (store_move.h): open it anew. */
+bool store_has_left(const struct store *store);
 /* How long this connection has waited for its statements, in all: for the histogram of a request's stages. */
 uint64_t store_spent_us(const struct store *store);
 /* -EPROTO when this program does not work on the schema: schema.h. store_open() checks it too. */

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "include/log.h"
-#include "proto/digest.h"
 #include "proxy/store/backend.h"
 #include "proxy/store/schema_tables.h"
+#include "proxy/store/store_record.h"
 
 struct store_copy {
     struct schema_tables tables;
@@ -67,26 +67,6 @@ const struct store_sum *store_copy_sums(const struct store_copy *copy, size_t *r
     return copy->sums;
 }
 
-/* ----------------------------------------------------------------------------------------------------- digests */
-
-static void sum_reset(struct store_sum *sum)
-{
-    sum->rows = 0;
-    memset(sum->digest, 0, HASH_LEN);
-}
-
-static int sum_add(struct store_sum *sum, struct bytes row)
-{
-    CLEANUP(buffer_clear) struct buffer input = { .limit = STORE_RECORD_MAX + HASH_LEN };
-
-    buffer_append(&input, BYTES_OF_ARRAY(sum->digest));
-    buffer_append(&input, row);
-    if (input.failed)
-        return -ENOMEM;
-    sum->rows++;
-    return digest_sha256(NULL, buffer_bytes(&input), sum->digest);
-}
-
 /* ----------------------------------------------------------------------------------------------------- reading */
 
 static int on_number(void *arg, struct values row)
@@ -105,17 +85,6 @@ int store_copy_count(struct store_copy *copy, struct store *store, uint64_t *ret
     return r;
 }
 
-static void append_value(struct buffer *record, const struct value *value)
-{
-    buffer_append_u8(record, (uint8_t)value->kind);
-    if (value->kind == VALUE_INTEGER) {
-        buffer_append_u64(record, (uint64_t)value->integer);
-        return;
-    }
-    buffer_append_u32(record, (uint32_t)value->bytes.len);
-    buffer_append(record, value->bytes);
-}
-
 static int on_row(void *arg, struct values row)
 {
     const struct reading *reading = arg;
@@ -123,11 +92,10 @@ static int on_row(void *arg, struct values row)
     int r;
 
     buffer_append_u8(&record, 'R');
-    for (size_t i = 0; i < row.count; i++)
-        append_value(&record, &row.items[i]);
+    store_record_append(&record, row);
     if (record.failed)
         return -ENOMEM;
-    r = sum_add(&reading->copy->sums[reading->table], BYTES(record.data + 1, record.len - 1));
+    r = store_sum_add(&reading->copy->sums[reading->table], BYTES(record.data + 1, record.len - 1));
     return r == 0 && reading->sink ? reading->sink(reading->arg, buffer_bytes(&record)) : r;
 }
 
@@ -155,7 +123,7 @@ static int read_table(struct reading *reading, struct store *store)
 {
     int r = reading->sink ? say_table(reading) : 0;
 
-    sum_reset(&reading->copy->sums[reading->table]);
+    store_sum_reset(&reading->copy->sums[reading->table]);
     if (r == 0)
         r = store_run(store, reading->copy->tables.items[reading->table].select, VALUES_NONE, on_row, reading,
                       NULL);
@@ -205,7 +173,7 @@ int store_copy_write_begin(struct store_copy *copy, struct store *store)
         return r;
     }
     for (size_t i = 0; i < copy->tables.count; i++)
-        sum_reset(&copy->sums[i]);
+        store_sum_reset(&copy->sums[i]);
     copy->store = store;
     copy->table = copy->tables.count;
     copy->ended = 0;
@@ -224,32 +192,18 @@ static int take_table(struct store_copy *copy, struct reader *reader)
     return 0;
 }
 
-static bool read_value(struct reader *reader, enum value_kind kind, struct value *ret)
-{
-    if (reader_u8(reader) != (uint8_t)kind)
-        return false;
-    if (kind == VALUE_INTEGER)
-        *ret = value_integer((int64_t)reader_u64(reader));
-    else
-        *ret = (struct value){ .kind = kind, .bytes = reader_run(reader, reader_u32(reader)) };
-    return !reader->failed;
-}
-
 static int take_row(struct store_copy *copy, struct reader *reader)
 {
     const struct schema_table *table = &copy->tables.items[copy->table];
     struct value values[TABLE_COLUMNS_MAX];
     struct bytes row = reader->rest;
 
-    for (size_t i = 0; i < table->column_count; i++)
-        if (!read_value(reader, table->kinds[i], &values[i]))
-            return -EBADMSG;
-    if (!reader_done(reader))
+    if (store_record_read(reader, table, values) < 0)
         return -EBADMSG;
     return store_run(copy->store, table->insert, (struct values){ values, table->column_count }, NULL, NULL,
                      NULL) < 0
                ? -EBADMSG
-               : sum_add(&copy->sums[copy->table], row);
+               : store_sum_add(&copy->sums[copy->table], row);
 }
 
 static int take_sum(struct store_copy *copy, struct reader *reader)
@@ -267,7 +221,7 @@ static int take_sum(struct store_copy *copy, struct reader *reader)
     memcpy(said->digest, digest.data, HASH_LEN);
     copy->table = copy->tables.count;
     copy->ended++;
-    if (said->rows != sum->rows || memcmp(said->digest, sum->digest, HASH_LEN) != 0)
+    if (!store_sum_equal(said, sum))
         return -EUCLEAN;
     return table->has_id && ops->ids_taken ? ops->ids_taken(copy->store, table->name) : 0;
 }
@@ -301,8 +255,7 @@ static int check_written(struct store_copy *copy)
     int r = store_copy_read(copy, copy->store, NULL, NULL);
 
     for (size_t i = 0; r == 0 && i < copy->tables.count; i++) {
-        if (copy->sums[i].rows == copy->said[i].rows &&
-            memcmp(copy->sums[i].digest, copy->said[i].digest, HASH_LEN) == 0)
+        if (store_sum_equal(&copy->sums[i], &copy->said[i]))
             continue;
         log_event(LOG_LEVEL_ERROR, "store.copy", "table=%s rows=%llu expected=%llu", copy->sums[i].table,
                   (unsigned long long)copy->sums[i].rows, (unsigned long long)copy->said[i].rows);

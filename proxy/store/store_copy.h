@@ -6,8 +6,7 @@
  * one moment's, while others write; it takes no lock that they would wait for. Writing is one transaction into an empty
  * store, checked against the counts and digests that came with the rows and, read back, once more.
  *   record = 'T' number of the table (4) | 'R' values | 'E' rows (8) digest (32), big-endian numbers
- *   value  = kind (1), then 8 bytes, or a length (4) and as many bytes
- *   digest = of a table: SHA-256(digest before it | the row's values), row by row in the order of the primary key
+ *   values and digest: store_record.h
  * Errors: as in store.h; -EBADMSG (not such records), -EEXIST (the store has rows already), -EUCLEAN (a count or digest
  *         is not what it should be).
  */

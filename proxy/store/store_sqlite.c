@@ -76,6 +76,8 @@ static int error_of(struct sqlite_store *store, int code)
     for (size_t i = 0; i < ARRAY_SIZE(errors) && error == -EIO; i++)
         if (errors[i].code == code || errors[i].code == (code & 0xff))
             error = errors[i].error;
+    if (code == SQLITE_ERROR && strncmp(sqlite3_errmsg(store->db), "no such table", 13) == 0)
+        error = -EPROTO; /* there was one when the statement was prepared */
     if (error != -EEXIST && error != -ENOENT)
         log_event_limited(LOG_LEVEL_ERROR, 6, "store.failed", "backend=sqlite code=%d message=\"%s\"", code,
                           sqlite3_errmsg(store->db));
