@@ -54,11 +54,12 @@ enum cli_exit connect_remote(struct cli *cli)
     if (r < 0)
         return cli_fail(cli, CLI_REFUSED, "`privyseal doctor` looks at every part of the set-up.",
                         "identity \"%s\": %s", cli->identity->name, why ? why : strerror(-r));
-    r = remote_new(NULL, cli->deployment, TAKE(channel), &cli->remote);
+    r = remote_new(NULL, cli->deployment, channel, &cli->remote);
     if (r < 0)
         return cli_fail(cli, CLI_REFUSED, "Check `ca` in the [deployment] section.",
                         "deployment \"%s\": %s: %s", cli->deployment->name, cli->deployment->ca,
-                        strerror(-r));
+                        r == -EBADMSG ? "no certificate in PEM form" : strerror(-r));
+    (void)TAKE(channel);
     r = remote_use_device_secret(cli->remote, cli->identity, &why);
     if (r < 0)
         return cli_fail(cli, CLI_REFUSED, "Check `device_secret` in the [identity] section.", "%s",
@@ -233,8 +234,9 @@ static enum cli_exit get_line(struct cli *cli, const char *option, const char *p
         return cli_fail(cli, CLI_USAGE, NULL,
                         "no terminal to ask on: give --%s FILE (or - for standard input)", option);
     if (r < 0)
-        return cli_fail(cli, CLI_REFUSED, NULL, "%s: %s", path ? path : "terminal",
-                        r == -E2BIG ? "the line is too long" : strerror(-r));
+        return cli_fail(
+            cli, CLI_REFUSED, path ? "It is to be a file with one line, which is read." : "Type one line.",
+            "%s: %s", path ? path : "terminal", r == -E2BIG ? "the line is too long" : strerror(-r));
     return CLI_DONE;
 }
 
