@@ -5,11 +5,37 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Whether no row above is of the same noun. */
+static bool is_first_of_noun(const struct command *command)
+{
+    for (const struct command *above = commands; above < command; above++)
+        if (strcmp(above->noun, command->noun) == 0)
+            return false;
+    return true;
+}
+
 static void print_nouns(void)
 {
     for (const struct command *command = commands; command->noun; command++)
-        if (command == commands || strcmp(command[-1].noun, command->noun) != 0)
+        if (is_first_of_noun(command))
             printf(" %s", command->noun);
+}
+
+/* Options of any command whose value is the next word, which is no noun, then, and no verb. */
+static void print_valued(void)
+{
+    for (const struct command *command = commands; command->noun; command++)
+        for (size_t i = 0; i < CLI_OPTIONS_MAX && command->options[i].name; i++)
+            if (command->options[i].value)
+                printf(" --%s", command->options[i].name);
+}
+
+static bool has_verbs(const char *noun)
+{
+    for (const struct command *command = commands; command->noun; command++)
+        if (command->verb && strcmp(command->noun, noun) == 0)
+            return true;
+    return false;
 }
 
 static void print_verbs(const char *noun)
@@ -40,9 +66,12 @@ enum cli_exit cmd_completion(struct cli *cli)
     fputs("# bash completion for privyseal, printed by `privyseal completion`\n"
           "_privyseal() {\n"
           "    local word=${COMP_WORDS[COMP_CWORD]} words=()\n"
-          "    local before= w\n"
+          "    local before= w valued=' --config --identity",
+          stdout);
+    print_valued();
+    fputs(" '\n"
           "    for w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-          "        [[ $w == -* || $before == --config || $before == --identity ]] || words+=(\"$w\")\n"
+          "        [[ $w == -* || $valued == *\" $before \"* ]] || words+=(\"$w\")\n"
           "        before=$w\n"
           "    done\n"
           "    local choices='--config --identity --json --help --version'\n"
@@ -58,7 +87,7 @@ enum cli_exit cmd_completion(struct cli *cli)
     print_nouns();
     puts("' ;;");
     for (const struct command *command = commands; command->noun; command++)
-        if (command->verb && (command == commands || strcmp(command[-1].noun, command->noun) != 0)) {
+        if (is_first_of_noun(command) && has_verbs(command->noun)) {
             printf("    1:%s) choices+='", command->noun);
             print_verbs(command->noun);
             puts("' ;;");
