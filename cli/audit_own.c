@@ -168,7 +168,8 @@ enum cli_exit audit_own_verify(struct cli *cli, const char *path, const struct p
     if (!key)
         return cli_fail(cli, CLI_USAGE, "It is the deployment's tls/audit.pem.", "--mine needs --key");
     if (!json_is_array(json_object_get(file, "logs")))
-        return cli_fail(cli, CLI_REFUSED, NULL, "%s: not an export of `audit mine`", path);
+        return cli_fail(cli, CLI_REFUSED, "`privyseal audit mine --export FILE` writes one.",
+                        "%s: not an export of `audit mine`", path);
     json_array_foreach (json_object_get(file, "logs"), i, log)
         is_sound &= add_log(file, log, key, rows);
     output_table(cli, rows, columns, ARRAY_SIZE(columns));

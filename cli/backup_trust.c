@@ -19,7 +19,7 @@ enum cli_exit backup_trust_open(struct cli *cli, const char *path, struct backup
 
     if (r == 0)
         return CLI_DONE;
-    return cli_fail(cli, CLI_REFUSED, NULL, "%s: %s", path,
+    return cli_fail(cli, CLI_REFUSED, "It is a file that `privyseal backup` made.", "%s: %s", path,
                     r == -EBADMSG ? "this is no backup, or not all of one" : strerror(-r));
 }
 

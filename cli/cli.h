@@ -73,8 +73,8 @@ MUST_CHECK enum cli_exit cli_option_number(const struct cli *cli, const char *na
                                            long max, long *ret);
 
 /*
- * Every failure of the program passes here: what happened and why; what to do next (may be NULL). Returns
- * @status.
+ * Every failure of the program passes here: what happened and why; what to do next (NULL: nothing
+ * to say; of usage, what --help says). Returns @status.
  */
 enum cli_exit cli_fail(const struct cli *cli, enum cli_exit status, const char *next, const char *format, ...)
     PRINTF_LIKE(4, 5);

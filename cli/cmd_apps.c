@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/app.h"
@@ -43,17 +44,20 @@ static enum cli_exit find_module(struct cli *cli, char ret[PATH_MAX])
 {
     const char *given = cli_option(cli, "module");
     char self[PATH_MAX] = "", built[PATH_MAX + sizeof("/../module/privyseal-pkcs11.so")];
+    struct stat status;
+    int error;
 
     if (!given && readlink("/proc/self/exe", self, sizeof(self) - 1) > 0) {
         snprintf(built, sizeof(built), "%s/../module/privyseal-pkcs11.so", dirname(self));
         if (realpath(built, ret))
             return CLI_DONE;
     }
-    if (realpath(given ? given : PRIVYSEAL_MODULE, ret))
+    error = realpath(given ? given : PRIVYSEAL_MODULE, ret) ? 0 : errno;
+    if (error == 0 && stat(ret, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
         return CLI_DONE;
     return cli_fail(cli, CLI_REFUSED,
                     "Is the package privyseal-pkcs11 installed? --module FILE names another.", "%s: %s",
-                    given ? given : PRIVYSEAL_MODULE, strerror(errno));
+                    given ? given : PRIVYSEAL_MODULE, error ? strerror(error) : "this is no library");
 }
 
 /* ------------------------------------------------------------------------------------------------ places */

@@ -66,7 +66,8 @@ static enum cli_exit export_line(struct cli *cli, const struct audit_log *log, s
     export->append(record, &log->name, line, &text);
     buffer_append_u8(&text, '\n');
     if (text.failed || fwrite(text.data, 1, text.len, export->out) != text.len)
-        return cli_fail(cli, CLI_REFUSED, NULL, "the export cannot be written: %s", strerror(errno));
+        return cli_fail(cli, CLI_REFUSED, "What is there is not all of it: run it again where there is room.",
+                        "the export cannot be written: %s", strerror(errno));
     export->written++;
     return CLI_DONE;
 }
@@ -123,7 +124,8 @@ enum cli_exit cmd_audit_export(struct cli *cli)
                         strerror(errno));
     status = export_logs(cli, &export, &logs);
     if (path && fclose(export.out) != 0 && status == CLI_DONE)
-        status = cli_fail(cli, CLI_REFUSED, NULL, "%s: %s", path, strerror(errno));
+        status = cli_fail(cli, CLI_REFUSED, "Choose another place for the export.", "%s: %s", path,
+                          strerror(errno));
     if (status != CLI_DONE || !path)
         return status;
     return output_done(cli, json_pack("{s:s, s:I}", "file", path, "records", (json_int_t) export.written),

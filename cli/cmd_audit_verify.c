@@ -196,7 +196,8 @@ static enum cli_exit verify_file(struct run *run, const struct audit_file *file,
     int r = audit_stream_open(file->path, &stream);
 
     if (r < 0)
-        return cli_fail(run->cli, CLI_REFUSED, NULL, "%s: %s", file->path, strerror(-r));
+        return cli_fail(run->cli, CLI_REFUSED, "Every file of a log is read: may you read this one?",
+                        "%s: %s", file->path, strerror(-r));
     while ((len = getline(&line, &capacity, stream.file)) > 0)
         audit_verify_line(verification, BYTES(line, (size_t)len));
     r = audit_stream_close(&stream);
@@ -236,10 +237,12 @@ static enum cli_exit verify_directory(struct run *run, const char *directory)
         int r = directories[i] ? audit_files_add(&files, directories[i]) : 0;
 
         if (r < 0)
-            return cli_fail(run->cli, CLI_REFUSED, NULL, "%s: %s", directories[i], strerror(-r));
+            return cli_fail(run->cli, CLI_REFUSED, "It is a directory with copies of the log files.",
+                            "%s: %s", directories[i], strerror(-r));
     }
     if (files.count == 0)
-        return cli_fail(run->cli, CLI_REFUSED, NULL, "%s holds no log (PROXY.signer-0.log)", directory);
+        return cli_fail(run->cli, CLI_REFUSED, "Name the directory that has the files.",
+                        "%s holds no log (PROXY.signer-0.log)", directory);
     for (size_t at = 0; status == CLI_DONE && at < files.count;)
         status = verify_files(run, &files, &at);
     if (status != CLI_DONE)

@@ -9,6 +9,7 @@
 #include "cli/daemon.h"
 #include "cli/output.h"
 #include "include/table.h"
+#include "proto/shamir.h"
 
 #define SERVER_CONFIG "/etc/privyseal/privyseald.conf"
 
@@ -131,8 +132,11 @@ enum cli_exit cmd_backup(struct cli *cli)
     CLEANUP(json_decref) json_t *result = NULL;
     const char *const chosen[] = { "backup", "--quorum", quorum, "--officers", officers, file, NULL };
     const char *const usual[] = { "backup", file, NULL };
-    enum cli_exit status;
+    long needed;
+    enum cli_exit status = cli_option_number(cli, "quorum", 1, 1, SHAMIR_SHARES_MAX, &needed);
 
+    if (status != CLI_DONE)
+        return status;
     if (!quorum != !cli_option(cli, "officers"))
         return cli_fail(cli, CLI_USAGE, NULL, "--quorum and --officers go together");
     if (!file || !officers)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 #include <openssl/x509v3.h>
 
 #include "cli/ca.h"
@@ -75,7 +76,8 @@ static enum cli_exit request_for_device(struct cli *cli, const char *key_file, X
     if (status != CLI_DONE)
         return status;
     if (ca_make_key_file(key_file, &key, &why) < 0)
-        return cli_fail(cli, CLI_REFUSED, NULL, "%s", why ? why : "out of memory");
+        return cli_fail(cli, CLI_REFUSED, "Choose a place for the key where none is yet.", "%s",
+                        why ? why : "out of memory");
     return request_of_key(key, subject, ret) < 0
                ? cli_fail(cli, CLI_REFUSED, NULL, "OpenSSL could not sign the request")
                : CLI_DONE;
@@ -88,7 +90,12 @@ enum cli_exit cmd_cert_request(struct cli *cli)
     enum cli_exit status =
         device ? request_for_device(cli, device, &request) : request_for_key(cli, &request);
 
-    return status == CLI_DONE ? request_write(cli, cli->arg_count ? cli->args[0] : NULL, request) : status;
+    if (status != CLI_DONE)
+        return status;
+    status = request_write(cli, cli->arg_count ? cli->args[0] : NULL, request);
+    if (status != CLI_DONE && device)
+        unlink(device); /* made just now, for a request that nobody has */
+    return status;
 }
 
 /* ------------------------------------------------------------------------------------------------ import */
@@ -139,8 +146,8 @@ enum cli_exit cmd_cert_import(struct cli *cli)
     int r = certificate_load_file(NULL, cli->args[0], &chain);
 
     if (r < 0)
-        return cli_fail(cli, CLI_REFUSED, NULL, "%s: %s", cli->args[0],
-                        r == -EBADMSG ? "no certificate in PEM form" : strerror(-r));
+        return cli_fail(cli, CLI_REFUSED, "It is the key's certificate in PEM form, alone or with its chain.",
+                        "%s: %s", cli->args[0], r == -EBADMSG ? "no certificate in PEM form" : strerror(-r));
     if (sk_X509_num(chain) > CERTIFICATES_MAX)
         return cli_fail(cli, CLI_REFUSED, "The key's own comes first, then its issuer's, and so on.",
                         "%s has more than %d certificates", cli->args[0], CERTIFICATES_MAX);

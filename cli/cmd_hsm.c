@@ -23,8 +23,8 @@ static enum cli_exit ask(struct cli *cli, const char *request)
                         "the first time, --master-backup FILE is needed");
     backup = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (!backup || !json_object_get(backup, "secret"))
-        return cli_fail(cli, CLI_REFUSED, NULL, "%s: %s", path,
-                        backup ? "no backup of master keys" : error.text);
+        return cli_fail(cli, CLI_REFUSED, "It is the deployment's master-backup; `init --quorum` made it.",
+                        "%s: %s", path, backup ? "no backup of master keys" : error.text);
     json_array_append(secrets, json_object_get(backup, "secret"));
     return share_request_make(cli, request, json_read_text(backup, "realm"),
                               "put the master keys into another HSM", secrets);

@@ -54,7 +54,8 @@ static enum cli_exit open_report(struct import *import, const char *path)
     struct stat status;
 
     if (fd < 0 || fstat(fd, &status) < 0)
-        return cli_fail(import->cli, CLI_REFUSED, NULL, "%s: %s", path, strerror(errno));
+        return cli_fail(import->cli, CLI_REFUSED, "Choose another place for the report.", "%s: %s", path,
+                        strerror(errno));
     if (status.st_mode & 077) {
         close(fd);
         return cli_fail(import->cli, CLI_REFUSED,
@@ -63,7 +64,8 @@ static enum cli_exit open_report(struct import *import, const char *path)
     }
     import->report = fdopen(fd, "a");
     if (!import->report)
-        return cli_fail(import->cli, CLI_REFUSED, NULL, "%s: %s", path, strerror(errno));
+        return cli_fail(import->cli, CLI_REFUSED, "Choose another place for the report.", "%s: %s", path,
+                        strerror(errno));
     if (status.st_size == 0)
         fputs("user,result,activation_code,good_until,why\n", import->report);
     return CLI_DONE;

@@ -36,11 +36,15 @@
 #include "proto/hpke.h"
 #include "proto/log_name.h"
 #include "proto/name.h"
+#include "proto/shamir.h"
 
 #define SOFTHSM_MODULE "/usr/lib/softhsm/libsofthsm2.so"
 #define OPERATOR_NAME  "operator"
 #define SERVER_DAYS    730
 #define SEAL_DAYS      3650
+/* privyseald.conf(5): [server] signers, partitions. */
+#define SIGNERS_MOST    256
+#define PARTITIONS_MOST 64
 
 DEFINE_CLEANUP(X509_NAME_free, X509_NAME *);
 DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);
@@ -112,7 +116,8 @@ static enum cli_exit claim_directory(struct init *init, const char *given)
 {
     init->is_ours = mkdir(given, 0755) == 0;
     if ((!init->is_ours && errno != EEXIST) || !realpath(given, init->directory))
-        return cli_fail(init->cli, CLI_REFUSED, NULL, "%s: %s", given, strerror(errno));
+        return cli_fail(init->cli, CLI_REFUSED, "The directory above it has to be there.", "%s: %s", given,
+                        strerror(errno));
     if (!is_empty(init->directory))
         return cli_fail(init->cli, CLI_REFUSED, "Choose a new directory, or an empty one.",
                         "%s holds something already, maybe a deployment", init->directory);
@@ -146,7 +151,8 @@ static enum cli_exit make_directories(struct init *init)
 
     for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
         if (mkdir(path_in(init, directories[i].name, path), directories[i].mode) < 0)
-            return cli_fail(init->cli, CLI_REFUSED, NULL, "%s: %s", path, strerror(errno));
+            return cli_fail(init->cli, CLI_REFUSED, "Choose a place that can be written to.", "%s: %s", path,
+                            strerror(errno));
     return CLI_DONE;
 }
 
@@ -509,10 +515,24 @@ static enum cli_exit choose_proxy(struct init *init)
     return CLI_DONE;
 }
 
+/* The daemon would refuse them too, but by then much has been made. */
+static enum cli_exit check_numbers(const struct cli *cli)
+{
+    long number;
+    enum cli_exit status = cli_option_number(cli, "partitions", 0, 0, PARTITIONS_MOST, &number);
+
+    if (status == CLI_DONE)
+        status = cli_option_number(cli, "signers", 1, 1, SIGNERS_MOST, &number);
+    if (status == CLI_DONE)
+        status = cli_option_number(cli, "quorum", 1, 1, SHAMIR_SHARES_MAX, &number);
+    return status;
+}
+
 static enum cli_exit check_options(struct init *init)
 {
     struct cli *cli = init->cli;
     const char *enrolment = cli_option(cli, "enrolment-listen");
+    enum cli_exit status;
 
     init->realm = cli_option(cli, "realm") ? cli_option(cli, "realm") : "privyseal";
     init->listen = cli_option(cli, "listen") ? cli_option(cli, "listen") : "127.0.0.1:7443";
@@ -535,7 +555,8 @@ static enum cli_exit check_options(struct init *init)
         return cli_fail(cli, CLI_USAGE,
                         "Give --hsm-module for a real HSM, or --allow-software-hsm for a trial.",
                         "SoftHSM is software: whoever reads its files and PIN has every master key");
-    return choose_proxy(init);
+    status = check_numbers(cli);
+    return status == CLI_DONE ? choose_proxy(init) : status;
 }
 
 static enum cli_exit make_deployment(struct init *init, json_t **ret)

@@ -36,7 +36,8 @@ enum cli_exit cmd_officer_key(struct cli *cli)
     r = officer_make_key(path, public, key);
     if (r < 0)
         return cli_fail(cli, CLI_REFUSED,
-                        r == -EEXIST ? "Remove the old key if nothing is sealed to it." : NULL,
+                        r == -EEXIST ? "Remove the old key if nothing is sealed to it."
+                                     : "Choose a place that can be written to.",
                         "%s and %s: %s", path, public, strerror(-r));
     return output_done(cli,
                        json_pack("{s:s, s:s, s:o}", "key", path, "public", public, "public_key",
@@ -94,7 +95,8 @@ enum cli_exit cmd_officer_share(struct cli *cli)
 
     request = json_load_file(cli->args[0], JSON_REJECT_DUPLICATES, &error);
     if (!request)
-        return cli_fail(cli, CLI_REFUSED, NULL, "%s: %s", cli->args[0], error.text);
+        return cli_fail(cli, CLI_REFUSED, "It is the file that `restore` or `hsm add` made for the officers.",
+                        "%s: %s", cli->args[0], error.text);
     status = show_request(cli, request);
     if (status == CLI_DONE)
         status = connect_confirm(cli, "Give your share? yes/no: ", "no share was given");

@@ -882,7 +882,7 @@ void command_print_all(FILE *out)
         print_row(out, command);
     }
     fputs("\nExit status: 0 done, 1 refused or failed, 2 usage, 3 unreachable, 4 PIN wrong or locked, 5 not "
-          "permitted, 6 waits for a second person.\n"
+          "permitted, 6 waits for a second person, 7 some of many things were done.\n"
           "`privyseal NOUN VERB --help` lists a command's options; privyseal(1) tells more.\n",
           out);
 }

@@ -4,6 +4,7 @@
  */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -52,15 +53,27 @@ enum cli_exit cli_option_number(const struct cli *cli, const char *name, long fa
     return CLI_DONE;
 }
 
+/* "`privyseal user add --help` lists what there is." */
+static void help_for(const struct command *command, char *ret, size_t size)
+{
+    snprintf(ret, size, "`privyseal %s%s%s%s--help` lists what there is.", command ? command->noun : "",
+             command ? " " : "", command && command->verb ? command->verb : "",
+             command && command->verb ? " " : "");
+}
+
 enum cli_exit cli_fail(const struct cli *cli, enum cli_exit status, const char *next, const char *format, ...)
 {
     CLEANUP(json_decref) json_t *object = NULL;
-    char what[1024];
+    char what[1024], help[128];
     va_list arguments;
 
     va_start(arguments, format);
     vsnprintf(what, sizeof(what), format, arguments);
     va_end(arguments);
+    if (!next && status == CLI_USAGE && cli) {
+        help_for(cli->command, help, sizeof(help));
+        next = help;
+    }
     fprintf(stderr, "privyseal: %s\n", what);
     if (next)
         fprintf(stderr, "           %s\n", next);
@@ -196,26 +209,39 @@ static void print_help(const struct cli *cli, const char *noun)
         command_print_all(stdout);
 }
 
-/* getopt_long() said what is wrong. */
-static void point_to_help(const struct cli *cli)
-{
-    const struct command *command = cli->command;
+enum parsed { PARSED_RUN, PARSED_DONE, PARSED_USAGE };
 
-    fprintf(stderr, "           `privyseal %s%s%s%s--help` lists what there is.\n",
-            command ? command->noun : "", command ? " " : "", command && command->verb ? command->verb : "",
-            command && command->verb ? " " : "");
+/* What getopt_long() said about @given: '?' or ':'. */
+static enum parsed fail_option(const struct cli *cli, int said, const char *given)
+{
+    const char character[] = { '-', (char)optopt, '\0' };
+
+    if (said == ':')
+        cli_fail(cli, CLI_USAGE, NULL, "%s wants a value", given);
+    else if (optopt && strncmp(given, "--", 2) == 0) /* getopt(3): its value, where it has none */
+        cli_fail(cli, CLI_USAGE, NULL, "%.*s takes no value", (int)strcspn(given, "="), given);
+    else
+        cli_fail(cli, CLI_USAGE, NULL, "no option %s", optopt ? character : given);
+    return PARSED_USAGE;
 }
 
-enum parsed { PARSED_RUN, PARSED_DONE, PARSED_USAGE };
+/* Before options are read: how to say that one of them is none. */
+static bool wants_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "-j") == 0)
+            return true;
+    return false;
+}
 
 static enum parsed parse_options(struct cli *cli, const char *noun, int argc, char **argv)
 {
     struct option options[ARRAY_SIZE(common_options) + CLI_OPTIONS_MAX + 1];
     int c;
 
-    argv[0] = (char *)"privyseal"; /* as whom getopt_long() speaks */
+    cli->is_json = wants_json(argc, argv);
     collect_options(cli->command, options);
-    while ((c = getopt_long(argc, argv, "hVj", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":hVj", options, NULL)) != -1) {
         if (c >= OWN_OPTION)
             cli->values[c - OWN_OPTION] = optarg ? optarg : "";
         else if (c == 'c')
@@ -229,7 +255,7 @@ static enum parsed parse_options(struct cli *cli, const char *noun, int argc, ch
         else if (c == 'h')
             return print_help(cli, noun), PARSED_DONE;
         else
-            return point_to_help(cli), PARSED_USAGE;
+            return fail_option(cli, c, argv[optind - 1]);
     }
     return PARSED_RUN;
 }
@@ -268,8 +294,10 @@ static enum cli_exit run(struct cli *cli, int argc, char **argv)
     cli->args = argv + optind + used;
     cli->arg_count = argc - optind - used;
     command_synopsis(cli->command, synopsis, sizeof(synopsis));
-    if (cli->arg_count < cli->command->min_args || cli->arg_count > cli->command->max_args)
-        return cli_fail(cli, CLI_USAGE, "--help says more.", "usage: privyseal %s", synopsis);
+    if (cli->arg_count < cli->command->min_args)
+        return cli_fail(cli, CLI_USAGE, NULL, "too few arguments; usage: privyseal %s", synopsis);
+    if (cli->arg_count > cli->command->max_args)
+        return cli_fail(cli, CLI_USAGE, NULL, "too many arguments; usage: privyseal %s", synopsis);
     cli->token_name = cli_option(cli, "token");
     return cli->command->run(cli);
 }
@@ -282,6 +310,22 @@ static void harden(void)
     setrlimit(RLIMIT_CORE, &none);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     signal(SIGPIPE, SIG_IGN);
+}
+
+/* What was to be told has been told, or that is said. Who closed the pipe has read enough and hears nothing. */
+static enum cli_exit finish_output(enum cli_exit status)
+{
+    bool is_lost = ferror(stdout) != 0;
+
+    errno = 0;
+    if (fflush(stdout) == 0 && !is_lost)
+        return status;
+    if (errno != EPIPE)
+        fprintf(stderr,
+                "privyseal: standard output cannot be written: %s\n"
+                "           Not all of the answer is there.\n",
+                errno ? strerror(errno) : "an earlier part was lost");
+    return status == CLI_DONE ? CLI_REFUSED : status;
 }
 
 int main(int argc, char **argv)
@@ -304,7 +348,5 @@ int main(int argc, char **argv)
     case PARSED_DONE:
         break;
     }
-    if (fflush(stdout) != 0 && status == CLI_DONE)
-        status = CLI_REFUSED;
-    return status;
+    return finish_output(status);
 }

@@ -206,7 +206,7 @@ enum cli_exit output_pem(const struct cli *cli, const char *path, struct bytes p
     CLEANUP(free_string) char *why = NULL;
 
     if (path && ca_write_file(path, 0644, pem, &why) < 0)
-        return cli_fail(cli, CLI_REFUSED, NULL, "%s", why ? why : path);
+        return cli_fail(cli, CLI_REFUSED, "Choose a place that can be written to.", "%s", why ? why : path);
     if (!cli->is_json) /* main() looks at what became of standard output */
         return path || fwrite(pem.data, 1, pem.len, stdout) == pem.len ? CLI_DONE : CLI_REFUSED;
     object = path ? json_pack("{s:s}", "file", path) : json_pack("{s:s%}", "pem", pem.data, pem.len);

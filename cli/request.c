@@ -167,7 +167,8 @@ enum cli_exit request_read(struct cli *cli, const char *path, X509_REQ **ret)
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
 
     if (!file)
-        return cli_fail(cli, CLI_REFUSED, NULL, "%s: %s", path, strerror(errno));
+        return cli_fail(cli, CLI_REFUSED, "`privyseal cert request` makes one.", "%s: %s", path,
+                        strerror(errno));
     request = PEM_read_X509_REQ(file, NULL, NULL, NULL);
     if (file != stdin)
         fclose(file);

@@ -63,7 +63,10 @@ static enum cli_exit load(struct cli *cli, const char *path, json_t **ret)
     json_error_t error;
 
     *ret = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-    return *ret ? CLI_DONE : cli_fail(cli, CLI_REFUSED, NULL, "%s: %s", path, error.text);
+    return *ret ? CLI_DONE
+                : cli_fail(cli, CLI_REFUSED,
+                           "The request is made by this command, a share by `officer share`.", "%s: %s", path,
+                           error.text);
 }
 
 enum cli_exit share_request_load(struct cli *cli, const char *path, char **paths, int count,

@@ -297,13 +297,15 @@ enum cli_exit user_file_read(struct cli *cli, const char *path, struct user_file
     int r;
 
     if (!stream)
-        return cli_fail(cli, CLI_REFUSED, NULL, "%s: %s", path, strerror(errno));
+        return cli_fail(cli, CLI_REFUSED, "It is a list of users, CSV or JSON: privyseal(1) describes it.",
+                        "%s: %s", path, strerror(errno));
     r = read_stream(&reader, stream);
     fclose(stream);
     if (r == 0)
         r = check_names(&reader);
     if (r < 0)
-        return cli_fail(cli, CLI_REFUSED, NULL, "%s: %s", path, strerror(-r));
+        return cli_fail(cli, CLI_REFUSED, "It is a list of users, CSV or JSON: privyseal(1) describes it.",
+                        "%s: %s", path, strerror(-r));
     if (reader.faults)
         return cli_fail(cli, CLI_USAGE, "Nothing was done. Mend the file and run the command again.",
                         "%s: %u fault%s", path, reader.faults, reader.faults == 1 ? "" : "s");
