@@ -51,6 +51,8 @@ expect "--hours takes a number from 1 to 8760"
 check "it tells its version" "$privyseal" --version
 check "bash takes the completion" bash -ec "source <($privyseal completion); complete -p privyseal;
     COMP_WORDS=(privyseal user dis) COMP_CWORD=2; _privyseal; [[ \${COMPREPLY[*]} == disable ]]"
+check "each call of it in the documentation is one that it takes, and completion knows all there is" \
+    /usr/bin/python3 "$repository/tests/integration/examples.py" "$privyseal" "$repository"/README.md "$repository"/docs/*.md "$repository"/docs/man/*
 
 # --- init: all or nothing
 options=(--realm test --listen 127.0.0.1:1 --allow-software-hsm)
