@@ -1,24 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* terminal.c - a question, and one line read into locked memory. */
+/* terminal.c - a question, and one line read into locked memory; whatever ends it, the echo is put back. */
 #include "cli/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
 #define LINE_MAX_LEN 256
 
-/* Whether somebody at @terminal presses what ends a program. NULL: a file, where that is a byte like others. */
-static bool is_interrupt(const struct termios *terminal, uint8_t c)
+/* What may end or stop a program at a question; a descriptor of -1 tells of none. */
+static bool has_signal(int fd, int signals)
 {
-    return terminal && terminal->c_cc[VINTR] != _POSIX_VDISABLE && c == terminal->c_cc[VINTR];
+    struct pollfd ready[2] = { { .fd = fd, .events = POLLIN }, { .fd = signals, .events = POLLIN } };
+
+    if (signals < 0)
+        return false;
+    while (poll(ready, 2, -1) < 0 && errno == EINTR)
+        ;
+    return ready[1].revents != 0;
 }
 
-/* Reads one line into locked memory, byte by byte: no stdio buffer keeps a copy. Errors: -EINTR. */
-static int read_line(int fd, const struct termios *terminal, struct secret **ret)
+/* Errors: -EINTR (one of @signals waits). */
+static int read_line(int fd, int signals, struct secret **ret)
 {
     CLEANUP(secret_free) struct secret *line = NULL;
     size_t used = 0;
@@ -28,16 +36,17 @@ static int read_line(int fd, const struct termios *terminal, struct secret **ret
         return r;
     for (;;) {
         uint8_t c;
-        ssize_t n = read(fd, &c, 1);
+        ssize_t n;
 
+        if (has_signal(fd, signals))
+            return -EINTR;
+        n = read(fd, &c, 1);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return -errno;
         if (n == 0 || c == '\n')
             break;
-        if (is_interrupt(terminal, c))
-            return -EINTR;
         if (used == LINE_MAX_LEN)
             return -E2BIG;
         line->data[used++] = c;
@@ -49,46 +58,63 @@ static int read_line(int fd, const struct termios *terminal, struct secret **ret
     return 0;
 }
 
-int terminal_ask(const char *prompt, bool is_seen, struct secret **ret)
-{
-    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC), r;
-    struct termios before, unseen;
-
-    if (fd < 0)
-        return -ENOTTY;
-    if (tcgetattr(fd, &before) < 0) {
-        close(fd);
-        return -ENOTTY;
-    }
-    unseen = before;
-    /* ^C would end us before the echo is back: so it is a byte, which ends the line. */
-    unseen.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
-    unseen.c_cc[VEOL] = before.c_cc[VINTR];
-    /* Before the prompt: who is quick, or a program that answers it, is neither seen nor lost. */
-    if (!is_seen)
-        tcsetattr(fd, TCSAFLUSH, &unseen);
-    r = write(fd, prompt, strlen(prompt)) < 0 ? -ENOTTY : read_line(fd, is_seen ? NULL : &before, ret);
-    if (!is_seen) {
-        tcsetattr(fd, TCSAFLUSH, &before);
-        if (write(fd, "\n", 1) < 0)
-            r = r < 0 ? r : 0;
-    }
-    close(fd);
-    if (r == -EINTR)
-        raise(SIGINT);
-    return r;
-}
-
 int terminal_read_file(const char *path, struct secret **ret)
 {
     int fd, r;
 
     if (strcmp(path, "-") == 0)
-        return read_line(STDIN_FILENO, NULL, ret);
+        return read_line(STDIN_FILENO, -1, ret);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    r = read_line(fd, NULL, ret);
+    r = read_line(fd, -1, ret);
+    close(fd);
+    return r;
+}
+
+static int ask(int fd, int signals, const char *prompt, bool is_seen, struct secret **ret)
+{
+    struct termios before, unseen;
+    int r;
+
+    if (tcgetattr(fd, &before) < 0)
+        return -ENOTTY;
+    unseen = before;
+    unseen.c_lflag &= ~(tcflag_t)ECHO;
+    /* Before the prompt: who is quick, or a program that answers it, is neither seen nor lost. */
+    if (!is_seen)
+        tcsetattr(fd, TCSAFLUSH, &unseen);
+    r = write(fd, prompt, strlen(prompt)) < 0 ? -ENOTTY : read_line(fd, signals, ret);
+    if (!is_seen) {
+        tcsetattr(fd, TCSAFLUSH, &before);
+        if (write(fd, "\n", 1) < 0)
+            r = r < 0 ? r : 0;
+    }
+    return r;
+}
+
+int terminal_ask(const char *prompt, bool is_seen, struct secret **ret)
+{
+    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC), signals, r;
+    sigset_t held, before;
+
+    if (fd < 0)
+        return -ENOTTY;
+    sigemptyset(&held);
+    sigaddset(&held, SIGHUP);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGQUIT);
+    sigaddset(&held, SIGTERM);
+    sigaddset(&held, SIGTSTP);
+    signals = signalfd(-1, &held, SFD_CLOEXEC);
+    r = signals < 0 ? -errno : -EINTR;
+    while (r == -EINTR) {
+        sigprocmask(SIG_BLOCK, &held, &before);
+        r = ask(fd, signals, prompt, is_seen, ret);
+        sigprocmask(SIG_SETMASK, &before, NULL); /* what was held back happens: mostly, this is the end */
+    }
+    if (signals >= 0)
+        close(signals);
     close(fd);
     return r;
 }
