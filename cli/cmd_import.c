@@ -50,8 +50,9 @@ DEFINE_CLEAR(import_clear, struct import);
 /* Activation codes are in it: it is made for its owner alone, and one that others may read is not written to. */
 static enum cli_exit open_report(struct import *import, const char *path)
 {
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     struct stat status;
+    char last;
 
     if (fd < 0 || fstat(fd, &status) < 0)
         return cli_fail(import->cli, CLI_REFUSED, "Choose another place for the report.", "%s: %s", path,
@@ -68,6 +69,11 @@ static enum cli_exit open_report(struct import *import, const char *path)
                         strerror(errno));
     if (status.st_size == 0)
         fputs("user,result,activation_code,good_until,why\n", import->report);
+    else if (pread(fd, &last, 1, status.st_size - 1) != 1 || last != '\n')
+        putc(
+            '\n',
+            import
+                ->report); /* whoever wrote before was killed in the midst of a line, or had no room for it */
     return CLI_DONE;
 }
 

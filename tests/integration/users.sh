@@ -39,6 +39,26 @@ check "with its policy" grep -q '"decrypt": "no"' "$work/policy"
 chmod 644 "$work/codes.csv"
 refuse 1 "a report that others can read is not written to" as operator user import "$work/users.json" --report "$work/codes.csv"
 
+# Killed in the midst, and run again: nobody is missing or there twice, and everybody has a code that somebody was told.
+{ echo user; printf 'half%04d\n' {1..2000}; } >"$work/half.csv"
+half=("$privyseal" --config "$server/operator/pkcs11.conf" --json user import "$work/half.csv" --report "$work/half-codes.csv")
+"${half[@]}" >/dev/null 2>&1 &
+importing=$!
+some_are_told() { [[ $(grep -c ',added,' "$work/half-codes.csv" 2>/dev/null) -ge 100 ]]; }
+within 60 some_are_told
+kill -9 $importing
+wait $importing 2>/dev/null
+truncate -s -9 "$work/half-codes.csv" # as when it was killed in the midst of writing
+there() { as operator --json user list --after half --limit 5000 | jq -r '.[].user | select(startswith("half"))'; }
+there >"$work/half-there"
+check "an import is killed when some are there, and not all" eval '(($(wc -l <"$work/half-there") >= 100 && $(wc -l <"$work/half-there") < 2000))'
+check "run again, it adds the others, and gives new codes to those whose codes may be lost" "${half[@]}" --new-codes
+there >"$work/half-there"
+check "each is there, once" eval '[[ $(wc -l <"$work/half-there") == 2000 && $(sort -u "$work/half-there" | wc -l) == 2000 ]]'
+check "the report has a code of each" eval '[[ $(awk -F, "/^half/ && \$3 != \"\" { print \$1 }" "$work/half-codes.csv" | sort -u | wc -l) == 2000 ]]'
+awk -F, '$1 == "half0001" { code = $3 } END { print code }' "$work/half-codes.csv" >"$work/half-code"
+check "and the last one is good" eval 'device half0001 && as half0001 pin set --code-file "$work/half-code" --pin-file "$work/half0001/pin"'
+
 # ------------------------------------------------------------------------------------------------------- listing
 count() { as operator --json user list "$@" | grep -c '"user"'; }
 check "those of a group are listed" bash -c "[[ $(count --group payroll) == 1000 ]]"
