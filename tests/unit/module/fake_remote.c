@@ -236,9 +236,12 @@ CK_RV remote_list_tokens(struct remote *remote, char ***ret_names, size_t *ret_c
     fake.lists++;
     if (fake.snapshot_rv != CKR_OK)
         return fake.snapshot_rv;
-    *ret_names = calloc(4, sizeof(char *));
+    *ret_names = calloc(4 + fake.granted_more, sizeof(char *));
     for (*ret_count = 0; *ret_count < 4 && fake.granted[*ret_count]; ++*ret_count)
         (*ret_names)[*ret_count] = strdup(fake.granted[*ret_count]);
+    for (unsigned i = 0; i < fake.granted_more; i++)
+        if (asprintf(&(*ret_names)[(*ret_count)++], "token-%u", i) < 0)
+            abort();
     return CKR_OK;
 }
 

@@ -21,6 +21,7 @@ struct fake_remote {
     CK_RV snapshot_rv, login_rv, sign_rv; /* CKR_OK: works */
     Privyseal__V1__PinState pin_state;
     const char *granted[4]; /* what remote_list_tokens() tells, up to the first NULL */
+    unsigned granted_more;  /* and so many, whose names are numbers */
     unsigned snapshots, logins, logouts, signatures, lists, abandoned; /* asked for */
     bool renewal_is_due;
     int renewal_result;

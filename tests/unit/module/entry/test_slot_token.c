@@ -192,6 +192,32 @@ START_TEST(granted_tokens_keep_their_place_over_runs_and_outages)
 }
 END_TEST
 
+/* As `pkcs11-tool -L` looks at each: one question for all names, and one for each token. */
+START_TEST(thousand_tokens_are_listed_with_a_question_each)
+{
+    CK_SLOT_ID slots[1001];
+    CK_ULONG count = ARRAY_SIZE(slots);
+
+    fake.granted_more = 1000;
+    begin_with(HOST_ALL_TOKENS);
+    ck_assert_uint_eq(count_slots(CK_TRUE), 1001);
+    fake.snapshots = 0; /* of the token that has a section, which no list names */
+    ck_assert_uint_eq(C_GetSlotList(CK_TRUE, slots, &count), CKR_OK);
+    ck_assert_uint_eq(fake.lists, 1);
+    ck_assert_uint_eq(fake.snapshots, 0);
+    for (unsigned round = 0; round < 2; round++)
+        for (CK_ULONG i = 0; i < count; i++) {
+            CK_SLOT_INFO slot;
+            CK_TOKEN_INFO token;
+
+            ck_assert_uint_eq(C_GetSlotInfo(slots[i], &slot), CKR_OK);
+            ck_assert_uint_eq(C_GetTokenInfo(slots[i], &token), CKR_OK);
+        }
+    ck_assert_uint_eq(fake.lists, 1);
+    ck_assert_uint_eq(fake.snapshots, 1000);
+}
+END_TEST
+
 START_TEST(granted_tokens_are_opt_in)
 {
     fake.granted[0] = "zoe";
@@ -215,4 +241,4 @@ SUITE_WITH_FIXTURE("entry/slot_token", setup, teardown, all_slots_are_listed_wit
                    wrong_pin_shows_in_the_flags_at_once, mechanisms_are_listed_hashing_ones_first,
                    granted_tokens_follow_the_configured_ones,
                    granted_tokens_keep_their_place_over_runs_and_outages, granted_tokens_are_opt_in,
-                   nothing_ever_happens_at_a_slot);
+                   thousand_tokens_are_listed_with_a_question_each, nothing_ever_happens_at_a_slot);
