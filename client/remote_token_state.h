@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * remote_token_state.h - what a struct remote_token holds, and the steps that its three files share:
- * remote_token.c fetches and confirms, remote_token_login.c unlocks, remote_token_use.c makes the calls of a login.
+ * remote_token_state.h - what a struct remote_token holds, and the steps that its files share:
+ * remote_token.c fetches, remote_token_login.c unlocks and confirms, remote_token_pin.c sets PINs, remote_token_use.c makes the
+ * calls of a login.
  *
  * Threads: token->lock guards everything that changes and is never held across the network. Fetches may run side by
  * side; one unlock runs at a time, and whoever needs a lease meanwhile waits for that one's outcome.
@@ -116,11 +117,27 @@ MUST_CHECK CK_RV remote_token_call_in_login(struct remote_token *token, enum met
                                             const ProtobufCMessage *request, int64_t deadline_ms,
                                             ProtobufCMessage **ret, struct remote_error *error);
 
-/* remote_token_login.c: what @terms ask of a new PIN. Errors: CKR_PIN_LEN_RANGE, CKR_PIN_INVALID, with a sentence. */
+/* remote_token_login.c: a PIN's length, and that of what is typed: with a second factor it ends in a code. Errors: CKR_PIN_LEN_RANGE. */
+MUST_CHECK CK_RV remote_token_check_pin(struct bytes pin, struct remote_error *error);
+MUST_CHECK CK_RV remote_token_check_typed(struct bytes typed, struct remote_error *error);
+/* S of @pin as it counts under @pin_version; @device_secret NULL: none is mixed in. */
+MUST_CHECK CK_RV remote_token_stretch_with(struct remote_token *token, const struct remote_terms *terms,
+                                           struct bytes pin, uint32_t pin_version,
+                                           const struct secret *device_secret, struct secret **ret,
+                                           struct remote_error *error);
+/* What was typed as it counts under @pin_version, with S in place; the code aside. */
+MUST_CHECK CK_RV remote_token_make_login(struct remote_token *token, const struct remote_terms *terms,
+                                         struct bytes typed, uint32_t pin_version,
+                                         const struct secret *device_secret, struct login **ret,
+                                         struct remote_error *error);
+/* Under lock: S is wiped with the last call that still uses it. */
+void remote_token_drop_login(struct remote_token *token);
+
+/* remote_token_pin.c: what @terms ask of a new PIN. Errors: CKR_PIN_LEN_RANGE, CKR_PIN_INVALID, with a sentence. */
 MUST_CHECK CK_RV remote_token_check_new_pin(const struct remote_token *token,
                                             const struct remote_terms *terms, struct bytes pin,
                                             struct remote_error *error);
-/* S of @pin as it counts under @pin_version. */
+/* The same of a PIN that is to be set: with the device secret that goes into new ones. */
 MUST_CHECK CK_RV remote_token_stretch(struct remote_token *token, const struct remote_terms *terms,
                                       struct bytes pin, uint32_t pin_version, struct secret **ret,
                                       struct remote_error *error);
