@@ -85,10 +85,13 @@ static int speak(struct connection *connection)
     return 0;
 }
 
+/* Who is cut, for want of a certificate say, may still read TLS's alert that tells why. */
 static void on_flushing(void *context)
 {
     struct connection *connection = context;
 
+    if (connection->is_cut)
+        flow_flush(&connection->tls.flow);
     if (connection->is_cut || speak(connection) || tls_stream_flush(&connection->tls))
         connection_free(connection);
 }

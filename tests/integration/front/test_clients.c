@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_clients.c - who is let in, and what a client that misbehaves costs: its own connection. */
+#include <openssl/err.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -55,10 +56,12 @@ START_TEST(client_of_our_authority_is_let_in)
 }
 END_TEST
 
-START_TEST(client_without_certificate_is_refused)
+START_TEST(client_without_certificate_is_refused_and_told_why)
 {
     rig_start(&rig);
+    ERR_clear_error();
     ck_assert(!is_let_in(NULL, ISSUE_CLIENT, (struct client_options){ 0 }));
+    ck_assert_int_eq(ERR_GET_REASON(ERR_peek_error()), SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED);
     assert_serving();
 }
 END_TEST
@@ -440,7 +443,7 @@ START_TEST(certificate_beyond_its_rate_is_told_so_and_others_are_not)
 END_TEST
 
 SUITE_WITH_FIXTURE("front: clients", setup, teardown, client_of_our_authority_is_let_in,
-                   client_without_certificate_is_refused, client_of_another_authority_is_refused,
+                   client_without_certificate_is_refused_and_told_why, client_of_another_authority_is_refused,
                    client_with_an_expired_certificate_is_refused, client_with_a_server_certificate_is_refused,
                    client_with_tls_1_2_is_refused, client_that_does_not_ask_for_http2_is_refused,
                    returning_client_resumes_and_is_still_known_by_its_certificate,
