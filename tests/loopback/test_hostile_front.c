@@ -410,6 +410,73 @@ START_TEST(signature_of_another_request_is_not_taken)
 }
 END_TEST
 
+/* A second client of alice's: its own connection, its own sessions, the same process. */
+struct second {
+    struct remote *remote;
+    struct remote_token *token;
+};
+
+static void begin_second(struct second *second)
+{
+    second->remote = deployment_remote(&deployment.alice);
+    ck_assert_int_eq(remote_token_new(second->remote, "alice", &second->token), 0);
+}
+
+static void end_second(struct second *second)
+{
+    remote_token_free(second->token);
+    remote_free(second->remote);
+}
+
+static CK_RV sign_at(struct remote_token *which, uint8_t first_byte)
+{
+    struct remote_token *own = token;
+    CK_RV rv;
+
+    token = which;
+    rv = sign(first_byte);
+    token = own;
+    return rv;
+}
+
+START_TEST(login_of_one_client_opens_nothing_for_another)
+{
+    struct second second;
+
+    begin_second(&second);
+    ck_assert_uint_eq(sign(1), CKR_OK);
+    ck_assert_uint_eq(sign_at(second.token, 1), CKR_USER_NOT_LOGGED_IN);
+    ck_assert_uint_eq(remote_token_login(second.token, WRONG_PIN, &error), CKR_PIN_INCORRECT);
+    ck_assert_uint_eq(sign_at(second.token, 1), CKR_USER_NOT_LOGGED_IN);
+    ck_assert_uint_eq(sign(1), CKR_OK); /* nor does one's failure close the other's */
+    end_second(&second);
+}
+END_TEST
+
+START_TEST(answers_of_two_sessions_that_are_exchanged_are_taken_by_neither)
+{
+    struct front_hook keep = capture_hook(&captures);
+    struct front_hook swap = { NULL, swap_reply, NULL };
+    struct second second;
+
+    begin_second(&second);
+    ck_assert_uint_eq(remote_token_login(second.token, PIN, &error), CKR_OK);
+    deployment_hook(&keep);
+    ck_assert_uint_eq(sign(1), CKR_OK);
+    swap.arg = (void *)(uintptr_t)captures_last(&captures, METHOD_Sign);
+    deployment_hook(&swap);
+    ck_assert_uint_ne(sign_at(second.token, 1), CKR_OK); /* though it asked for the very same */
+    deployment_hook(&keep);
+    ck_assert_uint_eq(sign_at(second.token, 1), CKR_OK);
+    swap.arg = (void *)(uintptr_t)captures_last(&captures, METHOD_Sign);
+    deployment_hook(&swap);
+    ck_assert_uint_ne(sign(1), CKR_OK);
+    deployment_hook(NULL);
+    ck_assert_uint_eq(sign(1), CKR_OK);
+    end_second(&second);
+}
+END_TEST
+
 /* Says that the caller is somebody else. */
 static bool name_other(void *arg, const struct method *method, Privyseal__V1__Envelope *envelope)
 {
@@ -459,5 +526,6 @@ SUITE_WITH_FIXTURE("loopback hostile front", setup, teardown, captured_messages_
                    altered_unlock_answer_is_not_believed, altered_pin_change_changes_nothing,
                    altered_key_request_makes_no_key, forged_failures_are_not_believed_about_a_pin,
                    wrong_pin_answer_of_another_login_is_not_believed,
-                   signature_of_another_request_is_not_taken, lease_is_not_made_for_another_certificate,
-                   stolen_challenge_lets_nobody_speak_as_operator);
+                   signature_of_another_request_is_not_taken, login_of_one_client_opens_nothing_for_another,
+                   answers_of_two_sessions_that_are_exchanged_are_taken_by_neither,
+                   lease_is_not_made_for_another_certificate, stolen_challenge_lets_nobody_speak_as_operator);
