@@ -23,7 +23,7 @@ static int allocate_pages(uint8_t **memory, size_t size)
 
     if (pages == MAP_FAILED)
         return ARGON2_MEMORY_ALLOCATION_ERROR;
-    (void)madvise(pages, size, MADV_HUGEPAGE); /* page faults, and misses of the TLB, are a quarter of the whole */
+    (void)madvise(pages, size, MADV_HUGEPAGE); /* page faults and TLB misses are a quarter of it all */
     (void)madvise(pages, size, MADV_DONTDUMP);
     (void)madvise(pages, size, MADV_WIPEONFORK);
     *memory = pages;
