@@ -151,7 +151,7 @@ class Report:
         self.count += 1
         self.failed += not good
         print(f"{'ok' if good else 'not ok'} {self.count} - {name}")
-        for line in why.replace(WORK, "...").splitlines()[:int(os.environ.get("LINES_SHOWN", "60"))]:
+        for line in ("" if good else why.replace(WORK, "...")).splitlines()[:int(os.environ.get("LINES_SHOWN", "60"))]:
             print("# " + line)
         sys.stdout.flush()
 
