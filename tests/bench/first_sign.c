@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "tests/integration/life/host.h"
 
@@ -173,21 +174,52 @@ static void measure_unwrap(struct host *host, const struct kind *kind)
     printf("hsm_us=%.0f\n", us[ROUNDS / 2]);
 }
 
-/* The second time, as memory is then at hand: the module's, too, is an application's that has run a while. */
+/* In huge pages, as the module's is (client/stretch.c): what is taken off the module's time is no more than it spent. */
+static int allocate_pages(uint8_t **memory, size_t size)
+{
+    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (pages == MAP_FAILED)
+        return ARGON2_MEMORY_ALLOCATION_ERROR;
+    (void)madvise(pages, size, MADV_HUGEPAGE);
+    *memory = pages;
+    return ARGON2_OK;
+}
+
+static void free_pages(uint8_t *memory, size_t size)
+{
+    munmap(memory, size);
+}
+
+/* The faster of two, for the same reason. */
 static void measure_stretch(uint32_t kib, uint32_t passes, uint32_t lanes)
 {
     unsigned char stretched[32];
-    double us = 0;
+    double least_us = 0;
 
     for (int i = 0; i < 2; i++) {
-        double began = now_us();
+        unsigned char pin[] = "739154", salt[] = "a salt of some length";
+        argon2_context argon2 = { .out = stretched,
+                                  .outlen = sizeof(stretched),
+                                  .pwd = pin,
+                                  .pwdlen = sizeof(pin) - 1,
+                                  .salt = salt,
+                                  .saltlen = sizeof(salt) - 1,
+                                  .t_cost = passes,
+                                  .m_cost = kib,
+                                  .lanes = lanes,
+                                  .threads = 1,
+                                  .version = ARGON2_VERSION_13,
+                                  .allocate_cbk = allocate_pages,
+                                  .free_cbk = free_pages };
+        double began = now_us(), us;
 
-        EXPECT(argon2id_hash_raw(passes, kib, lanes, "739154", 6, "a salt of some length", 21, stretched,
-                                 sizeof(stretched)) == ARGON2_OK,
-               "no Argon2");
+        EXPECT(argon2_ctx(&argon2, Argon2_id) == ARGON2_OK, "no Argon2");
         us = now_us() - began;
+        if (i == 0 || us < least_us)
+            least_us = us;
     }
-    printf("stretch_us=%.0f\n", us);
+    printf("stretch_us=%.0f\n", least_us);
 }
 
 int main(int argc, char **argv)
