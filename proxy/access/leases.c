@@ -19,6 +19,7 @@ struct leases {
     size_t count;
     struct lease *newest, *oldest; /* by use */
     int64_t latest_ms;             /* that we were told it is */
+    bool is_held;
 };
 
 /* ------------------------------------------------------------------------------------------- table and list */
@@ -196,8 +197,17 @@ int leases_add(struct leases *leases, struct lease *lease, int64_t now_ms)
     return 0;
 }
 
+void leases_hold(struct leases *leases, bool is_held)
+{
+    leases->is_held = is_held;
+}
+
 void leases_remove(struct leases *leases, struct lease *lease)
 {
+    if (leases->is_held) {
+        lease->ends_ms = 0; /* the next sweep finds it over */
+        return;
+    }
     *lease_link(leases, lease->keys.lease) = lease->chain;
     token_chain_remove(leases, lease);
     lease_list_remove(leases, lease);
@@ -225,6 +235,8 @@ static bool lease_is_over(const struct leases *leases, const struct lease *lease
 /* With a clock that was set back nobody knows how old a lease is: whoever holds one unlocks again. */
 static void leases_tell_time(struct leases *leases, int64_t now_ms)
 {
+    if (leases->is_held)
+        return; /* told soon enough */
     while (now_ms + CLOCK_BACK_MS < leases->latest_ms && leases->oldest)
         leases_remove(leases, leases->oldest);
     leases->latest_ms = now_ms;
@@ -285,11 +297,14 @@ static bool lease_is_good(const struct leases *leases, struct access *access, st
                           int64_t now_ms)
 {
     int64_t silent_ms = now_ms - lease->checked_ms;
+    bool was_tried = leases->is_held || now_ms - lease->tried_ms < leases->config.recheck_ms;
     enum reason reason;
 
     /* A store that does not answer is not asked again by every request: each would wait for it. */
-    if (now_ms - lease->tried_ms < leases->config.recheck_ms && silent_ms < leases->config.storeless_ms)
+    if (was_tried && silent_ms < leases->config.storeless_ms)
         return true;
+    if (leases->is_held)
+        return false;
     lease->tried_ms = now_ms;
     reason = lease_read(access, lease);
     if (reason == REASON_NONE)

@@ -87,7 +87,12 @@ const struct key_row *lease_find_key(const struct lease *lease, const uint8_t na
 MUST_CHECK int lease_keep_key(struct lease *lease, struct key_row *row);
 /* A token's keys have changed. */
 void leases_forget_keys(struct leases *leases, int64_t token_id);
-/* Closes and frees @lease. */
+/*
+ * While @is_held, somebody waits for the store in the middle of a call and may look at any lease: none is removed
+ * before that is over (it has ended all the same), and none is rechecked.
+ */
+void leases_hold(struct leases *leases, bool is_held);
+/* Closes and frees @lease; while leases are held, ends it. */
 void leases_remove(struct leases *leases, struct lease *lease);
 /*
  * Ends those whose time has come (with a clock that was set back, all), and all of a token (@token_id != 0: PIN changed, locked, disabled).

@@ -164,23 +164,45 @@ int audit_flush(struct audit *audit)
 
 /* ---------------------------------------------------------------------------------------------- once a second */
 
-static int put_head(struct audit *audit)
-{
-    int r = store_audit_head_put(audit->store, &audit->config.log, audit->sequence, audit->hash);
+/* What the store is told, as it was at one moment: records may come while the store makes us wait. */
+struct head {
+    uint64_t sequence;
+    uint8_t hash[HASH_LEN];
+    struct audit_count *counts;
+    size_t count;
+};
 
-    return r < 0 ? r : audit_counts_put(&audit->counts, audit->store, &audit->config.log);
+static void head_clear(struct head *head)
+{
+    free(head->counts);
+}
+DEFINE_CLEAR(head_clear, struct head);
+
+static int put_head(const struct audit *audit, const struct head *head)
+{
+    const struct log_name *log = &audit->config.log;
+    int r = store_audit_head_put(audit->store, log, head->sequence, head->hash);
+
+    for (size_t i = 0; i < head->count && r == 0; i++)
+        r = store_key_count_put(audit->store, log, head->counts[i].key, head->counts[i].signatures,
+                                head->counts[i].sequence);
+    return r;
 }
 
 /* The store must not remember a head that a power cut can take away: the file first, in either mode. */
 int audit_store_head(struct audit *audit)
 {
+    CLEANUP(head_clear) struct head head = { .sequence = audit->sequence };
     int r = sync_file(audit);
 
+    memcpy(head.hash, audit->hash, HASH_LEN);
+    if (r == 0)
+        r = audit_counts_dirty(&audit->counts, &head.counts, &head.count);
     if (r == 0)
         r = store_begin(audit->store);
     if (r < 0)
         return r;
-    r = put_head(audit);
+    r = put_head(audit, &head);
     if (r < 0) {
         store_rollback(audit->store);
         return r;
@@ -188,8 +210,8 @@ int audit_store_head(struct audit *audit)
     r = store_commit(audit->store);
     if (r < 0)
         return r;
-    audit->stored_sequence = audit->sequence;
-    audit_counts_clean(&audit->counts);
+    audit->stored_sequence = head.sequence;
+    audit_counts_clean(&audit->counts, head.sequence);
     return 0;
 }
 

@@ -70,26 +70,29 @@ void audit_counts_set(struct audit_counts *counts, const uint8_t key[KEY_NAME_LE
     memcpy(place->key, key, KEY_NAME_LEN);
 }
 
-int audit_counts_put(const struct audit_counts *counts, struct store *store, const struct log_name *log)
+int audit_counts_dirty(const struct audit_counts *counts, struct audit_count **ret, size_t *ret_count)
 {
-    for (size_t i = 0; i < counts->capacity; i++) {
-        const struct audit_count *place = &counts->places[i];
-        int r = place->is_used && place->is_dirty
-                    ? store_key_count_put(store, log, place->key, place->signatures, place->sequence)
-                    : 0;
+    struct audit_count *dirty = calloc(counts->used + 1, sizeof(*dirty));
+    size_t count = 0;
 
-        if (r < 0)
-            return r;
-    }
+    if (!dirty)
+        return -ENOMEM;
+    for (size_t i = 0; i < counts->capacity; i++)
+        if (counts->places[i].is_used && counts->places[i].is_dirty)
+            dirty[count++] = counts->places[i];
+    *ret = dirty;
+    *ret_count = count;
     return 0;
 }
 
-void audit_counts_clean(struct audit_counts *counts)
+void audit_counts_clean(struct audit_counts *counts, uint64_t sequence)
 {
-    if (counts->used > KEPT_MAX) {
-        audit_counts_clear(counts);
-        return;
+    bool is_clean = true;
+
+    for (size_t i = 0; i < counts->capacity; i++) {
+        counts->places[i].is_dirty &= counts->places[i].sequence > sequence;
+        is_clean &= !counts->places[i].is_dirty;
     }
-    for (size_t i = 0; i < counts->capacity; i++)
-        counts->places[i].is_dirty = false;
+    if (is_clean && counts->used > KEPT_MAX)
+        audit_counts_clear(counts);
 }

@@ -12,7 +12,6 @@
 
 #include "include/cleanup.h"
 #include "proto/limits.h"
-#include "proxy/store/store.h"
 
 struct audit_count {
     uint8_t key[KEY_NAME_LEN];
@@ -37,8 +36,8 @@ const struct audit_count *audit_counts_find(const struct audit_counts *counts,
 /* Needs the room of audit_counts_reserve(). */
 void audit_counts_set(struct audit_counts *counts, const uint8_t key[KEY_NAME_LEN], uint64_t signatures,
                       uint64_t sequence, bool is_dirty);
-/* Inside a transaction: puts the dirty ones into the store. */
-MUST_CHECK int audit_counts_put(const struct audit_counts *counts, struct store *store,
-                                const struct log_name *log);
-/* The transaction was committed: all are clean, and forgotten if they are many. */
-void audit_counts_clean(struct audit_counts *counts);
+/* A copy of the dirty ones, the caller's to free: records may come while they are put into the store. Errors: -ENOMEM. */
+MUST_CHECK int audit_counts_dirty(const struct audit_counts *counts, struct audit_count **ret,
+                                  size_t *ret_count);
+/* Those of records up to @sequence are in the store: they are clean, and all are forgotten if they are many. */
+void audit_counts_clean(struct audit_counts *counts, uint64_t sequence);

@@ -92,5 +92,7 @@ int audit_rotate_if_full(struct audit *audit, uint64_t now_us)
         return 0;
     if (audit->sequence > audit->stored_sequence)
         r = audit_store_head(audit);
+    if (r == 0 && audit->sequence > audit->stored_sequence)
+        return 0; /* records came meanwhile: the next time */
     return r < 0 ? r : rotate(audit);
 }

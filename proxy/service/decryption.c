@@ -5,6 +5,8 @@
  * What comes out exists here in struct secret and in the reply, which is wiped, and leaves only under the session's
  * keys. The record says that it was done, with which key and how; of what came out, nothing.
  */
+#include <errno.h>
+
 #include "proto/mechanism.h"
 #include "proxy/service/handlers.h"
 #include "proxy/service/key_access.h"
@@ -24,8 +26,11 @@ static const char *mechanism_name(CK_MECHANISM_TYPE type)
 static enum reason give_out(struct service *service, struct call *call, const struct key_row *key,
                             const struct secret *secret, ProtobufCBinaryData *ret)
 {
-    if (audit_next_count(service->audit, key->name, &call->record.key_count) < 0)
-        return REASON_AUDIT;
+    int r;
+
+    r = audit_next_count(service->audit, key->name, &call->record.key_count);
+    if (r < 0)
+        return r == -EAGAIN ? REASON_BUSY : REASON_AUDIT; /* the store is asked once for each key */
     return message_set_bytes(ret, secret_bytes(secret)) < 0 ? REASON_INTERNAL : REASON_NONE;
 }
 

@@ -67,12 +67,14 @@ static enum reason sign(struct service *service, struct call *call, const struct
     uint64_t begun_us = stage_now_us();
     CK_RV rv = opened->custody->sign(opened->token, key, ask->mechanism, ask->pss, pack_lend(&ask->data),
                                      &signature);
+    int r;
 
     call->hsm_us += stage_now_us() - begun_us;
     if (rv != CKR_OK)
         return refusal_of_rv(rv);
-    if (audit_next_count(service->audit, key->name, &call->record.key_count) < 0)
-        return REASON_AUDIT;
+    r = audit_next_count(service->audit, key->name, &call->record.key_count);
+    if (r < 0)
+        return r == -EAGAIN ? REASON_BUSY : REASON_AUDIT; /* the store is asked once for each key */
     return message_set_bytes(ret, buffer_bytes(&signature)) < 0 ? REASON_INTERNAL : REASON_NONE;
 }
 

@@ -164,6 +164,16 @@ static uint32_t useful_signers(const struct service *service, const struct token
     return is_one ? 1 : service->config->signers - service->config->partition_signers;
 }
 
+/* How often each key was used is read once in a signer's life: here, where the store is there, and not by the first use. */
+static void read_counts(struct service *service, const struct contents *contents)
+{
+    uint64_t count;
+
+    for (size_t i = 0; i < contents->key_count; i++)
+        if (audit_next_count(service->audit, contents->keys[i].name, &count) < 0)
+            return; /* the first use asks */
+}
+
 /* With the rows of its keys: they were read just now, and whoever signs needs no store for them. */
 static enum reason give_lease(struct service *service, const struct call *call, struct lease *made,
                               struct contents *contents, Privyseal__V1__UnlockResponse *answer)
@@ -212,6 +222,8 @@ enum reason handle_Unlock(struct service *service, struct call *call, const Prot
         reason = fill_snapshot_hash(service, call, &contents, answer);
     if (reason == REASON_NONE)
         reason = factor_way_ticket(service, call, &call->token, &opened.way, false, &answer->ticket);
+    if (reason == REASON_NONE)
+        read_counts(service, &contents);
     if (reason == REASON_NONE)
         reason = lease_make(service, call, pack_lend(&ask->client_secret), &opened, &lease);
     if (reason == REASON_NONE)

@@ -18,6 +18,8 @@
 #include "proxy/signer/exchange.h"
 #include "proxy/signer/record.h"
 
+#define PUT_OFF_MS 250 /* until the caller asks again: a store that fails over takes seconds */
+
 static const struct proof_ops *const proofs[] = {
     [PROOF_PLAIN] = &proof_plain,
     [PROOF_SEALED] = &proof_sealed,
@@ -36,6 +38,13 @@ static const bool serves_enrolment[METHODS] = {
     [METHOD_EnrolFactor] = true,
     [METHOD_ConfirmFactor] = true,
     [METHOD_Lock] = true,
+};
+
+/* What can be done without the store, by a lease that has its keys' rows. */
+static const bool needs_no_store[METHODS] = {
+    [METHOD_Sign] = true,
+    [METHOD_Decrypt] = true,
+    [METHOD_Derive] = true,
 };
 
 static void exchange_clear(struct exchange *exchange)
@@ -314,16 +323,34 @@ static uint64_t patience_ms(const struct method *method)
     return some_ms > PULSE_PATIENCE_MS ? some_ms : PULSE_PATIENCE_MS;
 }
 
-static void serve(struct service *service, const struct method *method,
-                  const Privyseal__V1__Envelope *envelope, struct buffer *ret)
+static struct exchange exchange_of(struct service *service, const struct method *method)
 {
-    CLEANUP(exchange_clear)
-    struct exchange exchange = {
+    return (struct exchange){
         .service = service,
         .call.method = method,
         .started_us = record_clock_us(),
         .store_us = store_spent_us(service->access.store),
     };
+}
+
+/* Nothing was done; the caller is answered now, so that others' calls have its place in the front's queue. */
+static void put_off(struct service *service, const struct method *method,
+                    const Privyseal__V1__Envelope *envelope, struct buffer *ret)
+{
+    CLEANUP(exchange_clear) struct exchange exchange = exchange_of(service, method);
+    enum reason reason = receive(&exchange, envelope);
+
+    if (reason == REASON_NONE)
+        reason = REASON_BUSY;
+    exchange.call.failure.retry_after_ms = PUT_OFF_MS;
+    write_failure(&exchange, reason, ret);
+    count(&exchange, reason);
+}
+
+static void serve(struct service *service, const struct method *method,
+                  const Privyseal__V1__Envelope *envelope, struct buffer *ret)
+{
+    CLEANUP(exchange_clear) struct exchange exchange = exchange_of(service, method);
     size_t start = ret->len;
     enum reason reason;
 
@@ -374,7 +401,11 @@ static void send_back(uint64_t id, struct buffer *ret)
     write_reply(&reply, ret);
 }
 
-void dispatch(struct service *service, struct bytes envelope, struct buffer *ret)
+typedef void serve_function(struct service *service, const struct method *method,
+                            const Privyseal__V1__Envelope *envelope, struct buffer *ret);
+
+static void open_envelope(struct service *service, struct bytes envelope, serve_function *serve_it,
+                          struct buffer *ret)
 {
     CLEANUP(message_free) ProtobufCMessage *message = NULL;
     const Privyseal__V1__Envelope *opened;
@@ -389,5 +420,24 @@ void dispatch(struct service *service, struct bytes envelope, struct buffer *ret
     else if (hsm_health(service->access.hsm) != HSM_WELL)
         send_back(opened->id, ret);
     else
-        serve(service, method_by_id(opened->method), opened, ret);
+        serve_it(service, method_by_id(opened->method), opened, ret);
+}
+
+static void serve_meanwhile(struct service *service, const struct method *method,
+                            const Privyseal__V1__Envelope *envelope, struct buffer *ret)
+{
+    bool asks_anew = service->access.asks_anew; /* the call that waits */
+
+    (needs_no_store[method->id] ? serve : put_off)(service, method, envelope, ret);
+    service->access.asks_anew = asks_anew;
+}
+
+void dispatch(struct service *service, struct bytes envelope, struct buffer *ret)
+{
+    open_envelope(service, envelope, serve, ret);
+}
+
+void dispatch_meanwhile(struct service *service, struct bytes envelope, struct buffer *ret)
+{
+    open_envelope(service, envelope, serve_meanwhile, ret);
 }

@@ -12,5 +12,10 @@
 
 /* @envelope: a serialized Envelope (without its frame). @ret: appended, a serialized EnvelopeReply. */
 void dispatch(struct service *service, struct bytes envelope, struct buffer *ret);
+/*
+ * The same while the store makes another call wait: what needs a lease and a key alone is done; whoever needs the store
+ * is told to ask again in a moment. leases_hold() is in force.
+ */
+void dispatch_meanwhile(struct service *service, struct bytes envelope, struct buffer *ret);
 /* A reply to nothing: whether the HSM is well. Until the front has heard that it is ill, dispatch() sends calls back. */
 void dispatch_news(bool is_well, struct buffer *ret);

@@ -97,11 +97,10 @@ bool frames_next(struct frames *frames, struct bytes *ret)
 
 size_t frames_begin(struct frames *frames)
 {
-    size_t start = frames->out.len;
-
+    frames->begun = frames->out.len;
     frames->out.limit = SIZE_MAX; /* a round's answers, each within its method's bound */
     buffer_append_u32(&frames->out, 0);
-    return start;
+    return frames->begun;
 }
 
 void frames_end(struct frames *frames, size_t start)
@@ -113,25 +112,42 @@ void frames_end(struct frames *frames, size_t start)
     len = frames->out.len - start - PREFIX_LEN;
     for (size_t i = 0; i < PREFIX_LEN; i++)
         frames->out.data[start + i] = (uint8_t)(len >> (24 - 8 * i));
+    frames->begun = frames->out.len;
 }
 
 void frames_flush(struct frames *frames)
 {
-    size_t done = 0;
-
     if (frames->out.failed) {
         frames_drop(frames, "out of memory");
         return;
     }
-    while (frames->fd >= 0 && done < frames->out.len) {
-        ssize_t len = send(frames->fd, frames->out.data + done, frames->out.len - done, MSG_NOSIGNAL);
+    while (frames->fd >= 0 && frames->sent < frames->out.len) {
+        ssize_t len =
+            send(frames->fd, frames->out.data + frames->sent, frames->out.len - frames->sent, MSG_NOSIGNAL);
 
         if (len < 0 && errno == EINTR)
             continue;
         if (len < 0)
             frames_drop(frames, strerror(errno));
         else
-            done += (size_t)len;
+            frames->sent += (size_t)len;
     }
-    frames->out.len = 0;
+    frames->out.len = frames->begun = frames->sent = 0;
+}
+
+void frames_lay_aside(struct frames *frames, struct frames_aside *ret)
+{
+    *ret = (struct frames_aside){ frames->out, frames->begun };
+    frames->out = (struct buffer){ .limit = SIZE_MAX };
+    if (ret->begun > frames->sent && !ret->out.failed)
+        buffer_append(&frames->out, BYTES(ret->out.data + frames->sent, ret->begun - frames->sent));
+    frames->sent = 0;
+    frames_flush(frames);
+}
+
+void frames_take_back(struct frames *frames, const struct frames_aside *aside)
+{
+    buffer_clear(&frames->out);
+    frames->out = aside->out;
+    frames->begun = frames->sent = aside->begun;
 }

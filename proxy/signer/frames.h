@@ -17,6 +17,14 @@ struct frames {
     struct buffer in; /* read, from @taken on not yet served */
     size_t taken;
     struct buffer out; /* answers of this round */
+    size_t begun;      /* where the one that is being written begins */
+    size_t sent;       /* so much of @out has left already */
+};
+
+/* Answers that were laid aside. */
+struct frames_aside {
+    struct buffer out;
+    size_t begun;
 };
 
 #define FRAMES_NONE ((struct frames){ .fd = -1 })
@@ -34,3 +42,9 @@ size_t frames_begin(struct frames *frames);
 void frames_end(struct frames *frames, size_t start);
 /* Writes the answers of this round. */
 void frames_flush(struct frames *frames);
+/*
+ * In the midst of writing an answer: others go first. What is finished leaves; what is not stays where its writer has it
+ * until frames_take_back(), also when the front is lost in between.
+ */
+void frames_lay_aside(struct frames *frames, struct frames_aside *ret);
+void frames_take_back(struct frames *frames, const struct frames_aside *aside);

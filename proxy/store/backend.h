@@ -100,7 +100,13 @@ struct store {
     bool is_ours;      /* its schema was found right */
     bool has_left;     /* and is not there any more: the store was moved (store_move.h) */
     uint64_t spent_us; /* in statements, since it was opened */
+    store_wait_fn *wait;
+    void *wait_arg;
+    bool is_waiting; /* in wait(): whoever asks now came from there */
 };
+
+/* As poll(2) on one descriptor, for a backend that waits for its database. */
+int store_wait(struct store *store, int fd, short events, int timeout_ms);
 
 /* ops->run(), timed. */
 int store_run(struct store *store, const char *sql, struct values parameters, store_row_fn *on_row, void *arg,

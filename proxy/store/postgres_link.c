@@ -11,6 +11,7 @@
 #include "include/cleanup.h"
 #include "include/log.h"
 #include "include/table.h"
+#include "proxy/store/backend.h"
 
 #define PATIENCE_MS 3000 /* with a statement */
 #define REST_MS     500  /* between two attempts */
@@ -65,12 +66,12 @@ int64_t postgres_clock_ms(void)
 /* ---------------------------------------------------------------------------------------------- the connection */
 
 /* Waits for the socket. False: not in time. */
-static bool await_socket(PGconn *connection, short events, int64_t until_ms)
+static bool await_socket(struct postgres_link *link, short events, int64_t until_ms)
 {
-    struct pollfd fd = { .fd = PQsocket(connection), .events = events };
     int64_t left = until_ms - postgres_clock_ms();
+    int fd = PQsocket(link->connection);
 
-    return fd.fd >= 0 && left > 0 && poll(&fd, 1, (int)left) > 0;
+    return fd >= 0 && left > 0 && store_wait(link->store, fd, events, (int)left) > 0;
 }
 
 static void disconnect(struct postgres_link *link)
@@ -140,8 +141,7 @@ static PGresult *await_result(struct postgres_link *link)
 
     for (;;) {
         while (!is_lost && PQisBusy(link->connection))
-            is_lost =
-                !await_socket(link->connection, POLLIN, until_ms) || PQconsumeInput(link->connection) != 1;
+            is_lost = !await_socket(link, POLLIN, until_ms) || PQconsumeInput(link->connection) != 1;
         next = is_lost ? NULL : PQgetResult(link->connection);
         if (!next)
             break;
@@ -204,8 +204,7 @@ static int go_on_connecting(struct postgres_link *link, int64_t until_ms)
         PQstatus(link->connection) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
 
     while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
-        if (!await_socket(link->connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT | POLLIN,
-                          until_ms))
+        if (!await_socket(link, status == PGRES_POLLING_READING ? POLLIN : POLLOUT | POLLIN, until_ms))
             break;
         status = PQconnectPoll(link->connection);
     }
@@ -284,10 +283,11 @@ static const char *option(const struct postgres_link *link, const char *keyword)
     return NULL;
 }
 
-int postgres_link_init(struct postgres_link *link, const char *where)
+int postgres_link_init(struct postgres_link *link, struct store *store, const char *where)
 {
     int r = parse(where, &link->options);
 
+    link->store = store;
     return r < 0 ? r
                  : postgres_hosts_new(option(link, "host"), option(link, "hostaddr"), option(link, "port"),
                                       &link->hosts);

@@ -19,6 +19,7 @@
 #define POSTGRES_CONNECT_MS 8000 /* with one attempt at all hosts */
 
 struct postgres_link {
+    struct store *store; /* through which it waits */
     PQconninfoOption *options;
     struct postgres_hosts *hosts;
     PGconn *connection;  /* NULL: none, and none in the making */
@@ -28,7 +29,7 @@ struct postgres_link {
 };
 
 /* @where: behind "postgresql:". Connects nowhere yet. Errors: -EINVAL (not understood: logged), -ENOMEM. */
-MUST_CHECK int postgres_link_init(struct postgres_link *link, const char *where);
+MUST_CHECK int postgres_link_init(struct postgres_link *link, struct store *store, const char *where);
 void postgres_link_clear(struct postgres_link *link);
 
 /*

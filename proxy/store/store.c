@@ -4,12 +4,15 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <time.h>
 
 #include "include/log.h"
 #include "proxy/store/backend.h"
 #include "proxy/store/schema.h"
+
+#define AT_ONCE_MS 20 /* a database that is well answers sooner; nothing else is begun before */
 
 const struct store_backend store_backends[] = {
     { "sqlite", &store_sqlite_ops },
@@ -100,13 +103,36 @@ int store_run(struct store *store, const char *sql, struct values parameters, st
               size_t *ret_changed)
 {
     uint64_t begun_us = clock_us();
-    int r = store->ops->run(store, sql, parameters, on_row, arg, ret_changed);
+    int r;
 
+    if (store->is_waiting)
+        return -EAGAIN;
+    r = store->ops->run(store, sql, parameters, on_row, arg, ret_changed);
     store->spent_us += clock_us() - begun_us;
     if (r != -EPROTO || !store->is_ours)
         return r;
     store->has_left = true; /* its tables were as they should be when it was opened */
     return -EAGAIN;
+}
+
+void store_set_wait(struct store *store, store_wait_fn *wait, void *arg)
+{
+    store->wait = wait;
+    store->wait_arg = arg;
+}
+
+int store_wait(struct store *store, int fd, short events, int timeout_ms)
+{
+    struct pollfd polled = { .fd = fd, .events = events };
+    int at_once_ms = timeout_ms < AT_ONCE_MS || !store->wait ? timeout_ms : AT_ONCE_MS;
+    int ready = poll(&polled, 1, at_once_ms);
+
+    if (ready != 0 || at_once_ms == timeout_ms)
+        return ready;
+    store->is_waiting = true;
+    ready = store->wait(store->wait_arg, fd, events, timeout_ms - at_once_ms);
+    store->is_waiting = false;
+    return ready;
 }
 
 uint64_t store_spent_us(const struct store *store)

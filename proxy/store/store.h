@@ -38,6 +38,13 @@ DEFINE_CLEANUP(store_close, struct store *);
 MUST_CHECK int store_migrate(const char *url);
 /* Whether the store was moved to another place since it was opened (store_move.h): open it anew. */
 bool store_has_left(const struct store *store);
+/*
+ * What else to do while the database makes us wait: called instead of poll(2) on one descriptor once an answer has not come
+ * at once, returns what poll() does. Meanwhile the store has no answer for anybody: each of its functions gives -EAGAIN.
+ * A backend without a network has no use for it.
+ */
+typedef int store_wait_fn(void *arg, int fd, short events, int timeout_ms);
+void store_set_wait(struct store *store, store_wait_fn *wait, void *arg);
 /* How long this connection has waited for its statements, in all: for the histogram of a request's stages. */
 uint64_t store_spent_us(const struct store *store);
 /* -EPROTO when this program does not work on the schema: schema.h. store_open() checks it too. */

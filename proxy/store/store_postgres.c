@@ -278,7 +278,7 @@ static int postgres_open(const char *where, bool may_create, struct store **ret)
     if (!store)
         return -ENOMEM;
     base->ops = &store_postgres_ops;
-    r = postgres_link_init(&store->link, where);
+    r = postgres_link_init(&store->link, base, where);
     if (r == 0)
         r = ensure_connection(store, POSTGRES_CONNECT_MS);
     if (r == 0)

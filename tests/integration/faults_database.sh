@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The database of a fleet goes away while applications sign and log in. Who has logged in signs on: a lease lives for a
-# minute without a store. Who logs in waits until it is back.
+# minute without a store, and nobody signs behind a statement that gets no answer (three seconds). Who logs in waits until it is back.
 #
 #     it crashes              connections end; refused until it is back
 #     so do the signers       nobody can sign until it is back: one slow call
@@ -74,9 +74,9 @@ everywhere "$port" "$second_port" ann
 # name                                                         Sign   Unlock
 during "the database crashes, and comes back after $away s"    1000   12000 crash
 during "the database crashes, and so do the signers"          12000   15000 crash_with_signers
-during "the database freezes for $away s"                      5000   15000 freeze
+during "the database freezes for $away s"                      1500   15000 freeze
 if has_network; then
-    during "the network to the database is cut for $away s"    5000   15000 cut_off
+    during "the network to the database is cut for $away s"    1500   15000 cut_off
     if has_names; then during "its name server is silent, and it crashes" 1000 12000 lose_name; fi
 else
     skip "the network to the database is cut" "network namespaces are not permitted"

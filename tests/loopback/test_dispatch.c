@@ -12,6 +12,7 @@
 #include "proto/pack.h"
 #include "proxy/service/policies.h"
 #include "proxy/signer/dispatch.h"
+#include "proxy/store/backend.h"
 #include "tests/loopback/raw_client.h"
 #include "tests/support/suite.h"
 
@@ -358,6 +359,55 @@ START_TEST(token_used_too_often_is_told_to_wait_under_any_lease)
 }
 END_TEST
 
+/* Of @body as @method, while the store makes another call wait. */
+static struct failure meanwhile(enum method_id method, struct bytes body, enum grpc_status expected)
+{
+    CLEANUP(buffer_clear) struct buffer packed = { 0 }, reply = { 0 };
+    Privyseal__V1__Envelope envelope = good_envelope();
+    Privyseal__V1__EnvelopeReply *opened;
+    struct failure failure = { 0 };
+
+    envelope.method = method;
+    envelope.body = pack_borrow(body);
+    ck_assert_int_eq(pack_append(&envelope.base, &packed), 0);
+    dispatch_meanwhile(&deployment.service[SIGNER_WRAPPED], buffer_bytes(&packed), &reply);
+    opened = privyseal__v1__envelope_reply__unpack(NULL, reply.len, reply.data);
+    ck_assert_ptr_nonnull(opened);
+    ck_assert_uint_eq(opened->grpc_status, expected);
+    if (expected != GRPC_OK)
+        ck_assert_int_eq(failure_decode(NULL, pack_lend(&opened->failure), method_by_id(method), BYTES_NONE,
+                                        BYTES_NONE, &failure),
+                         0);
+    privyseal__v1__envelope_reply__free_unpacked(opened, NULL);
+    return failure;
+}
+
+START_TEST(while_the_store_is_silent_open_tokens_sign_and_others_are_put_off)
+{
+    CLEANUP(buffer_clear) struct buffer request = { 0 }, first = { 0 }, second = { 0 };
+    CLEANUP(secret_free) struct secret *answer = NULL;
+    struct service *service = &deployment.service[SIGNER_WRAPPED];
+    unsigned attempts = deployment_records("\"unlock\"");
+    struct failure failure;
+
+    raw_sign_request(&client, &request);
+    ck_assert_int_eq(raw_session(&client, METHOD_Sign, buffer_bytes(&request), &answer), GRPC_OK);
+    raw_session_message(&client, METHOD_Sign, buffer_bytes(&request), &first);
+    raw_session_message(&client, METHOD_Lock, BYTES_NONE, &second);
+    service->access.store->is_waiting = true;
+    leases_hold(service->leases, true);
+    (void)meanwhile(METHOD_Sign, buffer_bytes(&first), GRPC_OK);
+    failure = meanwhile(METHOD_Lock, buffer_bytes(&second), reason_row(REASON_BUSY)->status);
+    ck_assert_int_eq(failure.reason, REASON_BUSY);
+    ck_assert_uint_gt(failure.retry_after_ms, 0);
+    failure = meanwhile(METHOD_Unlock, BYTES_NONE, reason_row(REASON_BUSY)->status);
+    ck_assert_int_eq(failure.reason, REASON_BUSY);
+    leases_hold(service->leases, false);
+    service->access.store->is_waiting = false;
+    ck_assert_uint_eq(deployment_records("\"unlock\""), attempts); /* nothing was tried */
+}
+END_TEST
+
 SUITE_WITH_FIXTURE("loopback dispatch", setup, teardown, envelope_that_is_none_gets_an_answer,
                    unknown_method_is_unimplemented, envelope_out_of_bounds_is_malformed,
                    nobody_without_a_certificate_gets_anything,
@@ -367,4 +417,5 @@ SUITE_WITH_FIXTURE("loopback dispatch", setup, teardown, envelope_that_is_none_g
                    lease_of_one_certificate_is_nothing_to_another, revoked_grant_ends_signing_within_seconds,
                    without_a_record_no_signature_leaves, key_limit_of_a_token_holds,
                    token_that_kept_the_hsm_busy_with_keys_waits,
-                   token_used_too_often_is_told_to_wait_under_any_lease);
+                   token_used_too_often_is_told_to_wait_under_any_lease,
+                   while_the_store_is_silent_open_tokens_sign_and_others_are_put_off);

@@ -422,6 +422,45 @@ START_TEST(silence_that_ends_in_time_is_forgotten)
 }
 END_TEST
 
+/* Somebody waits for the store in the middle of a call: a lease may be looked at afterwards. */
+START_TEST(held_lease_that_is_removed_is_over_and_goes_later)
+{
+    struct lease *lease = add(1, NOW_MS);
+
+    leases_hold(leases, true);
+    leases_remove(leases, lease);
+    ck_assert_ptr_null(find(1, NOW_MS));
+    ck_assert_uint_eq(leases_count(leases), 1);
+    leases_hold(leases, false);
+    leases_sweep(leases, NOW_MS, 0);
+    ck_assert_uint_eq(leases_count(leases), 0);
+}
+END_TEST
+
+START_TEST(held_lease_is_not_rechecked_and_ends_with_the_silence)
+{
+    struct lease *lease = add(1, NOW_MS);
+
+    change_lock();
+    leases_hold(leases, true);
+    ck_assert_int_eq(recheck(lease, NOW_MS + config.recheck_ms), REASON_NONE);
+    ck_assert_int_eq(recheck(lease, NOW_MS + config.storeless_ms), REASON_UNLOCK_REQUIRED);
+    leases_hold(leases, false);
+    ck_assert_ptr_null(find(1, NOW_MS + config.storeless_ms));
+}
+END_TEST
+
+START_TEST(clock_set_back_ends_held_leases_afterwards)
+{
+    add(1, NOW_MS);
+    ck_assert_ptr_nonnull(find(1, NOW_MS));
+    leases_hold(leases, true);
+    ck_assert_ptr_nonnull(find(1, NOW_MS - 3600000));
+    leases_hold(leases, false);
+    ck_assert_ptr_null(find(1, NOW_MS - 3600000));
+}
+END_TEST
+
 SUITE_WITH_FIXTURE("leases", setup, teardown, lease_is_found_by_its_id_only, removed_lease_is_closed_and_gone,
                    id_that_is_taken_is_refused_and_the_lease_stays_the_callers,
                    least_recently_used_makes_room, token_with_its_share_of_the_places_makes_room_for_itself,
@@ -435,4 +474,6 @@ SUITE_WITH_FIXTURE("leases", setup, teardown, lease_is_found_by_its_id_only, rem
                    revoked_certificate_ends_the_lease, tampered_token_ends_the_lease,
                    store_is_not_asked_before_it_is_due,
                    silence_is_borne_for_a_while_and_asked_into_only_when_due,
-                   silence_that_ends_in_time_is_forgotten);
+                   silence_that_ends_in_time_is_forgotten, held_lease_that_is_removed_is_over_and_goes_later,
+                   held_lease_is_not_rechecked_and_ends_with_the_silence,
+                   clock_set_back_ends_held_leases_afterwards);

@@ -2,6 +2,7 @@
 /* test_audit_counts.c - a table that grows, and forgets only what the store knows. */
 #include "proxy/audit/audit_counts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/support/suite.h"
@@ -21,13 +22,18 @@ static void name_of(unsigned number, uint8_t ret[KEY_NAME_LEN])
     ret[0] = (uint8_t)(number % 16);
 }
 
-static void set(unsigned number, uint64_t signatures)
+static void set_at(unsigned number, uint64_t signatures, uint64_t sequence)
 {
     uint8_t name[KEY_NAME_LEN];
 
     name_of(number, name);
     ck_assert_int_eq(audit_counts_reserve(&counts), 0);
-    audit_counts_set(&counts, name, signatures, 1, true);
+    audit_counts_set(&counts, name, signatures, sequence, true);
+}
+
+static void set(unsigned number, uint64_t signatures)
+{
+    set_at(number, signatures, 1);
 }
 
 static const struct audit_count *find(unsigned number)
@@ -67,9 +73,30 @@ END_TEST
 START_TEST(few_clean_counts_are_kept)
 {
     set(1, 5);
-    audit_counts_clean(&counts);
+    audit_counts_clean(&counts, 1);
     ck_assert(!find(1)->is_dirty);
     ck_assert_uint_eq(find(1)->signatures, 5);
+}
+END_TEST
+
+START_TEST(count_that_changed_since_stays_dirty)
+{
+    struct audit_count *dirty = NULL;
+    size_t count = 0;
+
+    set(1, 5);
+    set(2, 7);
+    ck_assert_int_eq(audit_counts_dirty(&counts, &dirty, &count), 0);
+    ck_assert_uint_eq(count, 2);
+    free(dirty);
+    set_at(2, 8, 2); /* while the others are put into the store */
+    audit_counts_clean(&counts, 1);
+    ck_assert(!find(1)->is_dirty);
+    ck_assert(find(2)->is_dirty);
+    ck_assert_int_eq(audit_counts_dirty(&counts, &dirty, &count), 0);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_uint_eq(dirty[0].signatures, 8);
+    free(dirty);
 }
 END_TEST
 
@@ -77,7 +104,7 @@ START_TEST(many_clean_counts_are_forgotten)
 {
     for (unsigned i = 0; i < 8193; i++)
         set(i, 1);
-    audit_counts_clean(&counts);
+    audit_counts_clean(&counts, 1);
     ck_assert_uint_eq(counts.used, 0);
     ck_assert_ptr_null(find(1));
     set(1, 2);
@@ -88,4 +115,4 @@ END_TEST
 SUITE_WITH_FIXTURE("audit_counts", NULL, teardown, empty_table_knows_nothing,
                    keys_that_want_the_same_place_are_kept_apart,
                    count_that_is_set_again_takes_no_second_place, few_clean_counts_are_kept,
-                   many_clean_counts_are_forgotten);
+                   count_that_changed_since_stays_dirty, many_clean_counts_are_forgotten);

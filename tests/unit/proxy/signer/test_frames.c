@@ -128,6 +128,51 @@ START_TEST(answers_of_a_round_leave_as_frames)
 }
 END_TEST
 
+START_TEST(unfinished_answer_lets_others_go_first)
+{
+    char got[64];
+    struct frames_aside aside;
+    size_t start = frames_begin(&frames), unfinished;
+
+    buffer_append_text(&frames.out, "one");
+    frames_end(&frames, start);
+    unfinished = frames_begin(&frames);
+    frames_lay_aside(&frames, &aside);
+    ck_assert_int_eq(recv(front, got, sizeof(got), MSG_DONTWAIT), 7);
+    ck_assert_mem_eq(got, "\0\0\0\3one", 7);
+    start = frames_begin(&frames);
+    buffer_append_text(&frames.out, "other");
+    frames_end(&frames, start);
+    frames_flush(&frames);
+    ck_assert_int_eq(recv(front, got, sizeof(got), MSG_DONTWAIT), 9);
+    ck_assert_mem_eq(got, "\0\0\0\5other", 9);
+    frames_take_back(&frames, &aside);
+    buffer_append_text(&frames.out, "two");
+    frames_end(&frames, unfinished);
+    frames_flush(&frames);
+    ck_assert_int_eq(recv(front, got, sizeof(got), MSG_DONTWAIT), 7);
+    ck_assert_mem_eq(got, "\0\0\0\3two", 7);
+}
+END_TEST
+
+START_TEST(answer_laid_aside_outlives_its_front)
+{
+    struct frames_aside aside;
+    size_t start = frames_begin(&frames);
+
+    frames_lay_aside(&frames, &aside);
+    close(front);
+    frames_fill(&frames);
+    ck_assert_int_eq(frames.fd, -1);
+    frames_take_back(&frames, &aside);
+    buffer_append_text(&frames.out, "too late");
+    frames_end(&frames, start);
+    frames_flush(&frames);
+    ck_assert_uint_eq(frames.out.len, 0);
+    front = connect_front();
+}
+END_TEST
+
 START_TEST(front_that_is_gone_costs_its_answers_only)
 {
     size_t start = frames_begin(&frames);
@@ -145,4 +190,5 @@ END_TEST
 SUITE_WITH_FIXTURE("frames", setup, teardown, frame_sent_byte_by_byte_arrives_whole,
                    frames_sent_at_once_arrive_one_by_one, frame_longer_than_allowed_ends_the_stream,
                    front_that_goes_leaves_nothing_behind, newer_front_replaces_one_in_the_middle_of_a_frame,
-                   answers_of_a_round_leave_as_frames, front_that_is_gone_costs_its_answers_only);
+                   answers_of_a_round_leave_as_frames, unfinished_answer_lets_others_go_first,
+                   answer_laid_aside_outlives_its_front, front_that_is_gone_costs_its_answers_only);

@@ -3,6 +3,7 @@
 #include "proxy/store/store.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,6 +142,36 @@ START_TEST(silent_server_costs_its_patience_once)
 }
 END_TEST
 
+/* As a signer, which does something else meanwhile and, there, has no store. */
+static int wait_and_look(void *arg, int fd, short events, int timeout_ms)
+{
+    struct pollfd polled = { .fd = fd, .events = events };
+    unsigned *looks = arg;
+
+    ck_assert_int_eq(look(), -EAGAIN);
+    ck_assert_int_eq(store_begin(store), -EAGAIN);
+    ++*looks;
+    return poll(&polled, 1, timeout_ms < 100 ? timeout_ms : 100);
+}
+
+START_TEST(who_waits_for_a_silent_server_does_something_else)
+{
+    unsigned looks = 0;
+
+    store_set_wait(store, wait_and_look, &looks);
+    ck_assert_int_eq(add("alice"), 0);
+    ck_assert_int_eq(look(), 0);
+    looks = 0; /* a busy server may have been waited for */
+    postgres_freeze(true);
+    ck_assert_int_eq(look(), -EAGAIN);
+    ck_assert_uint_eq(looks, 1);
+    postgres_freeze(false);
+    ck_assert_uint_lt(look_patiently(), 200);
+    store_set_wait(store, NULL, NULL);
+    ck_assert_int_eq(look(), 0);
+}
+END_TEST
+
 /* Lets one client in, tells it all it asks while it connects, and says nothing more. PostgreSQL 15, 55.7 (Message formats) */
 static void be_silent_after_welcome(int listener)
 {
@@ -204,5 +235,6 @@ SUITE_WITH_FIXTURE("store postgresql", set_up, tear_down, server_that_was_restar
                    calls_fail_at_once_while_there_is_no_server,
                    transaction_that_lost_its_server_is_rolled_back,
                    transaction_does_not_go_on_over_a_new_connection, silent_server_costs_its_patience_once,
+                   who_waits_for_a_silent_server_does_something_else,
                    server_that_falls_silent_after_its_welcome_costs_its_patience_once,
                    url_that_libpq_cannot_read_is_refused);
