@@ -750,7 +750,7 @@ const struct command commands[] = {
       "URL",
       1,
       1,
-      "copy all rows into another, empty database, and compare",
+      "move the store into another, empty database; a daemon on SQLite goes on meanwhile",
       cmd_store_migrate,
       { { "server-config", "FILE", "the daemon's configuration (default: /etc/privyseal/privyseald.conf)" },
         { "privyseald", "FILE", "the daemon's program (default: found beside this one, or in PATH)" } } },

@@ -16,6 +16,7 @@
 away=6 # seconds
 
 crash() {
+    sleep 2 # by then its threads have the leases that they want: each further one is an unlock, which waits
     crash_postgres
     sleep "$away"
     start_postgres
