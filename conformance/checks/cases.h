@@ -11,7 +11,10 @@ extern const struct check_case cases_null[];       /* each pointer that may not 
 extern const struct check_case cases_slot[];       /* slots, tokens, mechanisms */
 extern const struct check_case cases_session[];    /* sessions and login states */
 extern const struct check_case cases_object[];     /* searches and attributes */
+extern const struct check_case cases_profile[];    /* what the token says it is, by the objects of 3.0 */
 extern const struct check_case cases_sign[];       /* the signature operation */
+extern const struct check_case cases_message[];    /* the one of 3.0: many messages from one beginning */
+extern const struct check_case cases_recover[];    /* signatures that give back what was signed */
 extern const struct check_case cases_process[];    /* threads, fork, unloading, exit */
 
 /* Every key with every mechanism: rows made while running. Runs them. */

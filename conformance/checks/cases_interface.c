@@ -6,43 +6,16 @@
  *
  * Source: PKCS#11 v3.1 3.1 (CK_INTERFACE), 5.4.5 (C_GetInterfaceList), 5.4.6 (C_GetInterface).
  */
-#include <dlfcn.h>
 #include <string.h>
 
 #include "conformance/checks/cases.h"
+#include "conformance/checks/interface.h"
 #include "conformance/checks/key.h"
-
-/* Named as nowhere else, so that a newer p11-kit header that has them does no harm. */
-struct interface {
-    CK_UTF8CHAR *name;
-    void *functions; /* begins with a CK_VERSION */
-    CK_FLAGS flags;
-};
 
 #define FORK_SAFE      1UL
 #define FUNCTIONS_2_40 68
 #define FUNCTIONS_3_0  92
 #define INTERFACES_MAX 16
-
-struct discovery {
-    CK_RV (*get)(CK_UTF8CHAR *name, CK_VERSION *version, struct interface **ret, CK_FLAGS flags);
-    CK_RV (*list)(struct interface *list, CK_ULONG *count);
-};
-
-static CK_UTF8CHAR standard_name[] = "PKCS 11";
-
-static struct discovery find(struct check *check)
-{
-    struct discovery found;
-
-    *(void **)&found.get = dlsym(check->library, "C_GetInterface");
-    *(void **)&found.list = dlsym(check->library, "C_GetInterfaceList");
-    if (!found.get && !found.list)
-        check_skip(check, "the module has no C_GetInterface: it is one of 2.40");
-    if (!expect_true(check, found.get && found.list, "C_GetInterface and C_GetInterfaceList come together"))
-        check_end(check);
-    return found;
-}
 
 static bool is_standard(const struct interface *interface)
 {
@@ -62,7 +35,7 @@ static void expect_full(struct check *check, const struct interface *interface)
 
 static void asked_for_nothing(struct check *check)
 {
-    struct discovery module = find(check);
+    struct discovery module = discovery_find(check);
     struct interface *interface = NULL;
     CK_RV rv = module.get(NULL, NULL, &interface, 0);
 
@@ -75,7 +48,7 @@ static void asked_for_nothing(struct check *check)
 static void each_version(struct check *check)
 {
     static const CK_VERSION versions[] = { { 2, 40 }, { 3, 0 } };
-    struct discovery module = find(check);
+    struct discovery module = discovery_find(check);
 
     for (size_t i = 0; i < COUNT(versions); i++) {
         struct interface *interface = NULL;
@@ -103,7 +76,7 @@ static void expect_none(struct check *check, struct discovery module, CK_UTF8CHA
 
 static void unknown_ones(struct check *check)
 {
-    struct discovery module = find(check);
+    struct discovery module = discovery_find(check);
     CK_VERSION version = { 9, 9 };
     CK_UTF8CHAR vendor[] = "Vendor Of Nothing";
 
@@ -115,7 +88,7 @@ static void unknown_ones(struct check *check)
 /* NSS asks for it first and takes a refusal well, but not CKR_OK with nothing. */
 static void fork_safe(struct check *check)
 {
-    struct discovery module = find(check);
+    struct discovery module = discovery_find(check);
     struct interface *interface = NULL;
     CK_RV rv = module.get(standard_name, NULL, &interface, FORK_SAFE);
 
@@ -128,7 +101,7 @@ static void fork_safe(struct check *check)
 
 static void list_lengths(struct check *check)
 {
-    struct discovery module = find(check);
+    struct discovery module = discovery_find(check);
     struct interface list[INTERFACES_MAX];
     CK_ULONG count = 0, room;
     bool has_standard = false;
@@ -154,26 +127,12 @@ static void list_lengths(struct check *check)
 
 static void null_places(struct check *check)
 {
-    struct discovery module = find(check);
+    struct discovery module = discovery_find(check);
 
     expect_rv(check, "C_GetInterface(NULL, NULL, NULL, 0)", module.get(NULL, NULL, NULL, 0),
               (const CK_RV[]){ CKR_ARGUMENTS_BAD }, 1);
     expect_rv(check, "C_GetInterfaceList(NULL, NULL)", module.list(NULL, NULL),
               (const CK_RV[]){ CKR_ARGUMENTS_BAD }, 1);
-}
-
-/* Positions in CK_FUNCTION_LIST_3_0, counted from 0. */
-enum { LOGIN_USER = 70, SESSION_CANCEL = 71 };
-
-static void *function_3_0(struct check *check, size_t position)
-{
-    struct discovery module = find(check);
-    struct interface *interface = NULL;
-    CK_VERSION version = { 3, 0 };
-
-    if (module.get(standard_name, &version, &interface, 0) != CKR_OK)
-        check_skip(check, "the module has no interface of 3.0");
-    return ((void **)((char *)interface->functions + sizeof(void *)))[position];
 }
 
 /* The functions of 3.0 obey C_Initialize too. v3.1 5.6.9 (C_LoginUser). */
@@ -184,7 +143,7 @@ static void login_user_before_initialize(struct check *check)
      CK_ULONG name_len);
     CK_UTF8CHAR text[] = "1234";
 
-    *(void **)&login_user = function_3_0(check, LOGIN_USER);
+    *(void **)&login_user = interface_function(check, LOGIN_USER);
     expect_rv(check, "C_LoginUser", login_user(1, CKU_USER, text, 4, text, 4),
               (const CK_RV[]){ CKR_CRYPTOKI_NOT_INITIALIZED, CKR_FUNCTION_NOT_SUPPORTED }, 2);
 }
@@ -209,7 +168,7 @@ static void session_cancel(struct check *check)
     CK_RV (*cancel)(CK_SESSION_HANDLE session, CK_FLAGS flags);
     CK_RV rv;
 
-    *(void **)&cancel = function_3_0(check, SESSION_CANCEL);
+    *(void **)&cancel = interface_function(check, SESSION_CANCEL);
     rv = cancel(check->session, CKF_SIGN);
     if (rv == CKR_FUNCTION_NOT_SUPPORTED)
         check_skip(check, "the module does not support C_SessionCancel");
@@ -225,7 +184,7 @@ static void session_cancel(struct check *check)
 /* v3.1 5.13.1 (C_SignInit): without a mechanism it ends the operation under way. */
 static void cancelled_by_init(struct check *check)
 {
-    function_3_0(check, SESSION_CANCEL);
+    interface_function(check, SESSION_CANCEL);
     begin_signature(check);
     EXPECT(check, C_SignInit(check->session, NULL, CK_INVALID_HANDLE), CKR_OK);
     expect_no_signature(check);

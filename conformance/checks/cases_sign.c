@@ -9,20 +9,7 @@
 
 #include "conformance/checks/cases.h"
 #include "conformance/checks/key.h"
-
-#define SIGNATURE_MAX 2048
-
-struct message {
-    CK_BYTE data[4096];
-    CK_ULONG len;
-};
-
-/* Something that the case's mechanism signs. */
-static void message_init(struct check *check, struct message *message)
-{
-    memset(message->data, 0x5a, sizeof(message->data));
-    message->len = mechanism_fit(check->mechanism, message->data, 100, check->key.signature_len);
-}
+#include "conformance/checks/message.h"
 
 static void begin(struct check *check)
 {
@@ -30,25 +17,6 @@ static void begin(struct check *check)
 
     if (!expect_rv(check, "C_SignInit", rv, (const CK_RV[]){ CKR_OK }, 1))
         check_end(check);
-}
-
-static void needs_parts(struct check *check)
-{
-    if (!check->mechanism->digest)
-        check_skip(check, "the token has no key with a mechanism that hashes");
-}
-
-static void expect_signature(struct check *check, const struct message *message, const CK_BYTE *signature,
-                             CK_ULONG len)
-{
-    struct mechanism_use use;
-    EVP_PKEY *public = key_public(check, &check->key);
-
-    mechanism_use_init(&use, check->mechanism, mechanism_digest_len(check->mechanism));
-    if (expect_true(check, public != NULL, "the key has no public half"))
-        expect_true(check, signature_verifies(public, &use, message->data, message->len, signature, len),
-                    "OpenSSL refuses the signature");
-    EVP_PKEY_free(public);
 }
 
 static void finish(struct check *check, struct message *message)
@@ -283,20 +251,9 @@ static const struct mechanism *listed(struct check *check, CK_MECHANISM_TYPE typ
     return mechanism_find(type);
 }
 
-static CK_OBJECT_HANDLE key_of_type(struct check *check, CK_KEY_TYPE type)
-{
-    struct key keys[KEYS_MAX];
-    size_t count = keys_load(check, keys);
-
-    for (size_t i = 0; i < count; i++)
-        if (keys[i].type == type)
-            return keys[i].handle;
-    check_skip(check, "the token has no key of type %lu", type);
-}
-
 static void parameter_where_none(struct check *check)
 {
-    CK_OBJECT_HANDLE key = key_of_type(check, CKK_RSA);
+    CK_OBJECT_HANDLE key = key_of_type(check, CKK_RSA).handle;
     CK_BYTE garbage[7] = { 1, 2, 3, 4, 5, 6, 7 };
     CK_MECHANISM mechanism = { CKM_RSA_PKCS, garbage, sizeof(garbage) };
 
@@ -322,7 +279,7 @@ static void expect_bad_pss(struct check *check, struct mechanism_use *use, CK_OB
 static void pss_parameters(struct check *check)
 {
     const struct mechanism *mechanism = listed(check, CKM_SHA256_RSA_PKCS_PSS);
-    CK_OBJECT_HANDLE key = key_of_type(check, CKK_RSA);
+    CK_OBJECT_HANDLE key = key_of_type(check, CKK_RSA).handle;
     struct mechanism_use use;
 
     mechanism_use_init(&use, mechanism, 32);
@@ -349,7 +306,7 @@ static void pss_parameters(struct check *check)
 
 static void data_too_long(struct check *check)
 {
-    CK_OBJECT_HANDLE key = key_of_type(check, CKK_RSA);
+    CK_OBJECT_HANDLE key = key_of_type(check, CKK_RSA).handle;
     CK_BYTE data[4096] = { 0 }, signature[SIGNATURE_MAX];
     CK_ULONG len = sizeof(signature);
     CK_RV rv;
@@ -367,7 +324,8 @@ static void usable_after_refusal(struct check *check)
     CK_ULONG len = sizeof(signature);
     struct message message;
 
-    if (sign_init(check, check->session, listed(check, CKM_RSA_PKCS), key_of_type(check, CKK_RSA)) != CKR_OK)
+    if (sign_init(check, check->session, listed(check, CKM_RSA_PKCS), key_of_type(check, CKK_RSA).handle) !=
+        CKR_OK)
         check_skip(check, "no signature could be begun");
     expect_true(check, check->p11->C_Sign(check->session, data, sizeof(data), signature, &len) != CKR_OK,
                 "4096 bytes of data were signed");

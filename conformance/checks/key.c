@@ -97,11 +97,28 @@ size_t keys_load(struct check *check, struct key *keys)
     return count;
 }
 
-bool mechanism_signs(struct check *check, CK_MECHANISM_TYPE type)
+struct key key_of_type(struct check *check, CK_KEY_TYPE type)
+{
+    struct key keys[KEYS_MAX];
+    size_t count = keys_load(check, keys);
+
+    for (size_t i = 0; i < count; i++)
+        if (keys[i].type == type)
+            return keys[i];
+    check_skip(check, "the token has no key of type %lu", type);
+}
+
+bool mechanism_does(struct check *check, CK_MECHANISM_TYPE type, CK_FLAGS flags)
 {
     CK_MECHANISM_INFO info;
 
-    return check->p11->C_GetMechanismInfo(check->slot, type, &info) == CKR_OK && (info.flags & CKF_SIGN);
+    return check->p11->C_GetMechanismInfo(check->slot, type, &info) == CKR_OK &&
+           (info.flags & flags) == flags;
+}
+
+bool mechanism_signs(struct check *check, CK_MECHANISM_TYPE type)
+{
+    return mechanism_does(check, type, CKF_SIGN);
 }
 
 bool key_find_any(struct check *check, struct key *ret, const struct mechanism **ret_mechanism)

@@ -29,7 +29,13 @@ bool object_read(struct check *check, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE
 /* The private keys that may sign, at most KEYS_MAX. */
 size_t keys_load(struct check *check, struct key *keys);
 
-/* Whether @slot lists @type with CKF_SIGN. */
+/* The first of them that is of @type; the case is skipped where there is none. */
+struct key key_of_type(struct check *check, CK_KEY_TYPE type);
+
+/* Whether the token lists @type for all that @flags tell. */
+bool mechanism_does(struct check *check, CK_MECHANISM_TYPE type, CK_FLAGS flags);
+
+/* Whether it lists @type with CKF_SIGN. */
 bool mechanism_signs(struct check *check, CK_MECHANISM_TYPE type);
 
 /* A key and a mechanism that fit each other, one that hashes if there is one; false if there is none. */

@@ -13,8 +13,8 @@
 enum { EXIT_PASSED, EXIT_FAILED, EXIT_USAGE };
 
 static const struct check_case *const tables[] = {
-    cases_load,    cases_interface, cases_every_call, cases_null,    cases_slot,
-    cases_session, cases_object,    cases_sign,       cases_process,
+    cases_load,   cases_interface, cases_every_call, cases_null,    cases_slot,    cases_session,
+    cases_object, cases_profile,   cases_sign,       cases_message, cases_recover, cases_process,
 };
 
 static const struct option options[] = {
