@@ -7,6 +7,9 @@
  *         5.5.6 (C_GetMechanismInfo).
  */
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "conformance/checks/cases.h"
 #include "conformance/checks/mechanism.h"
@@ -70,6 +73,60 @@ static void slots_stay(struct check *check)
     expect_true(
         check, slots_load(check, CK_FALSE, second) == count && !memcmp(first, second, count * sizeof(*first)),
         "two lists of slots differ");
+}
+
+/* Which token is in which slot: what applications that name slots by number rely on. */
+struct places {
+    CK_ULONG count;
+    CK_SLOT_ID slots[LIST_MAX];
+    CK_BYTE serials[LIST_MAX][16]; /* all zero: no token */
+};
+
+static void places_load(struct check *check, struct places *places)
+{
+    memset(places, 0, sizeof(*places));
+    places->count = slots_load(check, CK_FALSE, places->slots);
+    for (CK_ULONG i = 0; i < places->count; i++) {
+        CK_TOKEN_INFO info;
+
+        if (check->p11->C_GetTokenInfo(places->slots[i], &info) == CKR_OK)
+            memcpy(places->serials[i], info.serialNumber, sizeof(info.serialNumber));
+    }
+}
+
+/* Read by a process of its own, which has ended when this returns. */
+static void places_load_apart(struct check *check, struct places *places)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        check_reach(check, INITIALIZED);
+        places_load(check, places);
+        check_end(check);
+    }
+    expect_true(check, child > 0 && waitpid(child, NULL, 0) == child, "no process of its own");
+}
+
+static void places_stay(struct check *check)
+{
+    CK_C_INITIALIZE_ARGS os_locking = { .flags = CKF_OS_LOCKING_OK };
+    struct places *apart =
+        mmap(NULL, 3 * sizeof(*apart), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct places *first = apart + 1, *again = apart + 2;
+
+    if (!expect_true(check, apart != MAP_FAILED, "no shared memory"))
+        return;
+    places_load_apart(check, apart);
+    check_reach(check, INITIALIZED);
+    places_load(check, first);
+    expect_true(check, first->count && !memcmp(first, apart, sizeof(*first)),
+                "in another process the tokens were in other slots");
+    REQUIRE(check, C_Finalize(NULL));
+    REQUIRE(check, C_Initialize(&os_locking));
+    places_load(check, again);
+    expect_true(check, !memcmp(first, again, sizeof(*first)),
+                "after C_Finalize and C_Initialize the tokens are in other slots");
+    munmap(apart, 3 * sizeof(*apart));
 }
 
 static void token_is_sane(struct check *check)
@@ -155,6 +212,7 @@ const struct check_case cases_slot[] = {
     { "C_GetSlotList gives its length and keeps to it", INITIALIZED, slot_list_lengths },
     { "every slot has padded texts and tells whether a token is present", INITIALIZED, slots_agree },
     { "the list of slots stays the same", INITIALIZED, slots_stay },
+    { "each token keeps its slot in another process and after C_Finalize", NOTHING, places_stay },
     { "the token has padded texts and sensible flags", TOKEN, token_is_sane },
     { "C_GetMechanismList gives its length and keeps to it", TOKEN, mechanism_list_lengths },
     { "every listed mechanism tells what it does", TOKEN, mechanisms_are_sane },

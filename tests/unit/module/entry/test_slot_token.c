@@ -147,7 +147,7 @@ START_TEST(mechanisms_are_listed_hashing_ones_first)
 }
 END_TEST
 
-/* ------------------------------------------------------------------------------------------- tokens = all */
+/* -------------------------------------------------------------------------------- places, and tokens = all */
 
 static void check_slot(CK_SLOT_ID slot, const char *name)
 {
@@ -158,6 +158,18 @@ static void check_slot(CK_SLOT_ID slot, const char *name)
     ck_assert_uint_eq(C_GetSlotInfo(slot, &info), CKR_OK);
     ck_assert_mem_eq(info.slotDescription, expected, strlen(expected));
 }
+
+START_TEST(token_that_the_configuration_gains_takes_the_slot_behind)
+{
+    check_slot(0, "alice");
+    check_slot(1, "bob");
+    begin_with(HOST_ONE_TOKEN "[token bob]\n[token aaron]\n");
+    ck_assert_uint_eq(count_slots(CK_FALSE), 3);
+    check_slot(0, "alice");
+    check_slot(1, "bob");
+    check_slot(2, "aaron");
+}
+END_TEST
 
 START_TEST(granted_tokens_follow_the_configured_ones)
 {
@@ -239,6 +251,7 @@ SUITE_WITH_FIXTURE("entry/slot_token", setup, teardown, all_slots_are_listed_wit
                    unreachable_token_is_not_present, dead_server_is_asked_once_for_all_its_tokens,
                    present_token_says_who_it_is, state_of_the_pin_is_told_by_flags,
                    wrong_pin_shows_in_the_flags_at_once, mechanisms_are_listed_hashing_ones_first,
+                   token_that_the_configuration_gains_takes_the_slot_behind,
                    granted_tokens_follow_the_configured_ones,
                    granted_tokens_keep_their_place_over_runs_and_outages, granted_tokens_are_opt_in,
                    thousand_tokens_are_listed_with_a_question_each, nothing_ever_happens_at_a_slot);
