@@ -12,7 +12,8 @@ fi
 
 programs=$PRIVYSEAL_BUILD_ASAN/tests/integration/life
 relay_pid=
-trap '[[ ! $relay_pid ]] || kill "$relay_pid"; finish' EXIT
+other_daemon=
+trap '[[ ! $relay_pid ]] || kill "$relay_pid"; [[ ! $other_daemon ]] || kill "$other_daemon"; finish' EXIT
 
 # relay: starts one in front of the server, at $relay
 relay() {
@@ -37,9 +38,24 @@ variant() {
     for line in "$@"; do sed -i "s#^realm = .*#&\n$line#" "$home/pkcs11.conf"; done
 }
 
-# application NAME: starts one with that configuration; ask WORD: what it answers, in $answer
+# joined USER DEPLOYMENT: the user's configuration as a part of a larger one
+joined() {
+    sed -E "s#^\[deployment .*#[deployment $2]#; s#^\[identity .*#&\ndeployment = $2#; s#^\[token .*#&\nidentity = $1#
+        s#= (device[.])#= $work/$1/\1#" "$work/$1/pkcs11.conf"
+}
+
+# in_other COMMAND...: of lib.sh, for a second deployment, which has nothing in common with the first one
+in_other() {
+    local server=$work/other port=${other_port-} daemon=$other_daemon status
+    "$@"
+    status=$?
+    other_port=$port other_daemon=$daemon
+    return $status
+}
+
+# application NAME [OTHER-TOKEN]: starts one with that configuration; ask WORD: what it answers, in $answer
 application() {
-    { coproc app { PRIVYSEAL_CONF=$work/$1/pkcs11.conf exec "$programs/converse" "$module" ann "$work/ann/pin"; }; } 2>"$work/app.err"
+    { coproc app { PRIVYSEAL_CONF=$work/$1/pkcs11.conf exec "$programs/converse" "$module" ann "$work/ann/pin" "${@:2}"; }; } 2>"$work/app.err"
     app_in=${app[1]} app_out=${app[0]} app_id=$app_PID
 }
 ask() {
@@ -257,6 +273,28 @@ application mixed
 present "ann" "with expired, foreign and missing certificates, a dead and an untrusted server, one token is present"
 works login "and serves"
 works sign "and signs"
+quit
+
+# --- two deployments in one configuration, each with a server, a CA and an HSM of its own
+in_other deploy
+check "a user of another deployment is enrolled" in_other enroll ben
+for type in p-256 rsa-2048; do check "with a key of type $type" in_other key ben "$type" "ben-$type"; done
+mkdir "$work/both"
+{ joined ann one; joined ben another; } >"$work/both/pkcs11.conf"
+for process in one another; do
+    application both ben
+    present "ann ben" "the tokens of both deployments are present, in the configuration's order, in $process process"
+    quit
+done
+application both ben
+works login "an application logs in to one deployment"
+works "other login" "and to the other"
+for round in first second; do
+    works sign "and signs with the one, for the $round time"
+    works "other sign" "and with the other"
+done
+in_other stop
+works sign "one deployment stops, the other one signs" 2000
 quit
 
 # --- deadlines

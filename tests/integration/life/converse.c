@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * converse.c - an application that does what it is told, one line at a time, while a script does things to the network
- * and the server: converse MODULE TOKEN PIN-FILE, then on standard input
+ * and the server: converse MODULE TOKEN PIN-FILE [OTHER-TOKEN], then on standard input
  *     login | sign | tokens
- * Each is answered with one line: "ok MS", "CKR 0x... MS", or the labels of the tokens that are present.
+ * or the same behind "other ", with the other token. Each is answered with one line: "ok MS", "CKR 0x... MS", or the
+ * labels of the tokens that are present.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "tests/integration/life/host.h"
 
 #define SLOTS_MAX 64
+#define OTHER     "other "
 
 struct command {
     const char *word;
@@ -78,18 +80,23 @@ static void obey(struct host *host, const char *word)
 
 int main(int argc, char **argv)
 {
-    struct host host = { 0 };
+    struct host host = { 0 }, other;
     char line[64];
 
-    if (argc != 4)
+    if (argc != 4 && argc != 5)
         return 2;
     host = (struct host){ .path = argv[1], .token = argv[2], .pin_file = argv[3] };
     host_load(&host);
     EXPECT_OK(host.p11->C_Initialize(NULL));
+    other = host;
+    other.token = argc == 5 ? argv[4] : argv[2];
     while (fgets(line, sizeof(line), stdin)) {
+        bool is_other = strncmp(line, OTHER, strlen(OTHER)) == 0;
+
         line[strcspn(line, "\n")] = '\0';
-        obey(&host, line);
+        obey(is_other ? &other : &host, is_other ? line + strlen(OTHER) : line);
     }
+    host_forget_keys(&other);
     host_finish(&host);
     return 0;
 }
