@@ -80,8 +80,8 @@ int store_request_owner(struct store *store, const uint8_t name[APPROVAL_ID_LEN]
 
 int store_request_owners(struct store *store, char (**ret_names)[NAME_MAX_LEN + 1], size_t *ret_count)
 {
-    return row_list(store, &owner_type,
-                    "SELECT DISTINCT p.name FROM requests r JOIN principals p ON p.id = r.principal_id"
-                    " ORDER BY p.name",
-                    VALUES_NONE, (void **)ret_names, ret_count);
+    return row_list(
+        store, &owner_type,
+        "SELECT name FROM principals WHERE id IN (SELECT principal_id FROM requests) ORDER BY name",
+        VALUES_NONE, (void **)ret_names, ret_count);
 }
