@@ -69,6 +69,27 @@ START_TEST(look_that_takes_longer_than_the_budget_is_the_last)
 }
 END_TEST
 
+/* The first wait afterwards would have been worth it. */
+START_TEST(processor_that_others_work_on_is_left_to_them_for_a_while)
+{
+    wait_for(100, 10);
+    ck_assert_uint_eq(wait_for(10000, 1500), 1);
+    wait_for(100, 10);
+    ck_assert_uint_eq(wait_for(100, 10), 0);
+    now_us += 100000;
+    ck_assert_uint_eq(wait_for(100, 10), 10);
+}
+END_TEST
+
+START_TEST(wait_that_was_slept_through_is_no_sign_of_others)
+{
+    wait_for(100, 10);
+    wait_for(100000, 10);
+    wait_for(100, 10);
+    ck_assert_uint_eq(wait_for(100, 10), 10);
+}
+END_TEST
+
 START_TEST(without_a_budget_nobody_ever_asks)
 {
     busy.budget_us = 0;
@@ -82,4 +103,6 @@ SUITE_WITH_FIXTURE("busy_poll", setup, NULL, first_wait_is_slept_through,
                    wait_after_a_short_one_asks_until_something_comes,
                    wait_longer_than_the_budget_is_asked_through_for_the_budget_only,
                    wait_after_one_below_two_budgets_asks_and_after_two_budgets_sleeps,
-                   look_that_takes_longer_than_the_budget_is_the_last, without_a_budget_nobody_ever_asks);
+                   look_that_takes_longer_than_the_budget_is_the_last,
+                   processor_that_others_work_on_is_left_to_them_for_a_while,
+                   wait_that_was_slept_through_is_no_sign_of_others, without_a_budget_nobody_ever_asks);
