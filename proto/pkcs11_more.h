@@ -3,7 +3,7 @@
  * pkcs11_more.h - what PKCS#11 3.0 adds and p11-kit's header (2.40) lacks, written from the standard: only
  * what Privyseal uses, so that a name missing here is a thing we do not do.
  *
- * Source: PKCS#11 v3.0 4.4 (profile objects), 5.4.4 (C_GetInterfaceList), 5.4.5 (C_GetInterface),
+ * Source: PKCS#11 v3.0 base (profile objects), 5.4.4 (C_GetInterfaceList), 5.4.5 (C_GetInterface),
  *         5.6.5 (C_SessionCancel), 5.9 to 5.16 (message functions); PKCS#11 Profiles v3.0.
  */
 #pragma once
