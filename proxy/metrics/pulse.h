@@ -14,7 +14,7 @@
 
 #define PULSE_MS          1000 /* how often one beats that has nothing to do */
 #define PULSE_PATIENCE_MS 5000 /* with one that is idle, and the least with any */
-#define PULSE_DISK_MS     8000 /* a busy disk, a store that fails over; a signature has 15 s */
+#define PULSE_DISK_MS     6000 /* a busy disk, a locked store; a signature has 10 s in all */
 
 struct pulse {
     uint64_t beats;

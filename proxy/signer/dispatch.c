@@ -320,6 +320,8 @@ static uint64_t patience_ms(const struct method *method)
 
     if (method->repeat == REPEAT_NEVER)
         return method->deadline_ms;
+    if (some_ms > PULSE_DISK_MS)
+        return PULSE_DISK_MS;
     return some_ms > PULSE_PATIENCE_MS ? some_ms : PULSE_PATIENCE_MS;
 }
 

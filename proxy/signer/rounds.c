@@ -95,12 +95,14 @@ static int serve_until(struct signer *signer, struct pollfd *awaited, int64_t un
 
         for (EACH_FRONT(stream, &signer->fronts))
             serve_aside(signer, stream);
+        pulse_beat(signer->pulse, PULSE_PATIENCE_MS); /* it is the database that is silent */
         left_us = until_us - record_clock_us();
         if (left_us <= 0)
             return poll(awaited, 1, 0);
         for (unsigned i = 0; i < FRONTS_MAX; i++)
             polled[1 + i] = (struct pollfd){ .fd = signer->fronts.streams[i].fd, .events = POLLIN };
-        ready = poll(polled, 1 + FRONTS_MAX, (int)(left_us / 1000) + 1);
+        ready =
+            poll(polled, 1 + FRONTS_MAX, left_us < PULSE_MS * 1000 ? (int)(left_us / 1000) + 1 : PULSE_MS);
         if (ready < 0 || polled[0].revents)
             return ready;
         for (unsigned i = 0; i < FRONTS_MAX; i++)
