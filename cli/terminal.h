@@ -9,7 +9,8 @@
 
 /*
  * Shows @prompt on the process's terminal. What is typed is shown only if it @is_seen; what ends or stops the
- * process (^C, ^Z, SIGTERM ...) does so as ever, but with a terminal that shows what is typed. Errors: -ENOTTY (there is none), -E2BIG (256 bytes at most).
+ * process (^C, ^Z, SIGTERM ...) does so as ever, but with a terminal that shows what is typed. Errors: -ENOTTY
+ * (there is none), -E2BIG (256 bytes at most).
  */
 MUST_CHECK int terminal_ask(const char *prompt, bool is_seen, struct secret **ret);
 /* @path "-": standard input, of which nothing behind the line is read. Errors: -E2BIG, those of open() and read(). */

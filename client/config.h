@@ -10,9 +10,9 @@
  *   [token NAME]             identity, token (its name at the server; default NAME), keys (filter: CKA_ID in hex or
  *                            label, space-separated; default all)
  * A name of deployment or identity may be left out where there is only one. Relative paths are relative to the file
- * that names them. A line has at most 198 bytes; endpoints may go on in indented lines. Files are read in this order, later wins, key by key: /etc/privyseal/pkcs11.conf,
- * $XDG_CONFIG_HOME/privyseal/pkcs11.conf (or ~/.config), the file in PRIVYSEAL_CONF. The order of [token] sections
- * is the order of first mention, and the order of slots.
+ * that names them. A line has at most 198 bytes; endpoints may go on in indented lines. Files are read in this
+ * order, later wins, key by key: /etc/privyseal/pkcs11.conf, $XDG_CONFIG_HOME/privyseal/pkcs11.conf (or ~/.config),
+ * the file in PRIVYSEAL_CONF. The order of [token] sections is the order of first mention, and the order of slots.
  */
 #pragma once
 

@@ -131,7 +131,8 @@ MUST_CHECK CK_RV remote_token_snapshot(struct remote_token *token, unsigned max_
                                        struct remote_snapshot **ret, struct remote_error *error);
 
 /*
- * Logs in. @pin is what was typed: with a second factor, PIN and code (typed_pin.h). The same again within a few seconds of a logout costs no stretching, request or attempt.
+ * Logs in. @pin is what was typed: with a second factor, PIN and code (typed_pin.h). The same again within a few
+ * seconds of a logout costs no stretching, request or attempt.
  * Errors: CKR_PIN_INCORRECT, CKR_PIN_LOCKED, CKR_USER_PIN_NOT_INITIALIZED, CKR_USER_ALREADY_LOGGED_IN,
  * CKR_PIN_LEN_RANGE, CKR_DEVICE_REMOVED, CKR_DEVICE_ERROR. error->failure.tries_left tells how many are left;
  * error->failure.reason is REASON_CODE_REQUIRED or REASON_CODE_SENT_IF_RIGHT where a code is to come with the PIN.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * remote_token_state.h - what a struct remote_token holds, and the steps that its files share:
- * remote_token.c fetches, remote_token_login.c unlocks and confirms, remote_token_pin.c sets PINs, remote_token_use.c makes the
- * calls of a login.
+ * remote_token.c fetches, remote_token_login.c unlocks and confirms, remote_token_pin.c sets PINs,
+ * remote_token_use.c makes the calls of a login.
  *
  * Threads: token->lock guards everything that changes and is never held across the network. Fetches may run side by
  * side; one unlock runs at a time, and whoever needs a lease meanwhile waits for that one's outcome.
@@ -117,7 +117,10 @@ MUST_CHECK CK_RV remote_token_call_in_login(struct remote_token *token, enum met
                                             const ProtobufCMessage *request, int64_t deadline_ms,
                                             ProtobufCMessage **ret, struct remote_error *error);
 
-/* remote_token_login.c: a PIN's length, and that of what is typed: with a second factor it ends in a code. Errors: CKR_PIN_LEN_RANGE. */
+/*
+ * remote_token_login.c: a PIN's length, and that of what is typed: with a second factor it ends in a code. Errors:
+ * CKR_PIN_LEN_RANGE.
+ */
 MUST_CHECK CK_RV remote_token_check_pin(struct bytes pin, struct remote_error *error);
 MUST_CHECK CK_RV remote_token_check_typed(struct bytes typed, struct remote_error *error);
 /* S of @pin as it counts under @pin_version; @device_secret NULL: none is mixed in. */

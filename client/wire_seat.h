@@ -2,9 +2,10 @@
 /*
  * wire_seat.h - where a thread waits until somebody calls it.
  *
- * A word that the kernel watches (futex(2)): whoever is called goes on without a lock that others queue up for, at one system
- * call on either side, where a condition variable costs two and a half. A seat stays until the wire goes, so a
- * call may come late, when another thread sits there already: whoever is called looks around and may sit down again.
+ * A word that the kernel watches (futex(2)): whoever is called goes on without a lock that others queue up for, at
+ * one system call on either side, where a condition variable costs two and a half. A seat stays until the wire goes,
+ * so a call may come late, when another thread sits there already: whoever is called looks around and may sit down
+ * again.
  */
 #pragma once
 

@@ -36,7 +36,10 @@ MUST_CHECK int wire_session_start(struct wire *wire);
 /* The request's headers; its body follows when there is room. The stream, or negative: it takes no more. */
 int32_t wire_session_submit(struct wire *wire, struct wire_call *call);
 
-/* wire_io.c: says what there is to say, without the lock while it writes; what another thread is writing is its own affair. */
+/*
+ * wire_io.c: says what there is to say, without the lock while it writes; what another thread is writing is its own
+ * affair.
+ */
 void wire_flush(struct wire *wire);
 /* Takes in what has come, for all, and answers it. */
 void wire_take_in(struct wire *wire);

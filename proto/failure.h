@@ -3,9 +3,10 @@
  * failure.h - what can go wrong with a call, as a word, a CK_RV and a gRPC status; and its MAC.
  *
  * A Failure that the signer could authenticate carries HMAC-SHA256(failure key, context("privyseal v1 failure",
- * method path, binding, rv, reason, request id, tries left, retry after, challenge, approval, detail)), where binding is the challenge
- * of a sealed call, or lease and sequence of a session call. A client believes an unauthenticated Failure only as
- * far as it would believe the network: try again, unlock again, give up - never "wrong PIN".
+ * method path, binding, rv, reason, request id, tries left, retry after, challenge, approval, detail)), where
+ * binding is the challenge of a sealed call, or lease and sequence of a session call. A client believes an
+ * unauthenticated Failure only as far as it would believe the network: try again, unlock again, give up - never
+ * "wrong PIN".
  */
 #pragma once
 

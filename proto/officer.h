@@ -22,6 +22,9 @@ MUST_CHECK int officer_load(const char *path, struct officer *ret);
 MUST_CHECK int officers_load(const char *paths, struct officer *ret, size_t max, size_t *ret_count);
 /* The private key of @path, and its public half. Errors: -errno, -EBADMSG. */
 MUST_CHECK int officer_load_private(const char *path, struct secret **ret, uint8_t ret_public[HPKE_KEY_LEN]);
-/* Makes @private_path (mode 0600) and @public_path (NULL: it is not needed), both new. Errors: -EEXIST, -errno, -EIO (OpenSSL). */
+/*
+ * Makes @private_path (mode 0600) and @public_path (NULL: it is not needed), both new. Errors: -EEXIST, -errno, -EIO
+ * (OpenSSL).
+ */
 MUST_CHECK int officer_make_key(const char *private_path, const char *public_path,
                                 uint8_t ret_public[HPKE_KEY_LEN]);

@@ -22,8 +22,8 @@ struct spki {
 };
 
 /*
- * Errors: CKR_HOST_MEMORY, CKR_KEY_TYPE_INCONSISTENT (another algorithm), CKR_DATA_INVALID (also an encoding that is not spki_write()'s: one
- * key has one). What the parts say is not looked at.
+ * Errors: CKR_HOST_MEMORY, CKR_KEY_TYPE_INCONSISTENT (another algorithm), CKR_DATA_INVALID (also an encoding that is
+ * not spki_write()'s: one key has one). What the parts say is not looked at.
  */
 MUST_CHECK CK_RV spki_read(struct bytes der, struct spki *ret);
 /* Appends; look at @ret->failed. */

@@ -15,7 +15,8 @@
 #define TRACEPARENT_SPAN_AT 36 /* where the parent id stands */
 
 /*
- * Whether @text is a traceparent. Of a version later than 00 only the part that we know is kept, as version 00. @ret: untouched if not.
+ * Whether @text is a traceparent. Of a version later than 00 only the part that we know is kept, as version 00.
+ * @ret: untouched if not.
  */
 bool traceparent_parse(const char *text, char ret[TRACEPARENT_LEN + 1]);
 /* The trace id in a parsed one; that of an empty one is empty. */

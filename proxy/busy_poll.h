@@ -4,7 +4,8 @@
  *
  * Where a processor sleeps deeply, waking a process costs more than a signature, and a signature wakes three in a row.
  * A process that is used slowly never asks in vain: it does so only while the last wait was short. Whoever else can run
- * goes first, so what is spent is time that nobody wanted (and electricity); and where others want it all the time, nobody asks.
+ * goes first, so what is spent is time that nobody wanted (and electricity); and where others want it all the time,
+ * nobody asks.
  *
  *     busy_poll_begin(&busy, now);
  *     while (!something && busy_poll_again(&busy, now))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * crew.h - the supervisor's children: signers, the front, the herald and the exporter, how each is started and what connects them.
+ * crew.h - the supervisor's children: signers, the front, the herald and the exporter, how each is started and what
+ * connects them.
  *
  *     supervisor (root: binds sockets, reads the TLS key) --- front    (front_user, jailed, sandboxed)
  *                                                         |-- signers  (signer_user, one by one)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * in_use.c - a lock on the state directory, which stays the same file when the configuration is edited; and "daemon.PID" in it,
- * which counts while it is locked.
+ * in_use.c - a lock on the state directory, which stays the same file when the configuration is edited; and
+ * "daemon.PID" in it, which counts while it is locked.
  */
 #include "proxy/in_use.h"
 

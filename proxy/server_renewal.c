@@ -22,7 +22,10 @@
 
 DEFINE_CLEANUP(BIO_free_all, BIO *);
 
-/* Two thirds of the first certificate's life have passed. What cannot be read is left alone: the front said what is wrong. */
+/*
+ * Two thirds of the first certificate's life have passed. What cannot be read is left alone: the front said what is
+ * wrong.
+ */
 static bool is_due(int memfd)
 {
     CLEANUP(free_string) char *text = calloc(1, PEM_MAX);

@@ -227,8 +227,8 @@ static bool is_crew_ready(const struct proxy *proxy)
 }
 
 /*
- * One leaves when the one before it is back: somebody serves at every moment, and none knows an old epoch in the end. Whoever
- * is not there now will start anew anyway; but where one that left does not come back, none follows it. A
+ * One leaves when the one before it is back: somebody serves at every moment, and none knows an old epoch in the
+ * end. Whoever is not there now will start anew anyway; but where one that left does not come back, none follows it. A
  * former front would not be told of the new ones, so it goes first.
  */
 static void replace_signers(struct proxy *proxy)

@@ -4,8 +4,8 @@
  *
  * SIGTERM and SIGINT drain: the front first, then the signers; a second one ends everything at once. SIGHUP reads the
  * TLS files anew and hands them to the front. SIGUSR2 hands everything over to the program that now lies where this one
- * was started from (handover.h): clients notice nothing. A child that dies is replaced, with growing patience if it dies again;
- * but until clients were served once, any death is a failed start.
+ * was started from (handover.h): clients notice nothing. A child that dies is replaced, with growing patience if it
+ * dies again; but until clients were served once, any death is a failed start.
  */
 #pragma once
 

@@ -27,7 +27,10 @@ MUST_CHECK CK_RV digest_init(struct session *session, const CK_MECHANISM *mechan
 /* A part for session->sign, ->verify or ->digest. */
 MUST_CHECK CK_RV sign_update(struct session *session, struct operation *operation, struct bytes part);
 
-/* @operation: session->sign, or ->sign_recover. @event: OP_ONE_SHOT with all the @data, or OP_FINAL with none. Errors: the above, and the server's. */
+/*
+ * @operation: session->sign, or ->sign_recover. @event: OP_ONE_SHOT with all the @data, or OP_FINAL with none.
+ * Errors: the above, and the server's.
+ */
 MUST_CHECK CK_RV sign_finish(struct session *session, struct operation *operation, enum op_event event,
                              struct bytes data, struct output signature, struct remote_error *error);
 /* Errors: CKR_SIGNATURE_INVALID, CKR_SIGNATURE_LEN_RANGE, besides the above. */

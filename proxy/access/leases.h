@@ -3,9 +3,10 @@
  * leases.h - tokens that are unlocked in this process, each for one certificate.
  *
  * A lease owns its keys, its custody token (closed through lease->custody->close) and its window; it is found by id
- * and the least recently used makes room: its own token's, if that has its share of the places, else anybody's. It ends at logout, when idle, at the end of its life or its certificate's,
- * when the store says that the token, grant or principal is no longer good for it, when another second factor is asked for, or when the store has said
- * nothing for too long.
+ * and the least recently used makes room: its own token's, if that has its share of the places, else anybody's. It ends
+ * at logout, when idle, at the end of its life or its certificate's, when the store says that the token, grant or
+ * principal is no longer good for it, when another second factor is asked for, or when the store has said nothing for
+ * too long.
  */
 #pragma once
 
@@ -95,7 +96,8 @@ void leases_hold(struct leases *leases, bool is_held);
 /* Closes and frees @lease; while leases are held, ends it. */
 void leases_remove(struct leases *leases, struct lease *lease);
 /*
- * Ends those whose time has come (with a clock that was set back, all), and all of a token (@token_id != 0: PIN changed, locked, disabled).
+ * Ends those whose time has come (with a clock that was set back, all), and all of a token (@token_id != 0: PIN
+ * changed, locked, disabled).
  */
 void leases_sweep(struct leases *leases, int64_t now_ms, int64_t token_id);
 size_t leases_count(const struct leases *leases);

@@ -7,9 +7,9 @@
  * the row of another token, and finds none of the rows that name its old one.) A row does not name its Krow epoch:
  * it is made under the newest and checked under the newest first, then under those before it.
  *
- * Rows that belong to another - attempts, grants, memberships and factors to a token, grants on it to a group, certificates and
- * requests to a principal - have no MAC: the other row holds a digest of all of them, under its own. So none can be
- * altered, added, removed or put back by itself, and
+ * Rows that belong to another - attempts, grants, memberships and factors to a token, grants on it to a group,
+ * certificates and requests to a principal - have no MAC: the other row holds a digest of all of them, under its
+ * own. So none can be altered, added, removed or put back by itself, and
  * believing them costs no further call of the HSM.
  */
 #pragma once

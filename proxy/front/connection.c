@@ -61,8 +61,9 @@ static int write_frames(struct connection *connection)
 }
 
 /*
- * Both sides said all they had to. Closing a socket that still has unread input resets it, and the client might never read our
- * last words. So close one way once they are out, ignore what comes, and go when the client does, or soon after.
+ * Both sides said all they had to. Closing a socket that still has unread input resets it, and the client might
+ * never read our last words. So close one way once they are out, ignore what comes, and go when the client does, or
+ * soon after.
  */
 static void take_leave(struct connection *connection)
 {

@@ -5,8 +5,8 @@
  * A connection opens (TLS, then HTTP/2's preface and SETTINGS) within handshake_ms. Without a stream it lives idle_ms;
  * bytes that open no stream, such as PING, do not prolong it. Whatever breaks the protocol costs the connection.
  *
- * Whatever happens to a connection, it lives until the end of the round: so callbacks of TLS, of HTTP/2 and of time may answer,
- * refuse and cut without a thought for who called them.
+ * Whatever happens to a connection, it lives until the end of the round: so callbacks of TLS, of HTTP/2 and of time
+ * may answer, refuse and cut without a thought for who called them.
  * Source: RFC 9113 (HTTP/2).
  */
 #pragma once

@@ -41,7 +41,10 @@ struct front_control {
 
 #define FRONT_DRAIN_MS 10000
 
-/* @metrics: where it says how it is; NULL: nobody asks. @pulse: that it goes on; NULL: nobody listens. Runs until it has drained or @control is closed. Returns an exit status (sysexits.h). */
+/*
+ * @metrics: where it says how it is; NULL: nobody asks. @pulse: that it goes on; NULL: nobody listens. Runs until it
+ * has drained or @control is closed. Returns an exit status (sysexits.h).
+ */
 int front_main(const struct proxy_config *config, int control, struct metrics_front *metrics,
                struct pulse *pulse);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * health_watch.h - grpc.health.v1.Health/Watch: the status at once, and each that follows, until the caller or the front leaves.
+ * health_watch.h - grpc.health.v1.Health/Watch: the status at once, and each that follows, until the caller or the
+ * front leaves.
  *
  * A watcher is a stream without an end, so there are few on a connection and in all, they wait without a timer, and what one
  * does not read is not heaped up: it is told the status of the moment when it reads again. TCP itself asks whether a caller

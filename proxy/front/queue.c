@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* queue.c - lanes that come into being with their first item and go with their last, so that they are bounded as items are. */
+/*
+ * queue.c - lanes that come into being with their first item and go with their last, so that they are bounded as
+ * items are.
+ */
 #include "proxy/front/queue.h"
 
 #include <errno.h>

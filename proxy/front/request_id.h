@@ -2,7 +2,8 @@
 /*
  * request_id.h - names of requests, which nobody can guess and no two share.
  *
- * Random, but no secret. Drawn many at a time, since each draw has OpenSSL ask the kernel whether it is still the same process.
+ * Random, but no secret. Drawn many at a time, since each draw has OpenSSL ask the kernel whether it is still the
+ * same process.
  */
 #pragma once
 

@@ -56,7 +56,10 @@ void route_free(struct route *route); /* forgets every call without an answer */
 MUST_CHECK int route_attach(struct route *route, unsigned index, int socket);
 bool route_is_serving(const struct route *route); /* is any signer there? */
 
-/* Errors: -EBUSY (the queue is full, or it would be done too late), -ENOMEM. @ret stays valid until @done is called or the call is cancelled. */
+/*
+ * Errors: -EBUSY (the queue is full, or it would be done too late), -ENOMEM. @ret stays valid until @done is called
+ * or the call is cancelled.
+ */
 MUST_CHECK int route_submit(struct route *route, const struct request *request, route_done *done, void *owner,
                             struct call **ret);
 /* Nobody waits for the answer any more. */

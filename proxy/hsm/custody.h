@@ -125,8 +125,9 @@ struct custody_ops {
      */
     CK_RV (*add_secret)(struct custody_token *token, struct bytes s, struct access_row *row);
     /*
-     * The same token under a new S (@old_s is empty when another row than the PIN's opened it): fills @new_row's sealed and nonce (wrapped), or changes the partition's PIN.
-     * settle() is called when the caller's transaction is through (is_done) or was lost (then it is put back).
+     * The same token under a new S (@old_s is empty when another row than the PIN's opened it): fills @new_row's
+     * sealed and nonce (wrapped), or changes the partition's PIN. settle() is called when the caller's transaction
+     * is through (is_done) or was lost (then it is put back).
      */
     CK_RV(*change_secret)
     (struct custody_token *token, struct bytes old_s, struct bytes new_s, struct access_row *new_row);

@@ -5,7 +5,8 @@
  * One per process, one thread. Logs in exactly once (SoftHSM's C_Login rewrites its token file, so signers may only
  * read it). Handles live in our own structs: no C_FindObjects and no C_CloseSession while serving.
  *
- * Master keys (CKA_LABEL "privyseal NAME epoch N", Kw's and Kx's with " until YYYY-MM-DD" behind it; CKA_ID = N as 4 bytes), all
+ * Master keys (CKA_LABEL "privyseal NAME epoch N", Kw's and Kx's with " until YYYY-MM-DD" behind it; CKA_ID = N as 4
+ * bytes), all
  * CKA_TOKEN, PRIVATE, SENSITIVE, not EXTRACTABLE, MODIFIABLE or COPYABLE, one entry in CKA_ALLOWED_MECHANISMS, no usage
  * but the one named:
  *   Kd     AES-256  DERIVE        CKM_AES_CBC_ENCRYPT_DATA

@@ -11,7 +11,8 @@
 #include "proxy/service/pin_proof.h"
 
 /*
- * After a PIN was right: reseals the PIN row, the keys and the authenticator of call->token, which becomes the row as it is stored then.
+ * After a PIN was right: reseals the PIN row, the keys and the authenticator of call->token, which becomes the row
+ * as it is stored then.
  * A login does not fail because this does: it is logged, and the next one tries again. Costs nothing while there is
  * one epoch.
  */

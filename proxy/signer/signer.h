@@ -26,7 +26,8 @@ enum signer_control {
  * and sends the first stream. SIGTERM, SIGINT and SIGHUP are ignored in a signer: EOF on @control ends it.
  * @herald: where notices go; -1: nowhere.
  * @pulse: where it says that it goes on, or NULL.
- * @metrics: the proxy's, or NULL. Returns an exit status (sysexits.h): 0 after EOF on @control, or when it is due for recycling.
+ * @metrics: the proxy's, or NULL. Returns an exit status (sysexits.h): 0 after EOF on @control, or when it is due
+ * for recycling.
  */
 int signer_main(const struct proxy_config *config, unsigned index, int control, int ready_fd, int herald,
                 struct metrics *metrics, struct pulse *pulse);

@@ -6,7 +6,8 @@
  * bear the id of the one attempt that made them. The old one's row is written in the transaction that also renames its
  * tables: that commit is the move. Before it the old store is whole and in service, whoever dies; after it nothing can be
  * read from or written to the old one, by programs that have it open neither, and who opens it goes on to the
- * configured successor, whose copy must be of that very attempt. So no copy that was left behind is ever taken for the store.
+ * configured successor, whose copy must be of that very attempt. So no copy that was left behind is ever taken for
+ * the store.
  */
 #pragma once
 

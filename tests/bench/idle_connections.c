@@ -2,8 +2,9 @@
 /*
  * idle_connections.c - clients that connect and say nothing: idle_connections PORT CERTIFICATE KEY CA COUNT
  *
- * Each finishes a TLS handshake of its own with its certificate and the opening of HTTP/2, then is silent. Of a connection only the
- * socket is kept here, so that this process stays small. Prints "ready" when all are there, and ends with its standard input.
+ * Each finishes a TLS handshake of its own with its certificate and the opening of HTTP/2, then is silent. Of a
+ * connection only the socket is kept here, so that this process stays small. Prints "ready" when all are there, and
+ * ends with its standard input.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -2,9 +2,10 @@
 /*
  * open_loop.c - clients that do not wait for each other: open_loop CONFIG PIN-FILE CONNECTIONS RATE SECONDS DEADLINE_MS
  *
- * RATE signatures a second are asked for, at moments that were drawn beforehand (a Poisson process), over so many connections
- * of the first token's user, under one login, with its first key. Each is asked for once, whatever the answer. Latency counts
- * from the moment that was drawn, so a generator that falls behind shows it ("late": not sent any more, its deadline was over).
+ * RATE signatures a second are asked for, at moments that were drawn beforehand (a Poisson process), over so many
+ * connections of the first token's user, under one login, with its first key. Each is asked for once, whatever the
+ * answer. Latency counts from the moment that was drawn, so a generator that falls behind shows it ("late": not sent
+ * any more, its deadline was over).
  * One line of NAME=VALUE comes out; cpu_ms is this process's own.
  */
 #include <pthread.h>

@@ -13,8 +13,9 @@
  *     crash                 the process ends in them
  *     gone                  the token is not there: no slot, no session, and operations say CKR_DEVICE_REMOVED
  *
- * "Operation" is what makes an HSM work: signing, ciphers, keys made, derived, wrapped and unwrapped. With "parallel", processes
- * wait on files in the directory of that name with ".slots" behind it, which all may write in (mode 1777).
+ * "Operation" is what makes an HSM work: signing, ciphers, keys made, derived, wrapped and unwrapped. With
+ * "parallel", processes wait on files in the directory of that name with ".slots" behind it, which all may write in
+ * (mode 1777).
  */
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -172,7 +172,10 @@ START_TEST(who_waits_for_a_silent_server_does_something_else)
 }
 END_TEST
 
-/* Lets one client in, tells it all it asks while it connects, and says nothing more. PostgreSQL 15, 55.7 (Message formats) */
+/*
+ * Lets one client in, tells it all it asks while it connects, and says nothing more. PostgreSQL 15, 55.7 (Message
+ * formats)
+ */
 static void be_silent_after_welcome(int listener)
 {
     static const char welcome[] = "R\0\0\0\x08\0\0\0\0" /* AuthenticationOk */
