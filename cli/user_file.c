@@ -147,6 +147,22 @@ static bool check_column(struct user_reader *reader, unsigned line, const char *
     return is_known;
 }
 
+/* A column of its own for each: the second would take the first one's place, silently. */
+static bool check_columns(struct user_reader *reader, unsigned line, const struct csv_record *head)
+{
+    for (size_t i = 0; i < head->count; i++) {
+        if (!check_column(reader, line, head->field[i]))
+            return false;
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(head->field[i], head->field[j]) != 0)
+                continue;
+            fault(reader, line, "stands there twice", "column", head->field[i], NULL);
+            return false;
+        }
+    }
+    return true;
+}
+
 static struct new_user *next_user(struct user_reader *reader, unsigned line)
 {
     struct user_file *file = reader->file;
@@ -197,10 +213,7 @@ static int read_csv(struct user_reader *reader, FILE *stream)
         fault(reader, line, "expected a line with the names of the columns", NULL, NULL, NULL);
         return r == -EBADMSG ? 0 : r;
     }
-    for (size_t i = 0; i < head.count; i++)
-        if (!check_column(reader, line, head.field[i]))
-            return 0;
-    return read_rows(reader, stream, &head, &line);
+    return check_columns(reader, line, &head) ? read_rows(reader, stream, &head, &line) : 0;
 }
 
 static int read_object(struct user_reader *reader, json_t *object, unsigned number)
