@@ -42,12 +42,40 @@ static const char *use_of(const json_t *row)
     return json_is_true(json_object_get(row, "newest")) ? "new rows" : "old rows";
 }
 
+/* "hsm.b, hsm.c": a named epoch that an HSM lacks keeps it from serving. */
+static json_t *join_names(const json_t *names)
+{
+    CLEANUP(buffer_clear) struct buffer text = { 0 };
+    const json_t *name;
+    size_t i;
+
+    json_array_foreach (names, i, name) {
+        buffer_append_text(&text, i ? ", " : "");
+        buffer_append_text(&text, json_string_value(name));
+    }
+    return json_stringn((const char *)text.data, text.len);
+}
+
+static void warn_unreachable(const json_t *names)
+{
+    const json_t *name;
+    size_t i;
+
+    json_array_foreach (names, i, name)
+        fprintf(stderr, "[%s] cannot be opened: what it has is not in this list.\n", json_string_value(name));
+}
+
 enum cli_exit cmd_epoch_list(struct cli *cli)
 {
     static const char *const arguments[] = { "epoch-list", NULL };
     static const struct column columns[] = {
-        { "kind", "KEY" },  { "epoch", "EPOCH" },     { "use", "USE" },
-        { "rows", "ROWS" }, { "held_by", "HELD BY" }, { "ends", "ENDS" },
+        { "kind", "KEY" },
+        { "epoch", "EPOCH" },
+        { "use", "USE" },
+        { "rows", "ROWS" },
+        { "held_by", "HELD BY" },
+        { "ends", "ENDS" },
+        { "lacked_by", "LACKED BY" },
     };
     CLEANUP(json_decref) json_t *reply = NULL;
     json_t *row, *rows;
@@ -59,9 +87,11 @@ enum cli_exit cmd_epoch_list(struct cli *cli)
     rows = json_object_get(reply, "epochs");
     json_array_foreach (rows, i, row) {
         json_object_set_new(row, "use", json_string(use_of(row)));
+        json_object_set_new(row, "lacked_by", join_names(json_object_get(row, "lacking")));
         json_object_set_new(row, "ends",
                             output_time((uint64_t)json_integer_value(json_object_get(row, "ends_unix"))));
     }
+    warn_unreachable(json_object_get(reply, "unreachable"));
     return output_table(cli, rows, columns, ARRAY_SIZE(columns));
 }
 
@@ -154,30 +184,60 @@ static const char *signing(const struct cli *cli)
     return master_files_can_sign(cli_option(cli, "ca")) ? "--to-sign" : NULL;
 }
 
-enum cli_exit cmd_epoch_new(struct cli *cli)
+/* What is to be done with HSMs that were left out; malloc'd, "" where there are none. */
+static char *left_out_words(const json_t *reply)
 {
-    const char *ca = cli_option(cli, "ca");
-    const char *arguments[] = { "epoch-new", cli->args[0],
-                                cli_option(cli, "without-backup") ? "--without-backup" : signing(cli), NULL };
+    CLEANUP(json_decref) json_t *names = join_names(json_object_get(reply, "left_out"));
+    char *words;
+
+    if (!json_object_get(reply, "left_out"))
+        return strdup("");
+    return asprintf(
+               &words,
+               "\nLeft out: %s. Its signers do not start again before it has the epoch: privyseal hsm add "
+               "--hsm NAME, when it is well.",
+               json_string_value(names)) < 0
+               ? NULL
+               : words;
+}
+
+static enum cli_exit make_epoch(struct cli *cli, json_t **ret)
+{
+    const char *ca = cli_option(cli, "ca"), *left_out = cli_option(cli, "leave-out");
+    const char *arguments[6] = { "epoch-new", cli->args[0] };
     bool is_seal = strcmp(cli->args[0], "Kseal") == 0;
-    CLEANUP(json_decref) json_t *reply = NULL;
+    size_t count = 2;
     enum cli_exit status;
 
     if (is_seal && !ca)
         return cli_fail(cli, CLI_USAGE, "--ca DIR names the directory with the root and the sealing issuer.",
                         "a new sealing key needs a certificate, or no client seals to it");
-    status = daemon_run(cli, server_config(cli), arguments, &reply);
+    if (left_out) {
+        arguments[count++] = "--leave-out";
+        arguments[count++] = left_out;
+    }
+    arguments[count] = cli_option(cli, "without-backup") ? "--without-backup" : signing(cli);
+    status = daemon_run(cli, server_config(cli), arguments, ret);
     if (status == CLI_DONE)
-        status = master_files_add(cli, ca, reply);
-    if (status == CLI_DONE && is_seal)
-        status = certify_seal(cli);
+        status = master_files_add(cli, ca, *ret);
+    return status == CLI_DONE && is_seal ? certify_seal(cli) : status;
+}
+
+enum cli_exit cmd_epoch_new(struct cli *cli)
+{
+    CLEANUP(json_decref) json_t *reply = NULL;
+    CLEANUP(free_string) char *left_out = NULL;
+    enum cli_exit status = make_epoch(cli, &reply);
+
     if (status != CLI_DONE)
         return status;
+    left_out = left_out_words(reply);
     return output_done(
         cli, without_files(reply),
         "Epoch %lld of %s is made.\nNext: systemctl reload privyseald. The signers are replaced one by "
-        "one, and use it from then on.",
-        (long long)json_integer_value(json_object_get(reply, "epoch")), cli->args[0]);
+        "one, and use it from then on.%s",
+        (long long)json_integer_value(json_object_get(reply, "epoch")), cli->args[0],
+        left_out ? left_out : "");
 }
 
 /* ---------------------------------------------------------------------------------------------------- destroy */

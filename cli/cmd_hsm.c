@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_hsm.c - hsm add: the master keys into one more HSM, with the officers. */
+/* cmd_hsm.c - hsm add: the master keys into one more HSM, or those that it lacks, with the officers. */
 #include "cli/commands.h"
 
 #include <string.h>

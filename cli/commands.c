@@ -288,6 +288,7 @@ const struct command commands[] = {
       { { "ca", "DIR", "the root's directory: for Kseal, and wherever officers hold the master keys" },
         { "without-backup", NULL,
           "where officers hold the master keys: not this one, it is in the HSM alone" },
+        { "leave-out", "NAME,...", "several HSMs: not in [hsm.NAME], which serves nobody until `hsm add`" },
         OPTION_SERVER } },
     { "epoch",
       "list",

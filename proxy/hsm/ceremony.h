@@ -3,7 +3,8 @@
  * ceremony.h - master keys that can be had again: born in the HSM, wrapped once for the officers, then locked in.
  *
  * Every key is made as an extractable session object, wrapped under an AES key of its own (the transport key, which
- * leaves the HSM only wrapped under the RSA quorum key), destroyed, and unwrapped from just those bytes with the strict
+ * leaves the HSM only wrapped under the RSA quorum key and, for a new epoch of a pool, under one that each other HSM made
+ * for it: carrier.h), destroyed, and unwrapped from just those bytes with the strict
  * template of master_keys.h: what runs is as strict as without a ceremony, and is known to come out of the backup.
  * The quorum key's private half is made by the caller, dealt to the officers (proto/quorum.h) and wiped.
  * Source: PKCS#11 v3.1 6.1.8 (PKCS #1 RSA OAEP; with SHA-1, the only hash that SoftHSM 2.6.1 knows), 6.13.10 (AES Key Wrap).
@@ -19,7 +20,6 @@
 #include "proxy/hsm/master_keys.h"
 
 #define CEREMONY_SECRET      "master keys" /* what the officers' shares of the quorum key are called */
-#define CEREMONY_RSA_BITS    3072
 #define MASTER_BACKUP_FORMAT "privyseal master backup 1"
 
 /* One epoch of one kind, wrapped. */
@@ -63,8 +63,34 @@ MUST_CHECK CK_RV ceremony_restore(const struct hsm_config *config, struct bytes 
                                   const struct master_backup *backup, const struct manifest *manifest,
                                   char **why);
 /*
- * One more epoch of a kind in a token that runs: into the HSM as strictly, and added to @manifest and @backup, which
+ * The keys of @backup that the manifest names and the token of @config lacks; those it has were compared with the
+ * manifest. Errors: as above; CKR_FUNCTION_REJECTED (it lacks none), what hsm_open() says.
+ */
+MUST_CHECK CK_RV ceremony_catch_up(const struct hsm_config *config, struct bytes quorum_private,
+                                   const struct master_backup *backup, const struct manifest *manifest,
+                                   char **why);
+
+/* Another HSM of the pool, which gets a new epoch too. */
+struct ceremony_recipient {
+    struct buffer public_key; /* SubjectPublicKeyInfo of its carrier.h */
+    struct buffer transport;  /* set: the transport key under it */
+};
+/* Where a new epoch is noted, and who gets it beside the officers. */
+struct ceremony_epoch {
+    struct manifest *manifest;
+    struct master_backup *backup;
+    struct ceremony_recipient *recipients;
+    size_t recipient_count;
+};
+/*
+ * One more epoch of a kind in a token that runs: into the HSM as strictly, and added to manifest and backup, which
  * the caller stores and has signed by the root before any signer starts with it. The session is RW and logged in.
  */
 MUST_CHECK CK_RV ceremony_add_epoch(const struct hsm_session *session, enum master_kind kind, uint32_t epoch,
-                                    struct manifest *manifest, struct master_backup *backup);
+                                    const struct ceremony_epoch *made);
+/*
+ * @copy's key into the token, its transport key by the private @carrier. Errors: CKR_DATA_INVALID (it is not the key of
+ * @commitment, and was destroyed again), what the HSM says.
+ */
+MUST_CHECK CK_RV ceremony_bring_in(const struct hsm_session *session, CK_OBJECT_HANDLE carrier,
+                                   const struct master_copy *copy, const uint8_t commitment[HASH_LEN]);

@@ -2,6 +2,7 @@
 /* epochs.c - master keys made and destroyed after the first day, in a read-write session of their own. */
 #include "proxy/hsm/epochs.h"
 
+#include "proxy/hsm/carrier.h"
 #include "proxy/hsm/ceremony.h"
 #include "proxy/hsm/hsm_state.h"
 
@@ -42,24 +43,29 @@ static CK_RV open_session(struct hsm *hsm, struct hsm_session *ret)
     return hsm_session_open(hsm->library->p11, hsm->token.slot, CKF_RW_SESSION, ret);
 }
 
-/* @manifest, @backup: NULL where the HSM alone shall have the key. */
-static CK_RV make_next(struct hsm *hsm, enum master_kind kind, struct manifest *manifest,
-                       struct master_backup *backup, uint32_t *ret)
+static CK_RV next_epoch(const struct hsm *hsm, enum master_kind kind, uint32_t *ret)
+{
+    if (!hsm_epoch_may_change(kind) || hsm->keys.count[kind] == MASTER_EPOCHS_MAX)
+        return CKR_FUNCTION_REJECTED;
+    *ret = master_keys_next(&hsm->keys, kind);
+    return *ret ? CKR_OK : CKR_FUNCTION_REJECTED;
+}
+
+/* @made: NULL where the HSM alone shall have the key. */
+static CK_RV make_next(struct hsm *hsm, enum master_kind kind, uint32_t least,
+                       const struct ceremony_epoch *made, uint32_t *ret)
 {
     struct hsm_session session;
     uint32_t epoch;
-    CK_RV rv;
+    CK_RV rv = next_epoch(hsm, kind, &epoch);
 
-    if (!hsm_epoch_may_change(kind) || hsm->keys.count[kind] == MASTER_EPOCHS_MAX)
-        return CKR_FUNCTION_REJECTED;
-    epoch = master_keys_next(&hsm->keys, kind);
-    if (epoch == 0)
-        return CKR_FUNCTION_REJECTED;
-    rv = open_session(hsm, &session);
+    if (rv == CKR_OK)
+        rv = open_session(hsm, &session);
     if (rv != CKR_OK)
         return rv;
-    rv = manifest ? ceremony_add_epoch(&session, kind, epoch, manifest, backup)
-                  : master_keys_generate_one(&session, kind, epoch);
+    epoch = epoch < least ? least : epoch;
+    rv = made ? ceremony_add_epoch(&session, kind, epoch, made)
+              : master_keys_generate_one(&session, kind, epoch);
     hsm_session_close(&session);
     if (rv == CKR_OK)
         *ret = epoch;
@@ -68,13 +74,40 @@ static CK_RV make_next(struct hsm *hsm, enum master_kind kind, struct manifest *
 
 CK_RV hsm_epoch_new(struct hsm *hsm, enum master_kind kind, uint32_t *ret)
 {
-    return make_next(hsm, kind, NULL, NULL, ret);
+    return make_next(hsm, kind, 0, NULL, ret);
 }
 
-CK_RV hsm_epoch_new_wrapped(struct hsm *hsm, enum master_kind kind, struct manifest *manifest,
-                            struct master_backup *backup, uint32_t *ret)
+CK_RV hsm_epoch_new_wrapped(struct hsm *hsm, enum master_kind kind, uint32_t least,
+                            const struct ceremony_epoch *made, uint32_t *ret)
 {
-    return make_next(hsm, kind, manifest, backup, ret);
+    return make_next(hsm, kind, least, made, ret);
+}
+
+CK_RV hsm_epoch_expect(struct hsm *hsm, enum master_kind kind, struct hsm_arrival *ret,
+                       struct buffer *ret_public, uint32_t *ret_next)
+{
+    struct hsm_arrival arrival;
+    CK_RV rv = next_epoch(hsm, kind, ret_next);
+
+    if (rv == CKR_OK)
+        rv = open_session(hsm, &arrival.session);
+    if (rv != CKR_OK)
+        return rv;
+    rv = carrier_make(&arrival.session, ret_public, &arrival.carrier);
+    if (rv == CKR_OK)
+        *ret = arrival;
+    else
+        hsm_session_close(&arrival.session);
+    return rv;
+}
+
+CK_RV hsm_epoch_take(struct hsm_arrival *arrival, const struct master_copy *copy,
+                     const uint8_t commitment[HASH_LEN])
+{
+    CK_RV rv = ceremony_bring_in(&arrival->session, arrival->carrier, copy, commitment);
+
+    hsm_session_close(&arrival->session); /* and the carrier with it */
+    return rv;
 }
 
 CK_RV hsm_epoch_destroy(struct hsm *hsm, enum master_kind kind, uint32_t epoch)

@@ -14,7 +14,8 @@
 #include "proxy/hsm/hsm.h"
 #include "proxy/hsm/master_keys.h"
 
-struct master_backup; /* ceremony.h */
+struct ceremony_epoch; /* ceremony.h */
+struct master_copy;
 
 struct hsm_epoch {
     enum master_kind kind;
@@ -36,11 +37,26 @@ void hsm_epochs(const struct hsm *hsm, struct hsm_epoch ret[HSM_EPOCHS_MAX], siz
  */
 MUST_CHECK CK_RV hsm_epoch_new(struct hsm *hsm, enum master_kind kind, uint32_t *ret);
 /*
- * So, where officers hold the keys: wrapped for them on the way, and added to @manifest and @backup. A stranger to every
- * process until the root has signed that manifest. Errors: as above.
+ * So, where officers hold the keys: wrapped for them, and for the other HSMs of a pool, on the way, and noted in @made.
+ * A stranger to every process until the root has signed the manifest. @least: its number is no smaller. Errors: as above.
  */
-MUST_CHECK CK_RV hsm_epoch_new_wrapped(struct hsm *hsm, enum master_kind kind, struct manifest *manifest,
-                                       struct master_backup *backup, uint32_t *ret);
+MUST_CHECK CK_RV hsm_epoch_new_wrapped(struct hsm *hsm, enum master_kind kind, uint32_t least,
+                                       const struct ceremony_epoch *made, uint32_t *ret);
+
+/* An HSM that waits for an epoch that is made in another: for as long as @session is open. */
+struct hsm_arrival {
+    struct hsm_session session;
+    CK_OBJECT_HANDLE carrier;
+};
+/*
+ * Makes what the epoch's transport key is wrapped under (@ret_public: ceremony_recipient's); @ret_next: the smallest number
+ * that it may have here. Errors: as hsm_epoch_new().
+ */
+MUST_CHECK CK_RV hsm_epoch_expect(struct hsm *hsm, enum master_kind kind, struct hsm_arrival *ret,
+                                  struct buffer *ret_public, uint32_t *ret_next);
+/* Ends it, with the key in the token. Errors: CKR_DATA_INVALID (not the key of @commitment), what the HSM says. */
+MUST_CHECK CK_RV hsm_epoch_take(struct hsm_arrival *arrival, const struct master_copy *copy,
+                                const uint8_t commitment[HASH_LEN]);
 /*
  * Destroys an epoch, never the newest; or a stranger. That no row names it, the caller has seen to.
  * Errors: CKR_KEY_NEEDED (no such epoch), CKR_FUNCTION_REJECTED (the newest, or another kind), what the HSM says.

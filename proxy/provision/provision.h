@@ -15,8 +15,9 @@
  *   ceremony --quorum M --officers FILE,...   HSM token and master keys, wrapped for M of the officers; before init
  *   self-test                                 what the HSM refuses, what it lacks, the sealing public key
  *   epoch-list                                epochs of the master keys, and how many rows need each
- *   epoch-new KIND                            the next one of Kd, Kw, Kx or Kseal; after a ceremony with --to-sign
- *                                             (prints the manifest for the root) or --without-backup (in the HSM alone)
+ *   epoch-new KIND [--leave-out NAME,...]     the next one of Kd, Kw, Kx or Kseal, in every HSM but those; after a ceremony
+ *                                             with --to-sign (prints the manifest for the root) or --without-backup
+ *                                             (in the HSM alone)
  *   epoch-destroy KIND EPOCH [--to-sign]      one that no row needs
  *   seal-key                                  the newest sealing key, for its issuer
  * Returns an exit status (sysexits.h).

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * verb_epoch.c - epoch-list, epoch-new, epoch-destroy: master keys made anew, and ended when nothing needs them;
- * seal-key: what clients seal to.
+ * verb_epoch.c - epoch-list, epoch-destroy: which master keys there are, in which HSM, and their end when nothing needs them.
  *
- * Where officers hold the master keys, a change is printed with the manifest that the root has to sign for it. Until it
- * is signed and in place, a new key is used by nobody.
+ * Where officers hold the master keys, a change is printed with the manifest that the root has to sign for it.
  * The daemon may run: its signers read the token's directory, and know of a new epoch once they are replaced (SIGHUP).
  */
 #include <errno.h>
@@ -18,7 +16,6 @@
 #include "proxy/hsm/token_directory.h"
 #include "proxy/provision/master_files.h"
 #include "proxy/provision/verbs.h"
-#include "proxy/service/seal_keys.h"
 #include "proxy/store/store_move.h"
 
 /* What names an epoch of each kind in the store; NULL: nothing does. */
@@ -60,63 +57,134 @@ static int describe_holders(struct store *store, const struct hsm_epoch *epoch, 
     return r;
 }
 
-static int open_both(const struct proxy_config *config, struct hsm **ret_hsm, struct store **ret_store)
+static int open_store(const struct proxy_config *config, struct store **ret)
 {
-    int status = provision_open_hsm(config, ret_hsm), r;
+    int r = store_open_following(config->store, config->store_successor, ret);
 
-    if (status != EX_OK)
-        return status;
-    r = store_open_following(config->store, config->store_successor, ret_store);
     return r == 0 ? EX_OK : provision_fail(EX_UNAVAILABLE, "%s: %s", config->store, strerror(-r));
 }
 
 /* ---------------------------------------------------------------------------------------------------- epoch-list */
 
-static json_t *describe(const struct hsm_epoch *epoch, uint64_t rows, const char *holders)
+/* An epoch, and where it is: a bit for each HSM. */
+struct listed {
+    struct hsm_epoch epoch;
+    unsigned present;
+};
+
+struct listing {
+    struct listed rows[2 * HSM_EPOCHS_MAX]; /* more than that many strangers of further HSMs are not told */
+    size_t count;
+    unsigned asked; /* HSMs that could be opened */
+};
+
+static struct listed *listed_row(struct listing *listing, const struct hsm_epoch *epoch)
 {
-    json_t *object = json_pack("{s:s, s:I, s:b, s:b, s:b, s:I, s:s}", "kind", master_keys_name(epoch->kind),
-                               "epoch", (json_int_t)epoch->epoch, "newest", epoch->is_newest, "stranger",
-                               epoch->is_stranger, "may_change", hsm_epoch_may_change(epoch->kind), "rows",
-                               (json_int_t)rows, "held_by", holders);
+    for (size_t i = 0; i < listing->count; i++)
+        if (listing->rows[i].epoch.kind == epoch->kind && listing->rows[i].epoch.epoch == epoch->epoch)
+            return &listing->rows[i];
+    if (listing->count == ARRAY_SIZE(listing->rows))
+        return NULL;
+    listing->rows[listing->count] = (struct listed){ .epoch = *epoch };
+    return &listing->rows[listing->count++];
+}
+
+static void list_in(struct listing *listing, const struct hsm *hsm, unsigned number)
+{
+    struct hsm_epoch epochs[HSM_EPOCHS_MAX];
+    size_t count;
+
+    hsm_epochs(hsm, epochs, &count);
+    for (size_t i = 0; i < count; i++) {
+        struct listed *row = listed_row(listing, &epochs[i]);
+
+        if (row)
+            row->present |= 1U << number;
+    }
+    listing->asked |= 1U << number;
+}
+
+/* [hsm] has to be there; one of the others that is not is told, and left out. */
+static int list_everywhere(const struct proxy_config *config, struct listing *listing)
+{
+    for (unsigned i = 0; i < proxy_config_hsms(config); i++) {
+        CLEANUP(hsm_close) struct hsm *hsm = NULL;
+        int status = provision_open_hsm_at(config, i, &hsm);
+
+        if (status != EX_OK && i == 0)
+            return status;
+        if (status == EX_OK)
+            list_in(listing, hsm, i);
+    }
+    return EX_OK;
+}
+
+static json_t *names_of(const struct proxy_config *config, unsigned hsms)
+{
+    json_t *names = json_array();
+
+    for (unsigned i = 0; i < proxy_config_hsms(config); i++)
+        if (hsms & 1U << i)
+            json_array_append_new(names, json_string(proxy_config_hsm(config, i).name));
+    return names;
+}
+
+static json_t *describe(const struct hsm_epoch *epoch, json_t *lacking, uint64_t rows, const char *holders)
+{
+    json_t *object = json_pack(
+        "{s:s, s:I, s:b, s:b, s:b, s:I, s:s, s:o}", "kind", master_keys_name(epoch->kind), "epoch",
+        (json_int_t)epoch->epoch, "newest", epoch->is_newest, "stranger", epoch->is_stranger, "may_change",
+        hsm_epoch_may_change(epoch->kind), "rows", (json_int_t)rows, "held_by", holders, "lacking", lacking);
 
     if (epoch->ends_ms != INT64_MAX)
         json_object_set_new(object, "ends_unix", json_integer(epoch->ends_ms / 1000));
     return object;
 }
 
+static int describe_all(const struct proxy_config *config, struct store *store, const struct listing *listing,
+                        json_t *list)
+{
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct listed *row = &listing->rows[i];
+        char holders[160] = "";
+        uint64_t rows;
+        int r = count_rows(store, &row->epoch, &rows);
+
+        if (r == 0)
+            r = describe_holders(store, &row->epoch, holders);
+        if (r < 0)
+            return provision_fail(EX_UNAVAILABLE, "%s: %s", config->store, strerror(-r));
+        json_array_append_new(
+            list, describe(&row->epoch, names_of(config, listing->asked & ~row->present), rows, holders));
+    }
+    return EX_OK;
+}
+
 int verb_epoch_list(const struct proxy_config *config, int argc, char **argv)
 {
     CLEANUP(store_close) struct store *store = NULL;
-    CLEANUP(hsm_close) struct hsm *hsm = NULL;
     CLEANUP(json_decref) json_t *object = NULL;
-    struct hsm_epoch epochs[HSM_EPOCHS_MAX];
+    struct listing listing = { 0 };
     json_t *list = json_array();
-    size_t count;
-    int status = argc == 1 ? open_both(config, &hsm, &store)
-                           : provision_fail(EX_USAGE, "usage: --provision %s", argv[0]);
+    int status =
+        argc == 1 ? open_store(config, &store) : provision_fail(EX_USAGE, "usage: --provision %s", argv[0]);
 
     object = json_pack("{s:o}", "epochs", list);
+    if (status == EX_OK)
+        status = list_everywhere(config, &listing);
+    if (status == EX_OK)
+        status = describe_all(config, store, &listing, list);
     if (status != EX_OK)
         return status;
-    hsm_epochs(hsm, epochs, &count);
-    for (size_t i = 0; i < count; i++) {
-        char holders[160] = "";
-        uint64_t rows;
-        int r = count_rows(store, &epochs[i], &rows);
-
-        if (r == 0)
-            r = describe_holders(store, &epochs[i], holders);
-        if (r < 0)
-            return provision_fail(EX_UNAVAILABLE, "%s: %s", config->store, strerror(-r));
-        json_array_append_new(list, describe(&epochs[i], rows, holders));
-    }
+    json_object_set_new(object, "unreachable",
+                        names_of(config, ((1U << proxy_config_hsms(config)) - 1) & ~listing.asked));
     return provision_print(object);
 }
 
 /* ------------------------------------------------------------------------------------------- the token's files */
 
 /* SoftHSM writes files as we do, for root alone; signers read them. And the partition signer has a copy. */
-static int hand_out(const struct proxy_config *config)
+int provision_hand_out(const struct proxy_config *config)
 {
     struct owners owners;
 
@@ -126,109 +194,20 @@ static int hand_out(const struct proxy_config *config)
     return provision_refresh_hsm(config, &owners);
 }
 
-static int find_kind(const char *name, enum master_kind *ret)
+int provision_epoch_kind(const char *name, enum master_kind *ret)
 {
     if (master_keys_kind(name, ret) && hsm_epoch_may_change(*ret))
         return EX_OK;
     return provision_fail(EX_USAGE, "there are epochs of Kd, Kw, Kx and Kseal, not of \"%s\"", name);
 }
 
-/* ----------------------------------------------------------------------------------------------------- epoch-new */
-
-/* @files: of a key ceremony; NULL: the HSM alone has the key. */
-static int make_epoch(const struct proxy_config *config, enum master_kind kind, struct master_files *files,
-                      uint32_t *ret)
-{
-    CLEANUP(hsm_close) struct hsm *hsm = NULL;
-    int status = provision_open_hsm(config, &hsm);
-    CK_RV rv;
-
-    if (status != EX_OK)
-        return status;
-    rv = files ? hsm_epoch_new_wrapped(hsm, kind, &files->manifest, &files->backup, ret)
-               : hsm_epoch_new(hsm, kind, ret);
-    return rv == CKR_OK ? EX_OK
-                        : provision_fail(EX_UNAVAILABLE, "the HSM made no new epoch of %s (CKR 0x%lx)",
-                                         master_keys_name(kind), rv);
-}
-
 /* The caller has the root at hand, says --to-sign; without, an epoch is not made that nobody could use. */
-static int refuse_unsigned(const struct proxy_config *config, bool will_sign)
+int provision_refuse_unsigned(const struct proxy_config *config, bool will_sign)
 {
     return !config->hsm_manifest || will_sign
                ? EX_OK
                : provision_fail(EX_USAGE, "officers hold the master keys here: the root has to sign for the "
                                           "change (its root.key, in the directory that --ca names)");
-}
-
-/* A key is born in one HSM. Rows under it would reach signers of others, and fail there. */
-static int refuse_pool(const struct proxy_config *config)
-{
-    if (proxy_config_hsms(config) == 1)
-        return EX_OK;
-    if (!config->hsm_manifest)
-        return provision_fail(
-            EX_CONFIG, "a new epoch is born in [hsm] and never leaves it: take the other [hsm.NAME] out of "
-                       "the configuration, make it, and clone [hsm] again by its maker's means");
-    return provision_fail(
-        EX_CONFIG, "a new epoch is born in [hsm], and gets into the others by their officers only: take "
-                   "the [hsm.NAME] sections out of the configuration, make it, remove the tokens and "
-                   "pin_files of the others, and add each anew (privyseal hsm add --hsm NAME)");
-}
-
-int verb_epoch_new(const struct proxy_config *config, int argc, char **argv)
-{
-    CLEANUP(master_files_clear) struct master_files files = { 0 };
-    CLEANUP(json_decref) json_t *object = NULL;
-    bool without_backup = argc == 3 && strcmp(argv[2], "--without-backup") == 0;
-    bool will_sign = argc == 3 && strcmp(argv[2], "--to-sign") == 0;
-    bool is_wrapped = config->hsm_manifest && !without_backup;
-    enum master_kind kind;
-    uint32_t epoch = 0;
-    int status;
-
-    if (argc < 2 || (argc > 2 && !without_backup && !will_sign))
-        return provision_fail(EX_USAGE, "usage: --provision epoch-new KIND [--to-sign | --without-backup]");
-    status = find_kind(argv[1], &kind);
-    if (status == EX_OK)
-        status = refuse_pool(config);
-    if (status == EX_OK && is_wrapped)
-        status = refuse_unsigned(config, will_sign);
-    if (status == EX_OK && is_wrapped)
-        status = master_files_load(config, &files);
-    if (status == EX_OK)
-        status = make_epoch(config, kind, is_wrapped ? &files : NULL, &epoch);
-    if (status == EX_OK)
-        status = hand_out(config);
-    if (status != EX_OK)
-        return status;
-    object = json_pack("{s:s, s:I}", "kind", master_keys_name(kind), "epoch", (json_int_t)epoch);
-    if (is_wrapped)
-        status = master_files_describe(config, &files, object);
-    return status == EX_OK ? provision_print(object) : status;
-}
-
-/* ------------------------------------------------------------------------------------------------------ seal-key */
-
-/* With a new Kseal comes a new public key, for its issuer to certify before any signer starts. */
-int verb_seal_key(const struct proxy_config *config, int argc, char **argv)
-{
-    CLEANUP(seal_epoch_clear) struct seal_epoch seal = { 0 };
-    CLEANUP(json_decref) json_t *object = NULL;
-    CLEANUP(hsm_close) struct hsm *hsm = NULL;
-    char public_key[2 * HPKE_KEY_LEN + 1];
-    int status = argc == 1 ? provision_open_hsm(config, &hsm)
-                           : provision_fail(EX_USAGE, "usage: --provision %s", argv[0]);
-
-    if (status != EX_OK)
-        return status;
-    if (seal_epoch_derive(hsm, config->realm, hsm_epoch_mac(hsm, HSM_SEAL), &seal) != CKR_OK)
-        return provision_fail(EX_UNAVAILABLE, "the HSM does not derive the sealing key");
-    hex_encode(BYTES_OF_ARRAY(seal.public_key), public_key);
-    object =
-        json_pack("{s:I, s:s, s:s, s:s, s:s}", "epoch", (json_int_t)seal.epoch, "seal_public_key", public_key,
-                  "seal_chain", config->seal_chain, "state", config->state, "realm", config->realm);
-    return object ? provision_print(object) : provision_fail(EX_OSERR, "out of memory");
 }
 
 /* ------------------------------------------------------------------------------------------------- epoch-destroy */
@@ -288,9 +267,11 @@ static int destroy(const struct proxy_config *config, enum master_kind kind, uin
 {
     CLEANUP(store_close) struct store *store = NULL;
     CLEANUP(hsm_close) struct hsm *hsm = NULL;
-    int status = open_both(config, &hsm, &store), r;
+    int status = provision_open_hsm(config, &hsm), r;
     unsigned found = 0;
 
+    if (status == EX_OK)
+        status = open_store(config, &store);
     if (status != EX_OK)
         return status;
     r = store_begin(store);
@@ -316,7 +297,7 @@ static int forget(const struct proxy_config *config, enum master_kind kind, uint
         return status;
     *ret_is_named = manifest_remove(&files->manifest, master_keys_name(kind), number);
     master_backup_remove(&files->backup, kind, number);
-    return *ret_is_named ? refuse_unsigned(config, will_sign) : EX_OK;
+    return *ret_is_named ? provision_refuse_unsigned(config, will_sign) : EX_OK;
 }
 
 int verb_epoch_destroy(const struct proxy_config *config, int argc, char **argv)
@@ -331,7 +312,7 @@ int verb_epoch_destroy(const struct proxy_config *config, int argc, char **argv)
     if (argc != 3 && !will_sign)
         return provision_fail(EX_USAGE, "usage: --provision epoch-destroy KIND EPOCH [--to-sign]");
     number = strtoul(argv[2], NULL, 10);
-    status = find_kind(argv[1], &kind);
+    status = provision_epoch_kind(argv[1], &kind);
     if (status == EX_OK && (number == 0 || number > UINT32_MAX))
         status = provision_fail(EX_USAGE, "\"%s\" is no epoch's number", argv[2]);
     if (status == EX_OK && config->hsm_manifest)
@@ -339,7 +320,7 @@ int verb_epoch_destroy(const struct proxy_config *config, int argc, char **argv)
     if (status == EX_OK)
         status = destroy(config, kind, (uint32_t)number, is_named);
     if (status == EX_OK)
-        status = hand_out(config);
+        status = provision_hand_out(config);
     if (status != EX_OK)
         return status;
     object = json_pack("{s:s, s:I}", "kind", master_keys_name(kind), "destroyed", (json_int_t)number);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * verb_restore.c - add-hsm: the master keys into one more HSM; restore: the same, and rows, partitions and logs into a
+ * verb_restore.c - add-hsm: the master keys into one more HSM, or those that one lacks; restore: the same, and rows, partitions and logs into a
  * deployment whose other files are in place.
  *
  * The quorum key is joined here and nowhere else, from answers that are sealed to the request's key.
@@ -97,10 +97,14 @@ static int join_quorum_key(struct restoring *restoring)
 
 /* ------------------------------------------------------------------------------------------------------ the HSM */
 
+/* A token of ours that add-hsm finds lacks an epoch that was made without it. */
 static CK_RV make_from_backup(const struct hsm_config *hsm_config, void *arg, char **why)
 {
     struct restoring *restoring = arg;
 
+    if (!restoring->rows && access(hsm_config->pin_file, F_OK) == 0)
+        return ceremony_catch_up(hsm_config, secret_bytes(restoring->quorum_private),
+                                 &restoring->files.backup, &restoring->files.manifest, why);
     return ceremony_restore(hsm_config, secret_bytes(restoring->quorum_private), &restoring->files.backup,
                             &restoring->files.manifest, why);
 }
@@ -338,6 +342,8 @@ int verb_add_hsm(const struct proxy_config *config, int argc, char **argv)
                               "usage: --provision add-hsm [--hsm NAME] --request FILE ANSWER..., with [hsm] "
                               "manifest set");
     status = restore_hsm(&restoring);
+    if (status == EX_OK)
+        status = provision_refresh_hsm(config, &restoring.owners);
     return status == EX_OK ? print_keys(&restoring) : status;
 }
 

@@ -8,6 +8,7 @@
 #include "proto/manifest.h"
 #include "proxy/config.h"
 #include "proxy/hsm/hsm.h"
+#include "proxy/hsm/master_keys.h"
 #include "proxy/provision/directories.h"
 
 /* Says on standard error what went wrong. Returns @status. */
@@ -39,6 +40,13 @@ MUST_CHECK int provision_read_quorum(const char *threshold, const char *officers
 
 /* After the token was changed: its files, and the partition signer's copy of them, are the signers' to read. */
 MUST_CHECK int provision_refresh_hsm(const struct proxy_config *config, const struct owners *owners);
+
+/* After an epoch came or went: the token's files, as above, with [server] signer_user. */
+MUST_CHECK int provision_hand_out(const struct proxy_config *config);
+/* A kind that has epochs, by its name. */
+MUST_CHECK int provision_epoch_kind(const char *name, enum master_kind *ret);
+/* Where officers hold the keys: whether the caller has the root at hand, and so will sign for a change. */
+MUST_CHECK int provision_refuse_unsigned(const struct proxy_config *config, bool will_sign);
 
 int verb_epoch_list(const struct proxy_config *config, int argc, char **argv);
 int verb_epoch_new(const struct proxy_config *config, int argc, char **argv);

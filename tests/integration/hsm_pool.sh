@@ -97,18 +97,54 @@ well $b
 # ------------------------------------------------------------------------------------------------------------- epochs
 check "both are well again" eventually eval 'is "$(up hsm)$(up hsm.b)" 11'
 epoch() { "$privyseal" epoch "$@" --ca "$server/ca" --server-config "$server/privyseald.conf"; }
-refuse 1 "an epoch that one HSM alone would have is not made" epoch new Kw
-says "hsm add --hsm NAME" && report ok "and what to do is said" || report not-ok "and what to do is said" "$work/output"
-cp "$server/privyseald.conf" "$work/both.conf"
-sed -i '/^\[hsm.b\]/,$d' "$server/privyseald.conf"
-check "without the other it is" eval 'epoch new Kw && epoch new Kx'
-cp "$work/both.conf" "$server/privyseald.conf"
+# epochs FILTER: of the list, by jq
+epochs() { "$privyseal" --json epoch list --server-config "$server/privyseald.conf" | jq -c "$1"; }
+# unsigned CONFIG KIND: made by somebody who has the HSM's PIN and no root key
+unsigned() { "$privyseald" --config "$1" --provision epoch-new "$2" --to-sign >/dev/null; }
+sed -e '/^\[hsm.b\]/,$d' -e 's#softhsm2.conf#b.conf#; s#^pin_file = .*#pin_file = hsm/b-pin#' "$server/privyseald.conf" >"$server/b-alone.conf"
+
+ill $b gone
+refuse 1 "an epoch that one of the HSMs cannot take is not made" epoch new Kw
+says "--leave-out" && report ok "and what to do is said" || report not-ok "and what to do is said" "$work/output"
+well $b
+check "it is in none" is "$(epochs '[.[] | select(.epoch > 1)]')" '[]'
+ill $b hang
+"$privyseald" --config "$server/privyseald.conf" --provision epoch-new Kw --to-sign >/dev/null 2>&1 &
+making=$!
+check "one waits for an HSM that hangs" within 10 pgrep -P "$making"
+member=$(pgrep -P "$making")
+kill -9 "$making"
+wait "$making" 2>/dev/null
+check "who is killed leaves nobody behind" within 10 eval '! kill -0 "$member" 2>/dev/null'
+well $b
+check "and no key" is "$(epochs '[.[] | select(.epoch > 1)]')" '[]'
+unsigned "$server/privyseald.conf" Kw
+check "one that ends before the root has signed leaves a key in both" is "$(epochs '[.[] | select(.stranger)] | map([.epoch, .lacking])')" '[[2,[]]]'
+unsigned "$server/b-alone.conf" Kw
+check "somebody plants one in the second" is "$(epochs '[.[] | select(.epoch == 3)] | map([.stranger, .lacking])')" '[[true,["hsm"]]]'
+check "none keeps the signers from starting" eval 'stop; start; eventually eval "is \"\$(up hsm)\$(up hsm.b)\" 11"'
+check "nor is used" eval 'key bob p-256 two && is "$(epochs "[.[] | select(.rows > 0 and .kind == \"Kw\") | .epoch]")" "[1]"'
+check "the epoch is made again, under a number that is free in both" epoch new Kw
+check "both have it" is "$(epochs '[.[] | select(.newest and .kind == "Kw")] | map([.epoch, .lacking])')" '[[4,[]]]'
+check "what was given up is removed" eval 'epoch destroy Kw 2 --yes && epoch destroy Kw 3 --yes'
+check "nothing else is there" is "$(epochs '[.[] | select(.kind == "Kw")] | map(.epoch)')" '[1,4]'
+check "signers start with the new one at both" eval 'stop; start; eventually eval "is \"\$(up hsm)\$(up hsm.b)\" 11"'
+
+ill $b gone
+check "an HSM that is ill is left out of the next" epoch new Kx --leave-out b
+says "hsm add --hsm" && report ok "and what it needs is said" || report not-ok "and what it needs is said" "$work/output"
+well $b
+check "which the list shows" is "$(epochs '[.[] | select(.newest and .kind == "Kx")] | map([.epoch, .lacking])')" '[[2,["hsm.b"]]]'
 check "the proxy starts" eval 'stop; start'
 check "without the HSM that lacks it" eventually eval 'is "$(up hsm)$(up hsm.b)" 10'
-check "which is said" grep -qE "lacks epoch 2 of K[wx].*hsm add" "$server/log"
-rm -rf "$server/hsm/b-tokens" "$server/hsm/b-pin" "$work"/*.share "$work"/add.request*
-check "it is added anew" eval 'add --master-backup "$server/master-backup" && answer olga && answer otto && add "$work/olga.share" "$work/otto.share"'
+check "which is said" grep -q "lacks epoch 2 of Kx.*hsm add" "$server/log"
+rm -f "$work"/*.share "$work"/add.request*
+check "it is brought what it lacks" eval 'add --master-backup "$server/master-backup" && answer olga && answer otto && add "$work/olga.share" "$work/otto.share"'
 check "both HSMs are up" eventually eval 'is "$(up hsm)$(up hsm.b)" 11'
+check "both have all" is "$(epochs '[.[].lacking[]]')" '[]'
+rm -f "$work"/*.share "$work"/add.request*
+check "the officers are asked once more" eval 'add --master-backup "$server/master-backup" && answer olga && answer otto'
+refuse 1 "an HSM that lacks nothing is given nothing" add "$work/olga.share" "$work/otto.share"
 check "a key is made under the new epoch" key ann rsa-2048 two
 check "and signatures are made" signatures ann 5 0
 check "an epoch that nothing needs is destroyed in both" epoch destroy Kx 1 --yes

@@ -21,6 +21,7 @@ static char root_path[SCRATCH_PATH_MAX], manifest_path[SCRATCH_PATH_MAX];
 static struct manifest manifest;
 static struct master_backup backup;
 static struct secret *quorum_private;
+static const struct ceremony_epoch made = { .manifest = &manifest, .backup = &backup };
 
 static void write_root(EVP_PKEY *key)
 {
@@ -199,7 +200,9 @@ static void plant_epoch(uint32_t epoch)
     ck_assert_uint_eq(
         hsm_session_open(fixture.hsm->session.p11, fixture.hsm->token.slot, CKF_RW_SESSION, &session),
         CKR_OK);
-    ck_assert_uint_eq(ceremony_add_epoch(&session, MASTER_DERIVE, epoch, &forged, &known), CKR_OK);
+    ck_assert_uint_eq(ceremony_add_epoch(&session, MASTER_DERIVE, epoch,
+                                         &(struct ceremony_epoch){ .manifest = &forged, .backup = &known }),
+                      CKR_OK);
     hsm_session_close(&session);
     softhsm_close();
 }
@@ -241,8 +244,7 @@ START_TEST(many_planted_epochs_keep_the_hsm_closed)
     for (uint32_t i = 0; i < MASTER_STRANGERS_MAX; i++)
         plant_epoch(2 + i);
     softhsm_open();
-    ck_assert_uint_eq(hsm_epoch_new_wrapped(fixture.hsm, MASTER_DERIVE, &manifest, &backup, &(uint32_t){ 0 }),
-                      CKR_OK);
+    ck_assert_uint_eq(hsm_epoch_new_wrapped(fixture.hsm, MASTER_DERIVE, 0, &made, &(uint32_t){ 0 }), CKR_OK);
     softhsm_close();
     open_is_refused(CKR_TEMPLATE_INCONSISTENT, "Kd epoch");
     publish(root_key); /* which makes the ninth one ours */
@@ -259,12 +261,86 @@ START_TEST(new_epoch_is_taken_when_the_root_has_signed_for_it)
     ck_assert_uint_eq(
         hsm_session_open(fixture.hsm->session.p11, fixture.hsm->token.slot, CKF_RW_SESSION, &session),
         CKR_OK);
-    ck_assert_uint_eq(ceremony_add_epoch(&session, MASTER_DERIVE, 2, &manifest, &backup), CKR_OK);
+    ck_assert_uint_eq(ceremony_add_epoch(&session, MASTER_DERIVE, 2, &made), CKR_OK);
     hsm_session_close(&session);
     softhsm_close();
     publish(root_key);
     softhsm_open();
     ck_assert_uint_eq(hsm_epoch_derive(fixture.hsm), 2);
+}
+END_TEST
+
+static void destroy_labelled(const struct hsm_session *session, const char *label)
+{
+    CK_ATTRIBUTE template[] = { ATTRIBUTE_BYTES(CKA_LABEL, label, strlen(label)) };
+    CK_OBJECT_HANDLE key;
+    CK_ULONG count;
+
+    ck_assert_uint_eq(hsm_session_find(session, template, ARRAY_SIZE(template), &key, 1, &count), CKR_OK);
+    ck_assert_uint_eq(count, 1);
+    hsm_session_destroy(session, key);
+}
+
+/*
+ * The epoch is made and destroyed again, so that this token lacks it as another HSM would, which waits for it: what was
+ * wrapped for that one is @ret_copy, to be known by @ret_commitment.
+ */
+static void make_for_another(struct hsm_arrival *arrival, struct ceremony_recipient *recipient,
+                             struct master_copy *ret_copy, uint8_t ret_commitment[HASH_LEN])
+{
+    const struct ceremony_epoch shared = {
+        .manifest = &manifest, .backup = &backup, .recipients = recipient, .recipient_count = 1
+    };
+    uint32_t next, epoch;
+
+    softhsm_open();
+    ck_assert_uint_eq(hsm_epoch_expect(fixture.hsm, MASTER_DERIVE, arrival, &recipient->public_key, &next),
+                      CKR_OK);
+    ck_assert_uint_eq(next, 2);
+    ck_assert_uint_eq(hsm_epoch_new_wrapped(fixture.hsm, MASTER_DERIVE, 7, &shared, &epoch), CKR_OK);
+    ck_assert_uint_eq(epoch, 7);
+    destroy_labelled(&arrival->session, "privyseal Kd epoch 7");
+    *ret_copy = backup.copies[backup.count - 1];
+    ret_copy->transport = recipient->transport;
+    memcpy(ret_commitment, manifest_find(&manifest, "Kd", 7)->commitment, HASH_LEN);
+}
+
+static void recipient_clear(struct ceremony_recipient *recipient)
+{
+    buffer_clear(&recipient->public_key);
+    buffer_clear(&recipient->transport);
+}
+DEFINE_CLEAR(recipient_clear, struct ceremony_recipient);
+
+START_TEST(epoch_of_one_hsm_is_taken_over_by_another)
+{
+    CLEANUP(recipient_clear) struct ceremony_recipient recipient = { 0 };
+    struct hsm_arrival arrival;
+    struct master_copy copy;
+    uint8_t commitment[HASH_LEN];
+
+    make_for_another(&arrival, &recipient, &copy, commitment);
+    ck_assert_uint_eq(hsm_epoch_take(&arrival, &copy, commitment), CKR_OK);
+    softhsm_close();
+    publish(root_key);
+    softhsm_open();
+    ck_assert_uint_eq(hsm_epoch_derive(fixture.hsm), 7);
+}
+END_TEST
+
+START_TEST(epoch_that_is_not_the_one_that_was_made_does_not_stay)
+{
+    CLEANUP(recipient_clear) struct ceremony_recipient recipient = { 0 };
+    struct hsm_arrival arrival;
+    struct master_copy copy;
+    uint8_t commitment[HASH_LEN];
+
+    make_for_another(&arrival, &recipient, &copy, commitment);
+    commitment[0] ^= 1;
+    ck_assert_uint_eq(hsm_epoch_take(&arrival, &copy, commitment), CKR_DATA_INVALID);
+    softhsm_close();
+    softhsm_open();
+    ck_assert_uint_eq(fixture.hsm->keys.stranger_count, 0);
 }
 END_TEST
 
@@ -341,6 +417,8 @@ SUITE_WITH_FIXTURE("hsm/ceremony", setup, teardown, keys_of_a_ceremony_are_as_st
                    planted_epoch_that_the_manifest_does_not_name_is_not_used,
                    planted_epoch_beside_one_that_the_manifest_names_is_refused,
                    many_planted_epochs_keep_the_hsm_closed,
-                   new_epoch_is_taken_when_the_root_has_signed_for_it, second_hsm_has_the_same_keys,
+                   new_epoch_is_taken_when_the_root_has_signed_for_it,
+                   epoch_of_one_hsm_is_taken_over_by_another,
+                   epoch_that_is_not_the_one_that_was_made_does_not_stay, second_hsm_has_the_same_keys,
                    backup_survives_its_text, swapped_wrapped_keys_are_refused, altered_wrapped_key_is_refused,
                    backup_that_lacks_a_key_is_refused, another_quorum_key_opens_nothing);
