@@ -140,12 +140,20 @@ static int check_peer(struct connection *connection, const char **why)
                                     : tls_peer(ssl, connection->certificate_hash, why);
 }
 
+/* Errors: -ENOMEM. */
+static int join_client(struct connection *connection)
+{
+    return share_join(&connection->front->shares,
+                      connection->is_anonymous ? NULL : connection->certificate_hash, &connection->share);
+}
+
 static void on_opened(void *owner)
 {
     struct connection *connection = owner;
     const char *why = "out of memory";
 
-    if (check_peer(connection, &why) == 0 && http2_session_new(connection) == 0)
+    if (check_peer(connection, &why) == 0 && join_client(connection) == 0 &&
+        http2_session_new(connection) == 0)
         return;
     log_event_limited(LOG_LEVEL_INFO, FAILURES_A_MINUTE, "front.refused", "peer=%s why=\"%s\"",
                       connection->peer, why);
@@ -332,6 +340,7 @@ void connection_free(struct connection *connection)
         stream_free(stream);
     deadline_clear(&connection->deadline);
     round_forget(&front->round, &connection->flushing);
+    share_leave(connection->share);
     nghttp2_session_del(connection->session);
     tls_stream_close(&connection->tls);
     LIST_REMOVE(connection, entry);

@@ -29,7 +29,8 @@ struct connection {
     struct round_task flushing;
     LIST_HEAD(, stream) streams;
     unsigned stream_count, watch_count;
-    size_t reply_bytes; /* of answers not yet sent */
+    size_t reply_bytes;  /* of answers not yet sent */
+    struct share *share; /* with other connections of the same client; NULL until TLS is done */
     uint64_t address;
     bool is_anonymous; /* from the enrolment listener: there is no certificate */
     uint8_t certificate_hash[HASH_LEN];

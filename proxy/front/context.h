@@ -18,6 +18,7 @@
 #include "proxy/front/health_watch.h"
 #include "proxy/front/request_id.h"
 #include "proxy/front/round.h"
+#include "proxy/front/share.h"
 #include "proxy/front/tls.h"
 #include "proxy/metrics/metrics.h"
 
@@ -55,7 +56,7 @@ struct front {
     LIST_HEAD(, connection) connections;
     unsigned connection_count;
     struct watches watches;
-    size_t body_bytes; /* of requests held, over all connections */
+    struct shares shares; /* of the memory that calls take before a signer has them */
     struct event *drain_event;
     unsigned drain_step;
     bool is_ready;    /* the supervisor was told */

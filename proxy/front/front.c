@@ -25,7 +25,8 @@
 #include "proxy/front/strangers.h"
 #include "proxy/front/tls_stream.h"
 
-#define OTHER_DESCRIPTORS 64 /* control, listeners, signers, epoll, standard error */
+#define OTHER_DESCRIPTORS 64                          /* control, listeners, signers, epoll, standard error */
+#define CALLS_MAX         ((size_t)256 * 1024 * 1024) /* bytes of calls that no signer has yet */
 
 uint64_t front_descriptors(const struct proxy_config *config)
 {
@@ -205,6 +206,7 @@ int front_main(const struct proxy_config *config, int control, struct metrics_fr
     signal(SIGPIPE, SIG_IGN);
     round_init(&front.round);
     watches_init(&front);
+    shares_init(&front.shares, CALLS_MAX);
     LIST_INIT(&front.listeners);
     LIST_INIT(&front.connections);
     error = front_init(&front);

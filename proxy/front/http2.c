@@ -29,10 +29,15 @@ static bool is_request(const nghttp2_frame *frame)
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 {
     struct stream *stream;
+    int error;
 
     if (!is_request(frame))
         return 0;
-    if (stream_new(context, frame->hd.stream_id, &stream))
+    error = stream_new(context, frame->hd.stream_id, &stream);
+    if (error == -EBUSY) /* RFC 9113 8.7: nothing was done, the client may ask again */
+        return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                         NGHTTP2_REFUSED_STREAM);
+    if (error)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* costs the stream */
     nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, stream);
     return 0;

@@ -17,10 +17,10 @@
 #include "proxy/front/route.h"
 #include "proxy/front/strangers.h"
 
-#define HEADERS_MAX       64                          /* a request of ours has about ten */
-#define HEADER_BYTES_MAX  8192                        /* names and values together */
-#define BODY_BYTES_MAX    ((size_t)256 * 1024 * 1024) /* half-received requests of all clients together */
-#define FAILURES_A_MINUTE 600                         /* logged, each kind */
+#define HEADERS_MAX       64   /* a request of ours has about ten */
+#define HEADER_BYTES_MAX  8192 /* names and values together */
+#define STREAM_BYTES      2048 /* what a call takes without its message: ours, and nghttp2's */
+#define FAILURES_A_MINUTE 600  /* logged, each kind */
 
 /* --------------------------------------------------------------------------------------------------- headers */
 
@@ -156,32 +156,38 @@ void stream_headers_end(struct stream *stream)
 
 /* ------------------------------------------------------------------------------------------------------ body */
 
+/* Errors: -EBUSY (its client holds as much as it may), -ENOMEM. */
+static int body_append(struct stream *stream, struct bytes data)
+{
+    struct connection *connection = stream->connection;
+
+    if (!share_take(&connection->front->shares, connection->share, data.len))
+        return -EBUSY;
+    buffer_append(&stream->body, data);
+    if (!stream->body.failed)
+        return 0;
+    share_give(&connection->front->shares, connection->share, data.len);
+    return -ENOMEM;
+}
+
 static void body_clear(struct stream *stream)
 {
-    stream->connection->front->body_bytes -= stream->body.len;
+    struct connection *connection = stream->connection;
+
+    share_give(&connection->front->shares, connection->share, stream->body.len);
     buffer_clear(&stream->body);
 }
 
 void stream_data(struct stream *stream, struct bytes data)
 {
-    struct front *front = stream->connection->front;
-
     if (stream->phase != PHASE_BODY)
         return;
     if (stream->body.len + data.len > GRPC_PREFIX_LEN + stream->request_max) {
         stream->costs_connection = true;
         answer_reason(stream, REASON_LIMIT);
-        return;
-    }
-    if (front->body_bytes + data.len > BODY_BYTES_MAX) {
+    } else if (body_append(stream, data)) {
         answer_reason(stream, REASON_BUSY);
-        return;
     }
-    buffer_append(&stream->body, data);
-    if (stream->body.failed)
-        answer_reason(stream, REASON_BUSY);
-    else
-        front->body_bytes += data.len;
 }
 
 static void answer_check(struct stream *stream, struct bytes question)
@@ -235,7 +241,7 @@ static void ask_signer(struct stream *stream)
         answer_reason(stream, REASON_BUSY);
         return;
     }
-    connection->front->body_bytes -= body_len;
+    share_give(&connection->front->shares, connection->share, body_len);
     stream->phase = PHASE_SIGNER;
     stream_set_deadline(stream, time_ms);
 }
@@ -316,16 +322,31 @@ static void on_deadline(void *context)
     time_is_up[stream->phase](stream);
 }
 
+/* Errors: -EBUSY (its client holds as much as it may), -ENOMEM. */
+static int make_room(struct connection *connection, struct stream **ret)
+{
+    struct front *front = connection->front;
+    struct stream *stream;
+
+    if (!share_take(&front->shares, connection->share, STREAM_BYTES))
+        return -EBUSY;
+    stream = calloc(1, sizeof(*stream));
+    if (stream && request_id_make(&front->request_ids, stream->request_id) == 0) {
+        *ret = stream;
+        return 0;
+    }
+    free(stream);
+    share_give(&front->shares, connection->share, STREAM_BYTES);
+    return -ENOMEM;
+}
+
 int stream_new(struct connection *connection, int32_t id, struct stream **ret)
 {
-    struct stream *stream = calloc(1, sizeof(*stream));
+    struct stream *stream;
+    int error = make_room(connection, &stream);
 
-    if (!stream)
-        return -ENOMEM;
-    if (request_id_make(&connection->front->request_ids, stream->request_id)) {
-        free(stream);
-        return -ENOMEM;
-    }
+    if (error)
+        return error;
     stream->connection = connection;
     stream->id = id;
     stream->started_ms = front_now_ms();
@@ -372,6 +393,7 @@ void stream_free(struct stream *stream)
     connection->reply_bytes -= stream->reply.len - stream->reply_sent;
     body_clear(stream);
     buffer_clear(&stream->reply);
+    share_give(&connection->front->shares, connection->share, STREAM_BYTES);
     free(stream);
     connection_stream_ended(connection);
 }

@@ -54,7 +54,7 @@ struct stream {
     bool costs_connection; /* as soon as the answer is out */
 };
 
-/* Errors: -ENOMEM. */
+/* Errors: -EBUSY (the client holds as much as it may), -ENOMEM. */
 MUST_CHECK int stream_new(struct connection *connection, int32_t id, struct stream **ret);
 void stream_free(struct stream *stream); /* cancels its call, and is the place where a call is logged */
 

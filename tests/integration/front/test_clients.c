@@ -442,6 +442,78 @@ START_TEST(certificate_beyond_its_rate_is_told_so_and_others_are_not)
 }
 END_TEST
 
+#define HALF_LEN   (90 * 1024) /* of a message: PutCertificate takes so much */
+#define HALVES     80          /* on a connection, which may have a hundred calls */
+#define HALVES_RUN 5           /* as many as its window surely takes */
+
+/* As a call that was begun: told so, or not even let in. */
+static bool is_too_much(const struct result *result)
+{
+    return result->grpc_status == (int)reason_row(REASON_BUSY)->status ||
+           result->reset == NGHTTP2_REFUSED_STREAM;
+}
+
+/* A call that ends, one way or the other: what was sent before it has been taken in, and there is a window for more. */
+static void catch_up(struct client *client)
+{
+    const struct result *result = client_order(client, "echo");
+
+    ck_assert(result->grpc_status == GRPC_OK || is_too_much(result));
+}
+
+/* Calls that never end, as many as there may be. How many of them were refused? */
+static unsigned hold_halves(struct client *client)
+{
+    static const uint8_t half[HALF_LEN];
+    int32_t streams[HALVES];
+    unsigned refused = 0;
+
+    for (unsigned i = 0; i < HALVES; i++) {
+        if (i % HALVES_RUN == 0)
+            catch_up(client);
+        streams[i] = client_send(client, &(struct ask){ .path = "/privyseal.v1.Tokens/PutCertificate",
+                                                        .body = BYTES_OF_ARRAY(half),
+                                                        .is_unfinished = true });
+    }
+    catch_up(client);
+    for (unsigned i = 0; i < HALVES; i++) {
+        const struct result *result = &client->results[(streams[i] - 1) / 2];
+
+        ck_assert(!result->is_closed || is_too_much(result));
+        refused += result->is_closed;
+    }
+    return refused;
+}
+
+START_TEST(certificate_that_fills_its_share_with_halves_is_refused_more_and_others_are_not)
+{
+    struct client_options greedy = { 0 };
+    struct client first, clients[2], other;
+    unsigned refused = 0;
+
+    rig.config.handshake_ms = 20000;
+    rig_start(&rig);
+    authority_issue(&rig.authority, "greedy", ISSUE_CLIENT, &greedy.key, &greedy.certificate);
+    ck_assert(client_handshake(&first, &rig, &greedy));
+    client_speak(&first);
+    ck_assert_uint_eq(hold_halves(&first), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+        ck_assert(client_handshake(&clients[i], &rig, &greedy));
+        client_speak(&clients[i]);
+        refused += hold_halves(&clients[i]);
+    }
+    ck_assert_uint_gt(refused, HALVES / 4);
+    client_connect(&other, &rig);
+    ck_assert_uint_eq(hold_halves(&other), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
+        client_close(&clients[i]);
+    client_close(&first);
+    client_close(&other);
+    EVP_PKEY_free(greedy.key);
+    X509_free(greedy.certificate);
+}
+END_TEST
+
 SUITE_WITH_FIXTURE("front: clients", setup, teardown, client_of_our_authority_is_let_in,
                    client_without_certificate_is_refused_and_told_why, client_of_another_authority_is_refused,
                    client_with_an_expired_certificate_is_refused, client_with_a_server_certificate_is_refused,
@@ -454,4 +526,5 @@ SUITE_WITH_FIXTURE("front: clients", setup, teardown, client_of_our_authority_is
                    ping_flood_is_cut, reset_flood_is_cut, idle_connection_is_taken_leave_of,
                    connections_beyond_the_limit_are_refused,
                    connections_of_one_address_beyond_its_limit_are_refused,
-                   certificate_beyond_its_rate_is_told_so_and_others_are_not);
+                   certificate_beyond_its_rate_is_told_so_and_others_are_not,
+                   certificate_that_fills_its_share_with_halves_is_refused_more_and_others_are_not);
