@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "include/table.h"
 #include "proxy/front/tls.h"
 #include "proxy/herald/herald.h"
 
@@ -69,6 +70,32 @@ static int resolve_user(const char *key, const char *name, struct identity *ret)
     return EX_OK;
 }
 
+/*
+ * A user may look into its processes and open their files: a front that runs as the signers do is a signer, and so is the
+ * operator's command that the herald runs. By number, since two names may be one user.
+ */
+static int refuse_shared_users(const struct crew *crew)
+{
+    const struct {
+        const char *key, *name;
+        uid_t uid;
+    } users[] = {
+        { "[server] front_user", crew->config->front_user, crew->front_user.uid },
+        { "[server] signer_user", crew->config->signer_user, crew->signer_user.uid },
+        { "[notice] user", crew->config->notice_user, crew->herald_user.uid },
+    };
+    size_t count = ARRAY_SIZE(users) - (crew->herald ? 0 : 1);
+
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = i + 1; k < count; k++)
+            if (users[i].uid == users[k].uid)
+                return check_explain(EX_CONFIG,
+                                     "%s (\"%s\") and %s (\"%s\") are one user, which could look into both: "
+                                     "name one for each",
+                                     users[i].key, users[i].name, users[k].key, users[k].name);
+    return EX_OK;
+}
+
 /* Who children run as. Without root that is who we are, and it has to be said what that costs. */
 static int resolve_users(struct crew *crew)
 {
@@ -87,7 +114,7 @@ static int resolve_users(struct crew *crew)
         status = resolve_user("[server] signer_user", config->signer_user, &crew->signer_user);
     if (!status && crew->herald)
         status = resolve_user("[notice] user", config->notice_user, &crew->herald_user);
-    return status;
+    return status ? status : refuse_shared_users(crew);
 }
 
 int check_start(struct crew *crew)

@@ -6,6 +6,20 @@
 [[ $EUID == 0 ]] || { skip "processes of users of their own" "needs root"; exit 0; }
 chmod 700 "$work" # nobody but root gets below it
 deploy
+
+# Whoever shares a user with another could look into it.
+for shared in server.front_user=64302 server.signer_user=64301 server.front_user=root notice.user=64302; do
+    cp "$server/privyseald.conf" "$work/kept"
+    [[ $shared != notice.* ]] || set_config notice.command=/bin/true
+    set_config "$shared"
+    refuse 78 "$shared is refused at the start" "$privyseald" --config "$server/privyseald.conf" --check
+    if says "are one user" || says '"root" is root'; then
+        report ok "in words"
+    else
+        report not-ok "in words" "$work/output"
+    fi
+    cp "$work/kept" "$server/privyseald.conf"
+done
 check "below a directory that only root can enter, a user is enrolled" enroll ann
 check "and a key made" key ann p-256 one
 
