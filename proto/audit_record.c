@@ -21,13 +21,9 @@
 static int chain_hash(const uint8_t previous[HASH_LEN], struct bytes record, uint8_t ret[HASH_LEN])
 {
     CLEANUP(context_clear) struct context context = context_of("privyseal v1 audit");
-    struct bytes input;
-    int r;
 
     context_bytes(&context, BYTES(previous, HASH_LEN));
-    context_bytes(&context, record);
-    r = context_end(&context, &input);
-    return r < 0 ? r : digest_sha256(NULL, input, ret);
+    return context_hash(&context, record, ret);
 }
 
 int audit_first_hash(const char *realm, const struct log_name *log, uint8_t ret[HASH_LEN])
@@ -135,32 +131,41 @@ static void append_record(struct buffer *line, const struct audit_record *record
     buffer_append_text(line, "}");
 }
 
+/* @line ends with the record, which begins at @start; the brace makes room for the hash, and comes back after it. */
+static int append_hash(struct buffer *line, size_t start, const uint8_t previous[HASH_LEN],
+                       uint8_t ret_hash[HASH_LEN])
+{
+    char hash_text[HASH_TEXT_LEN + 1];
+    int r;
+
+    if (line->failed)
+        return -ENOMEM;
+    r = chain_hash(previous, BYTES(line->data + start, line->len - start), ret_hash);
+    if (r < 0)
+        return r;
+    line->len--;
+    hex_encode(BYTES(ret_hash, HASH_LEN), hash_text);
+    buffer_append_text(line, HASH_MEMBER);
+    buffer_append_text(line, hash_text);
+    buffer_append_text(line, LINE_END "\n");
+    return line->failed ? -ENOMEM : 0;
+}
+
 int audit_record_line(const struct audit_record *record, const uint8_t previous[HASH_LEN], struct buffer *ret,
                       uint8_t ret_hash[HASH_LEN])
 {
-    CLEANUP(buffer_clear) struct buffer line = { 0 };
-    char hash_text[HASH_TEXT_LEN + 1];
+    size_t start = ret->len;
     uint8_t hash[HASH_LEN];
     int r;
 
-    append_record(&line, record);
-    if (line.failed)
-        return -ENOMEM;
-    r = chain_hash(previous, buffer_bytes(&line), hash);
-    if (r < 0)
+    append_record(ret, record);
+    r = append_hash(ret, start, previous, hash);
+    if (r == 0 && ret->len - start > AUDIT_LINE_MAX)
+        r = -ENAMETOOLONG;
+    if (r < 0) {
+        ret->len = start;
         return r;
-    line.len--; /* the brace makes room for the hash, and comes back after it */
-    hex_encode(BYTES_OF_ARRAY(hash), hash_text);
-    buffer_append_text(&line, HASH_MEMBER);
-    buffer_append_text(&line, hash_text);
-    buffer_append_text(&line, LINE_END "\n");
-    if (line.failed)
-        return -ENOMEM;
-    if (line.len > AUDIT_LINE_MAX)
-        return -ENAMETOOLONG;
-    buffer_append(ret, buffer_bytes(&line));
-    if (ret->failed)
-        return -ENOMEM;
+    }
     memcpy(ret_hash, hash, sizeof(hash));
     return 0;
 }

@@ -23,8 +23,7 @@ int audit_leaf(struct bytes line, uint8_t ret[HASH_LEN])
 {
     CLEANUP(context_clear) struct context context = context_of("privyseal v1 audit leaf");
 
-    context_bytes(&context, line);
-    return hash_context(&context, ret);
+    return context_hash(&context, line, ret);
 }
 
 /* @ret may be one of the two. */
@@ -33,8 +32,7 @@ static int node(const uint8_t left[HASH_LEN], const uint8_t right[HASH_LEN], uin
     CLEANUP(context_clear) struct context context = context_of("privyseal v1 audit node");
 
     context_bytes(&context, BYTES(left, HASH_LEN));
-    context_bytes(&context, BYTES(right, HASH_LEN));
-    return hash_context(&context, ret);
+    return context_hash(&context, BYTES(right, HASH_LEN), ret);
 }
 
 /* ------------------------------------------------------------------------------------------------- growing */

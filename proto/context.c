@@ -4,6 +4,9 @@
 
 #include <errno.h>
 
+#include "include/table.h"
+#include "proto/digest.h"
+
 struct context context_of(const char *label)
 {
     struct context context = { 0 };
@@ -41,4 +44,14 @@ int context_end(const struct context *context, struct bytes *ret)
         return -ENOMEM;
     *ret = buffer_bytes(&context->buffer);
     return 0;
+}
+
+int context_hash(struct context *context, struct bytes last, uint8_t ret[HASH_LEN])
+{
+    struct bytes parts[2] = { BYTES_NONE, last };
+    int r;
+
+    buffer_append_u32(&context->buffer, (uint32_t)last.len);
+    r = context_end(context, &parts[0]);
+    return r < 0 ? r : digest_sha256_parts(NULL, parts, ARRAY_SIZE(parts), ret);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "include/bytes.h"
+#include "proto/limits.h"
 
 struct context {
     struct buffer buffer;
@@ -24,3 +25,5 @@ void context_bytes(struct context *context, struct bytes bytes);
 void context_number(struct context *context, uint64_t number); /* a field of 8 bytes, big-endian */
 /* Lends the bytes. Errors: -ENOMEM. */
 MUST_CHECK int context_end(const struct context *context, struct bytes *ret);
+/* SHA-256 of the context with @last as one more field, which is not copied. Errors: -ENOMEM, -EIO. */
+MUST_CHECK int context_hash(struct context *context, struct bytes last, uint8_t ret[HASH_LEN]);

@@ -13,6 +13,7 @@ DEFINE_CLEANUP(EVP_KDF_free, EVP_KDF *);
 DEFINE_CLEANUP(EVP_KDF_CTX_free, EVP_KDF_CTX *);
 DEFINE_CLEANUP(EVP_CIPHER_free, EVP_CIPHER *);
 DEFINE_CLEANUP(EVP_MD_free, EVP_MD *);
+DEFINE_CLEANUP(EVP_MD_CTX_free, EVP_MD_CTX *);
 DEFINE_CLEANUP(EVP_CIPHER_CTX_free, EVP_CIPHER_CTX *);
 
 /*
@@ -48,14 +49,23 @@ static EVP_CIPHER *aes_gcm_get(OSSL_LIB_CTX *libctx)
     return fetched.aes_gcm && EVP_CIPHER_up_ref(fetched.aes_gcm) ? fetched.aes_gcm : NULL;
 }
 
-int digest_sha256(OSSL_LIB_CTX *libctx, struct bytes input, uint8_t ret[HASH_LEN])
+int digest_sha256_parts(OSSL_LIB_CTX *libctx, const struct bytes *parts, size_t count, uint8_t ret[HASH_LEN])
 {
     CLEANUP(EVP_MD_free) EVP_MD *sha256 = sha256_get(libctx);
+    CLEANUP(EVP_MD_CTX_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     unsigned len = 0;
 
-    if (!sha256 || EVP_Digest(input.data, input.len, ret, &len, sha256, NULL) != 1 || len != HASH_LEN)
+    if (!sha256 || !ctx || EVP_DigestInit_ex2(ctx, sha256, NULL) != 1)
         return -EIO;
-    return 0;
+    for (size_t i = 0; i < count; i++)
+        if (EVP_DigestUpdate(ctx, parts[i].data, parts[i].len) != 1)
+            return -EIO;
+    return EVP_DigestFinal_ex(ctx, ret, &len) == 1 && len == HASH_LEN ? 0 : -EIO;
+}
+
+int digest_sha256(OSSL_LIB_CTX *libctx, struct bytes input, uint8_t ret[HASH_LEN])
+{
+    return digest_sha256_parts(libctx, &input, 1, ret);
 }
 
 int digest_hmac(OSSL_LIB_CTX *libctx, struct bytes key, struct bytes input, uint8_t ret[HASH_LEN])

@@ -17,6 +17,9 @@
  * Errors of all: -EIO (OpenSSL failed), -ENOMEM, -EINVAL (a key or nonce of another length, or over SECRET_MAX).
  */
 MUST_CHECK int digest_sha256(OSSL_LIB_CTX *libctx, struct bytes input, uint8_t ret[HASH_LEN]);
+/* Of @parts, one behind the other; for what is not to be copied together first. */
+MUST_CHECK int digest_sha256_parts(OSSL_LIB_CTX *libctx, const struct bytes *parts, size_t count,
+                                   uint8_t ret[HASH_LEN]);
 MUST_CHECK int digest_hmac(OSSL_LIB_CTX *libctx, struct bytes key, struct bytes input, uint8_t ret[HASH_LEN]);
 /* RFC 5869, both steps; @salt may be empty. */
 MUST_CHECK int digest_hkdf(OSSL_LIB_CTX *libctx, struct bytes ikm, struct bytes salt, struct bytes info,
