@@ -2,17 +2,15 @@
 /*
  * audit.c - the writer of one log.
  *
- * The file, the chain in memory and the store's head advance in this order and never one without the one before: a
- * line that was not written whole is taken back, a head is stored only when the lines before it are on the disk.
+ * The file (or the room in it: audit_write.c), the chain in memory and the store's head advance in this order and never
+ * one without the one before: a head is stored only when the lines before it are on the disk.
  */
 #include "proxy/audit/audit.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "include/log.h"
 #include "proxy/audit/audit_state.h"
@@ -20,57 +18,6 @@
 #define TICK_MS 1000
 
 /* ------------------------------------------------------------------------------------------------- appending */
-
-/* Takes back what was written of a line. While that fails, nothing can be appended. */
-static int take_back(struct audit *audit)
-{
-    audit->is_torn = ftruncate(audit->fd, audit->length) < 0;
-    return audit->is_torn ? -errno : 0;
-}
-
-/* The file is what we left: nobody else wrote to it, and it still has its name. */
-static int check_file(struct audit *audit)
-{
-    struct stat status;
-
-    if (fstat(audit->fd, &status) < 0)
-        return -errno;
-    if (status.st_size == audit->length && status.st_nlink == 1)
-        return 0;
-    audit->error = audit_broken(audit, audit->sequence, "somebody else changed or removed the file");
-    return audit->error;
-}
-
-static int write_line(struct audit *audit, struct bytes line)
-{
-    int error;
-
-    for (size_t done = 0; done < line.len;) {
-        ssize_t n = write(audit->fd, line.data + done, line.len - done);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            error = n < 0 ? -errno : -EIO;
-            if (done)
-                (void)take_back(audit); /* remembered in is_torn */
-            return error;
-        }
-        done += (size_t)n;
-    }
-    return 0;
-}
-
-static int append_line(struct audit *audit, struct bytes line)
-{
-    int r = audit->error;
-
-    if (r == 0 && audit->is_torn)
-        r = take_back(audit);
-    if (r == 0)
-        r = check_file(audit);
-    return r < 0 ? r : write_line(audit, line);
-}
 
 uint64_t audit_now_us(void)
 {
@@ -80,9 +27,26 @@ uint64_t audit_now_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-int audit_append(struct audit *audit, struct audit_record *record)
+/* The chain, the counts and the tree go on to a line that is safe. */
+static int advance(struct audit *audit, const struct audit_record *record, const uint8_t hash[HASH_LEN],
+                   const uint8_t key[KEY_NAME_LEN])
 {
-    CLEANUP(buffer_clear) struct buffer line = { 0 };
+    struct bytes line = BYTES(audit->line.data, audit->line.len - 1); /* the line's end belongs to the file */
+
+    audit->sequence = record->sequence;
+    audit->is_synced = false;
+    memcpy(audit->hash, hash, HASH_LEN);
+    if (record->key_count)
+        audit_counts_set(&audit->counts, key, record->key_count, record->sequence, true);
+    if (audit->forward)
+        audit->forward(audit->forward_arg, record, line);
+    return audit_grow_tree(audit, line, strcmp(record->event, "checkpoint") == 0);
+}
+
+typedef int secure_function(struct audit *audit, struct bytes line);
+
+static int add(struct audit *audit, struct audit_record *record, secure_function *secure)
+{
     uint8_t hash[HASH_LEN], key[KEY_NAME_LEN];
     int r;
 
@@ -90,23 +54,25 @@ int audit_append(struct audit *audit, struct audit_record *record)
     record->time_us = audit_now_us();
     if (record->key_count && hex_decode(record->key, key, KEY_NAME_LEN) < 0)
         return -EINVAL;
-    r = audit_record_line(record, audit->hash, &line, hash);
+    audit->line.len = 0;
+    audit->line.failed = false;
+    r = audit_record_line(record, audit->hash, &audit->line, hash);
     if (r == 0)
         r = audit_counts_reserve(&audit->counts);
     if (r == 0)
-        r = append_line(audit, buffer_bytes(&line));
-    if (r < 0)
-        return r;
-    audit->length += (off_t)line.len;
-    audit->sequence = record->sequence;
-    audit->is_synced = false;
-    memcpy(audit->hash, hash, HASH_LEN);
-    if (record->key_count)
-        audit_counts_set(&audit->counts, key, record->key_count, record->sequence, true);
-    line.len--; /* the line's end belongs to the file */
-    if (audit->forward)
-        audit->forward(audit->forward_arg, record, buffer_bytes(&line));
-    return audit_grow_tree(audit, buffer_bytes(&line), strcmp(record->event, "checkpoint") == 0);
+        r = secure(audit, buffer_bytes(&audit->line));
+    return r < 0 ? r : advance(audit, record, hash, key);
+}
+
+int audit_append(struct audit *audit, struct audit_record *record)
+{
+    return add(audit, record, audit_write_line);
+}
+
+/* A copy of a record must not be elsewhere before the record itself is here: who forwards has each written at once. */
+int audit_gather(struct audit *audit, struct audit_record *record)
+{
+    return add(audit, record, audit->forward ? audit_write_line : audit_gather_line);
 }
 
 int audit_grow_tree(struct audit *audit, struct bytes line, bool is_checkpoint)
@@ -143,23 +109,9 @@ int audit_next_count(struct audit *audit, const uint8_t name[KEY_NAME_LEN], uint
     return 0;
 }
 
-/* After a failure the kernel may have dropped what it could not write: nothing in this file can be trusted to last. */
-static int sync_file(struct audit *audit)
-{
-    if (audit->error || audit->is_synced)
-        return audit->error;
-    if (fdatasync(audit->fd) < 0) {
-        audit->error = -errno;
-        log_event(LOG_LEVEL_ERROR, "audit.sync", "log=%s error=\"%s\"", audit->name, strerror(errno));
-        return audit->error;
-    }
-    audit->is_synced = true;
-    return 0;
-}
-
 int audit_flush(struct audit *audit)
 {
-    return audit->config.sync == AUDIT_SYNC_BATCH ? sync_file(audit) : audit->error;
+    return audit->config.sync == AUDIT_SYNC_BATCH ? audit_sync(audit) : audit_write_gathered(audit);
 }
 
 /* ---------------------------------------------------------------------------------------------- once a second */
@@ -193,7 +145,7 @@ static int put_head(const struct audit *audit, const struct head *head)
 int audit_store_head(struct audit *audit)
 {
     CLEANUP(head_clear) struct head head = { .sequence = audit->sequence };
-    int r = sync_file(audit);
+    int r = audit_sync(audit);
 
     memcpy(head.hash, audit->hash, HASH_LEN);
     if (r == 0)

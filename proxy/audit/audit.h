@@ -44,9 +44,17 @@ DEFINE_CLEANUP(audit_close, struct audit *);
  * and nothing of a half-written line stays.
  */
 MUST_CHECK int audit_append(struct audit *audit, struct audit_record *record);
+/*
+ * The same for a record that may wait for the next audit_flush(), which writes all that were gathered at once: its caller
+ * lets no answer leave before. A full disk is said here and not there.
+ */
+MUST_CHECK int audit_gather(struct audit *audit, struct audit_record *record);
 /* How many signatures this log has of a key, plus one: for audit_record.key_count. */
 MUST_CHECK int audit_next_count(struct audit *audit, const uint8_t name[KEY_NAME_LEN], uint64_t *ret);
-/* Makes everything appended durable if the mode asks for it; call before answers leave. */
+/*
+ * Writes what was gathered, and makes it and everything appended durable if the mode asks for it; call before answers
+ * leave. Errors: nobody knows what is in the file, and nothing more is written to it: leave, and find out.
+ */
 MUST_CHECK int audit_flush(struct audit *audit);
 /* Head and counts to the store now: for a signer that leaves, so that nothing can be cut off what it wrote. */
 void audit_settle(struct audit *audit);

@@ -54,6 +54,7 @@ int audit_open_file(struct audit *audit)
     if (fstat(audit->fd, &status) < 0)
         return -errno;
     audit->length = status.st_size;
+    audit->room = 0;
     return status.st_size == 0 ? sync_directory(path) : 0;
 }
 
@@ -309,5 +310,6 @@ void audit_close(struct audit *audit)
     if (audit->fd >= 0)
         close(audit->fd); /* and with it the lock */
     audit_counts_clear(&audit->counts);
+    buffer_clear(&audit->line);
     free(audit);
 }

@@ -10,7 +10,10 @@
 #include "include/bytes.h"
 #include "proxy/service/service.h"
 
-/* @envelope: a serialized Envelope (without its frame). @ret: appended, a serialized EnvelopeReply. */
+/*
+ * @envelope: a serialized Envelope (without its frame). @ret: appended, a serialized EnvelopeReply, which leaves after
+ * audit_flush() and not before.
+ */
 void dispatch(struct service *service, struct bytes envelope, struct buffer *ret);
 /*
  * The same while the store makes another call wait: what needs a lease and a key alone is done; whoever needs the store

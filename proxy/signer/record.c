@@ -17,6 +17,16 @@ static const bool is_our_fault[REASONS] = {
     [REASON_INTEGRITY] = true, [REASON_INTERNAL] = true,
 };
 
+/*
+ * Whose record is written with its round's, before the answers leave: what these did is in their answers and nowhere else.
+ * What changed the store is recorded at once.
+ */
+static const bool is_gathered[METHODS] = {
+    [METHOD_Sign] = true,
+    [METHOD_Decrypt] = true,
+    [METHOD_Derive] = true,
+};
+
 int64_t record_clock_us(void)
 {
     struct timespec now;
@@ -81,6 +91,14 @@ static void log_end(const struct exchange *exchange, enum reason reason)
                           who, call->request_id, call->trace_id);
 }
 
+static int add_to_log(struct exchange *exchange)
+{
+    struct audit *audit = exchange->service->audit;
+    struct audit_record *record = &exchange->call.record;
+
+    return is_gathered[exchange->call.method->id] ? audit_gather(audit, record) : audit_append(audit, record);
+}
+
 enum reason record_end(struct exchange *exchange, enum reason reason)
 {
     if (service_is_recorded(exchange->call.method->id, reason)) {
@@ -89,7 +107,7 @@ enum reason record_end(struct exchange *exchange, enum reason reason)
 
         fill(exchange, reason);
         begun_us = record_clock_us();
-        r = audit_append(exchange->service->audit, &exchange->call.record);
+        r = add_to_log(exchange);
         exchange->audit_us = (uint64_t)(record_clock_us() - begun_us);
         if (r < 0) {
             log_event_limited(LOG_LEVEL_ERROR, REFUSALS_PER_MINUTE, "audit.failed", "error=\"%s\" id=%s",

@@ -5,8 +5,8 @@
 #include "proxy/signer/exchange.h"
 
 /*
- * Appends the call's record, if the method and @reason ask for one, and gives the reason the caller is to hear:
- * @reason, or REASON_AUDIT when the record could not be written. Then the answer must not leave.
+ * Adds the call's record to the log, if the method and @reason ask for one, and gives the reason the caller is to hear:
+ * @reason, or REASON_AUDIT when there is no room for the record. No answer may leave before audit_flush().
  */
 MUST_CHECK enum reason record_end(struct exchange *exchange, enum reason reason);
 /* CLOCK_MONOTONIC in microseconds. */

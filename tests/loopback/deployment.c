@@ -72,6 +72,7 @@ static void dispatch_envelope(unsigned signer, const Privyseal__V1__Envelope *en
     ck_assert_int_eq(pack_append(&envelope->base, &request), 0);
     dispatch(&deployment.service[signer], buffer_bytes(&request), &reply);
     ck_assert(!reply.failed);
+    ck_assert_int_eq(audit_flush(deployment.audit[signer]), 0);
     *ret = privyseal__v1__envelope_reply__unpack(NULL, reply.len, reply.data);
     ck_assert_ptr_nonnull(*ret);
     ck_assert_uint_eq((*ret)->id, envelope->id);

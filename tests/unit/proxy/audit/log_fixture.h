@@ -3,7 +3,9 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "proxy/audit/audit.h"
@@ -141,4 +143,39 @@ static inline void log_check(struct log_fixture *log, unsigned lines)
         line = end + 1;
     }
     ck_assert_ptr_eq(line, (const char *)content.data + content.len);
+}
+
+static inline off_t log_size(struct log_fixture *log)
+{
+    struct stat status;
+
+    ck_assert_int_eq(stat(scratch_path(&log->scratch, LOG), &status), 0);
+    return status.st_size;
+}
+
+/*
+ * The log goes on in a directory of its own, a file system of 64 KiB that is gone with this process. False: this machine
+ * does not let us, and nothing has changed.
+ */
+static inline bool log_move_to_small_disk(struct log_fixture *log)
+{
+    char path[SCRATCH_PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s", scratch_path(&log->scratch, "small"));
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
+        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("tmpfs", path, "tmpfs", 0, "size=64k") < 0)
+        return false;
+    audit_close(TAKE(log->audit));
+    strcpy(log->scratch.directory, path);
+    log_open_file(log);
+    return true;
+}
+
+static inline void log_leave_small_disk(struct log_fixture *log)
+{
+    audit_close(TAKE(log->audit));
+    ck_assert_int_eq(umount(log->scratch.directory), 0);
+    *strrchr(log->scratch.directory, '/') = '\0';
 }

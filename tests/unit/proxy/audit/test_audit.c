@@ -3,7 +3,6 @@
 #include "proxy/audit/audit.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -261,14 +260,6 @@ END_TEST
 
 /* --------------------------------------------------------------------------------------------------- full disks */
 
-static off_t log_size(void)
-{
-    struct stat status;
-
-    ck_assert_int_eq(stat(scratch_path(&log_.scratch, LOG), &status), 0);
-    return status.st_size;
-}
-
 /* Appends while the file may grow by @room only. No assertion in between: Check keeps its messages in a file, too. */
 static int append_with_room(rlim_t room, struct audit_record *record)
 {
@@ -277,7 +268,7 @@ static int append_with_room(rlim_t room, struct audit_record *record)
 
     signal(SIGXFSZ, SIG_IGN);
     ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    narrow = (struct rlimit){ .rlim_cur = (rlim_t)log_size() + room, .rlim_max = limit.rlim_max };
+    narrow = (struct rlimit){ .rlim_cur = (rlim_t)log_size(&log_) + room, .rlim_max = limit.rlim_max };
     setrlimit(RLIMIT_FSIZE, &narrow);
     r = audit_append(log_.audit, record);
     setrlimit(RLIMIT_FSIZE, &limit);
@@ -290,10 +281,10 @@ START_TEST(record_that_does_not_fit_leaves_nothing_behind)
     off_t size;
 
     log_append_many(&log_, 2);
-    size = log_size();
+    size = log_size(&log_);
     for (rlim_t room = 0; room < 200; room += 50) { /* none of the line, then parts of it */
         ck_assert_int_eq(append_with_room(room, &record), -EFBIG);
-        ck_assert_int_eq(log_size(), size);
+        ck_assert_int_eq(log_size(&log_), size);
     }
     log_append_many(&log_, 1);
     log_check(&log_, 3);
@@ -314,24 +305,12 @@ START_TEST(signature_that_could_not_be_recorded_is_not_counted)
 }
 END_TEST
 
-/* A small file system over @path, gone with this process. False: this machine does not let us. */
-static bool mount_small(const char *path)
-{
-    return geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
-           mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-           mount("tmpfs", path, "tmpfs", 0, "size=64k") == 0;
-}
-
 START_TEST(full_disk_lets_no_record_through_and_breaks_none)
 {
     unsigned written = 0;
     int r = 0;
 
-    audit_close(TAKE(log_.audit));
-    strcat(log_.scratch.directory, "/small");
-    ck_assert_int_eq(mkdir(log_.scratch.directory, 0700), 0);
-    if (mount_small(log_.scratch.directory)) {
-        log_open_file(&log_);
+    if (log_move_to_small_disk(&log_)) {
         while (written < 1000 && (r = log_append(&log_, "sign", "")) == 0)
             written++;
         ck_assert_int_eq(r, -ENOSPC);
@@ -342,10 +321,8 @@ START_TEST(full_disk_lets_no_record_through_and_breaks_none)
                          0); /* room again */
         log_append_many(&log_, 1);
         log_check(&log_, written + 1);
-        audit_close(TAKE(log_.audit));
-        ck_assert_int_eq(umount(log_.scratch.directory), 0);
+        log_leave_small_disk(&log_);
     }
-    *strrchr(log_.scratch.directory, '/') = '\0';
 }
 END_TEST
 
