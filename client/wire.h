@@ -4,7 +4,8 @@
  *
  * There is no thread behind it. Whoever calls writes the request himself, and with it what others say while the kernel
  * is busy with the write. One of those who wait leads: it alone waits for the socket, takes in what arrives for all of
- * them, and hands over when its own answer is there.
+ * them, and hands over when its own answer is there. Before it waits it lets those run whom it has just answered, and
+ * sends their next calls together: one write and one record for all of them, and as few for the server to read.
  *
  * A server whose machine is gone, or that is frozen, sends no end. So who waits and hears nothing for a second sends a
  * PING, which the other side's HTTP/2 answers whatever its signers are doing; no answer to that ends the connection.
@@ -58,6 +59,8 @@ struct wire {
     struct wire_wakes wakes;
     struct wire_call *appointed; /* was called to lead, and has not come yet */
     bool has_leader;
+    unsigned expected;            /* were answered a moment ago, and are not back with another call */
+    int64_t gathers_until_ms;     /* clock_boot_ms(): the leader steps aside for those; 0: it does not */
     atomic_bool is_broken;        /* nothing comes back any more; written under lock, as the next two */
     atomic_bool is_closing;       /* takes no new calls: GOAWAY */
     _Atomic(int64_t) used_ms;     /* clock_boot_ms(): when something last arrived */
