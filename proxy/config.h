@@ -2,7 +2,7 @@
 /*
  * config.h - privyseald.conf: read once by the supervisor, fixed after start.
  *
- * Syntax: INI (inih), read by the table in config.c. A key is a field's name below without its section: [hsm] pin_file,
+ * Syntax: INI (inih), read by the table in config_keys.c. A key is a field's name below without its section: [hsm] pin_file,
  * [lease] idle_ms, [keys] life_days; but [store] url, [server] busy_poll, [audit] directory and sync = batch | write,
  * [hsm] allow_software_hsm. An unknown section or key, a key given twice and a value out of range are errors. listen takes
  * several addresses, separated by commas or spaces. "required" below: there is no default.
