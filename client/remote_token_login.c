@@ -15,7 +15,8 @@
 
 #define PARKED_MS       5000
 #define LOCK_TIMEOUT_MS 1000
-#define MORE_LEASES_MS  300 /* for an Unlock that nobody needs */
+#define MORE_LEASES_MS  300  /* for an Unlock that nobody needs */
+#define SAME_TIME_MS    1000 /* deadlines so close are one: threads that wait for the same fail together */
 #define CONFIRM_ROUNDS                                                                                       \
     3 /* the older of listing and proof is renewed; a change just then costs one round more */
 
@@ -176,6 +177,7 @@ static CK_RV unlock_for_all(struct remote_token *token, struct login *login, int
     CK_RV rv;
 
     token->is_unlocking = true;
+    token->unlock_ends_ms = deadline_ms;
     pthread_mutex_unlock(&token->lock);
     rv = remote_token_unlock(token, login, deadline_ms, error);
     pthread_mutex_lock(&token->lock);
@@ -202,6 +204,24 @@ static CK_RV wait_for_unlock(struct remote_token *token, int64_t deadline_ms, st
     if (token->unlock_result.rv != CKR_OK)
         *error = token->unlock_result;
     return token->unlock_result.rv;
+}
+
+/*
+ * Under lock. Unlocks, or waits for the thread that is at it. Of a failure for want of time only those hear who have as
+ * little: one that went for a further lease gives up soon, and so does a call that began long ago.
+ */
+static CK_RV unlock_or_wait(struct remote_token *token, struct login *login, int64_t deadline_ms,
+                            struct remote_error *error)
+{
+    while (token->is_unlocking) {
+        int64_t its_end_ms = token->unlock_ends_ms;
+        CK_RV rv = wait_for_unlock(token, deadline_ms, error);
+
+        if (rv == CKR_OK || token->login != login || deadline_ms <= its_end_ms + SAME_TIME_MS ||
+            !clock_left_ms(deadline_ms))
+            return rv;
+    }
+    return unlock_for_all(token, login, deadline_ms, error);
 }
 
 /*
@@ -233,8 +253,7 @@ CK_RV remote_token_lease_get(struct remote_token *token, struct login *login, bo
             *ret = lease_set_get(&token->leases, uses_key);
             break;
         } else {
-            rv = token->is_unlocking ? wait_for_unlock(token, deadline_ms, error)
-                                     : unlock_for_all(token, login, deadline_ms, error);
+            rv = unlock_or_wait(token, login, deadline_ms, error);
         }
     }
     pthread_mutex_unlock(&token->lock);
@@ -248,8 +267,7 @@ static CK_RV prove_again(struct remote_token *token, struct login *login, int64_
     CK_RV rv;
 
     pthread_mutex_lock(&token->lock);
-    rv = token->is_unlocking ? wait_for_unlock(token, deadline_ms, error)
-                             : unlock_for_all(token, login, deadline_ms, error);
+    rv = unlock_or_wait(token, login, deadline_ms, error);
     pthread_mutex_unlock(&token->lock);
     return rv;
 }

@@ -53,6 +53,7 @@ struct remote_token {
     bool has_ticket;
 
     bool is_unlocking;
+    int64_t unlock_ends_ms;            /* the deadline of the one under way, or of the last */
     uint64_t unlocks_ended;            /* how many */
     struct remote_error unlock_result; /* of the last one */
 

@@ -456,6 +456,36 @@ START_TEST(sixteen_threads_share_one_unlock)
 }
 END_TEST
 
+static unsigned unlocks_asked(void)
+{
+    unsigned calls;
+
+    pthread_mutex_lock(&fake->lock);
+    calls = fake->calls[METHOD_Unlock];
+    pthread_mutex_unlock(&fake->lock);
+    return calls;
+}
+
+START_TEST(unlock_of_a_thread_without_time_fails_no_other)
+{
+    pthread_t hurried;
+    CK_RV result;
+
+    ck_assert_uint_eq(login("123456"), CKR_OK);
+    fake->lease_count = 0;
+    for (int i = 0; i < 20; i++) /* 600 ms */
+        fake_signer_script(fake, METHOD_Unlock, FAKE_BUSY);
+    fake->deployment.sign_timeout_ms = 300;
+    ck_assert_int_eq(pthread_create(&hurried, NULL, sign_some, &result), 0);
+    while (unlocks_asked() < 2)
+        usleep(1000);
+    fake->deployment.sign_timeout_ms = 60000;
+    ck_assert_uint_eq(sign("hello"), CKR_OK);
+    pthread_join(hurried, NULL);
+    ck_assert_uint_eq(result, CKR_DEVICE_ERROR);
+}
+END_TEST
+
 /* -------------------------------------------------------------------------------------------- changing the token */
 
 START_TEST(generated_key_shows_in_a_confirmed_listing)
@@ -582,7 +612,7 @@ SUITE_WITH_FIXTURE(
     lost_reply_is_asked_for_again_not_signed_again, busy_server_is_asked_again,
     unreachable_server_ends_within_its_time, altered_signature_is_refused,
     pin_changed_elsewhere_ends_the_login_without_counting, sixteen_threads_share_one_unlock,
-    generated_key_shows_in_a_confirmed_listing, lost_answer_to_generate_is_not_repeated,
-    login_goes_on_with_the_new_pin, change_with_a_wrong_old_pin_is_refused_and_counted,
-    lost_answer_to_a_change_is_found_out, change_that_never_arrived_is_an_error,
-    activation_code_sets_the_first_pin, operators_request_is_signed);
+    unlock_of_a_thread_without_time_fails_no_other, generated_key_shows_in_a_confirmed_listing,
+    lost_answer_to_generate_is_not_repeated, login_goes_on_with_the_new_pin,
+    change_with_a_wrong_old_pin_is_refused_and_counted, lost_answer_to_a_change_is_found_out,
+    change_that_never_arrived_is_an_error, activation_code_sets_the_first_pin, operators_request_is_signed);
