@@ -22,9 +22,11 @@ static enum breaker_event probe(struct hsm *hsm, CK_RV *ret_rv)
     hsm->watch.trouble = CKR_OK;
     if (*ret_rv == CKR_OK)
         return BREAKER_PROBE_WELL;
-    /* A master key whose handle is void has been lost with the session that found it. */
-    return library_grade(*ret_rv) == LIBRARY_LOST || *ret_rv == CKR_KEY_HANDLE_INVALID ? BREAKER_PROBE_LOST
-                                                                                       : BREAKER_PROBE_FAILED;
+    /* A master key whose handle is void has been lost with the session that found it; SoftHSM says it the second way. */
+    if (library_grade(*ret_rv) == LIBRARY_LOST || *ret_rv == CKR_KEY_HANDLE_INVALID ||
+        *ret_rv == CKR_OBJECT_HANDLE_INVALID)
+        return BREAKER_PROBE_LOST;
+    return BREAKER_PROBE_FAILED;
 }
 
 static void ask(struct hsm *hsm, uint64_t now_ms)
