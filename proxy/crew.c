@@ -23,8 +23,9 @@
 #include "proxy/signer/signer.h"
 
 #define BACK_OFF_MIN_MS 100
-#define BACK_OFF_MAX_MS 30000
-#define HEALTHY_MS      60000 /* one that lived so long is replaced at once */
+#define BACK_OFF_MAX_MS 5000 /* so long may an HSM be there again before a start is tried */
+#define STEADY_MS       2000 /* one that served and lived so long is replaced as if it were the first to die */
+#define HEALTHY_MS      60000 /* and one that lived so long at once */
 #define HAND_OVER_MAX_S 2     /* to take a message; a child that does not is stuck */
 
 #define CHILDREN_BESIDES 3 /* the signers: front, herald, exporter */
@@ -169,8 +170,16 @@ bool crew_is_all(const struct crew *crew, enum child_state state)
 
 void crew_kill(struct child *child)
 {
-    if (child->pid)
-        kill(child->pid, SIGKILL);
+    if (!child->pid)
+        return;
+    child->is_condemned = true;
+    kill(child->pid, SIGKILL);
+}
+
+bool crew_was_interrupted(const struct child *child, int status)
+{
+    return WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM) &&
+           !child->is_condemned;
 }
 
 /* After a time in which nobody looked: a call that was overdue only then may still come to its end. */
@@ -399,7 +408,7 @@ int crew_start(struct child *child)
     child->control = control[0];
     child->ready = ready[0];
     child->state = CHILD_STARTING;
-    child->is_inherited = false;
+    child->is_inherited = child->is_condemned = false;
     child->silent_ms = 0;
     child->started_ms = crew_now_ms();
     log_event(LOG_LEVEL_INFO, "supervisor.start", "child=\"%s\" pid=%d", child->name, pid);
@@ -471,7 +480,7 @@ static uint64_t back_off(const struct child *child, int status, uint64_t lived_m
 
     if (is_recycled || lived_ms >= HEALTHY_MS)
         return 0;
-    if (child->back_off_ms == 0)
+    if (child->back_off_ms == 0 || (child->state == CHILD_UP && lived_ms >= STEADY_MS))
         return BACK_OFF_MIN_MS;
     return child->back_off_ms * 2 < BACK_OFF_MAX_MS ? child->back_off_ms * 2 : BACK_OFF_MAX_MS;
 }

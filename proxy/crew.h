@@ -32,10 +32,11 @@ enum child_state { CHILD_DOWN, CHILD_STARTING, CHILD_UP };
 struct child {
     struct crew *crew;
     enum child_kind kind;
-    char name[24];   /* "front", "signer 0", "herald" */
-    unsigned index;  /* of a signer */
-    unsigned hsm;    /* of a signer: whose it is */
-    bool has_failed; /* a signer: its last start came to nothing, so maybe its HSM is ill */
+    char name[24];     /* "front", "signer 0", "herald" */
+    unsigned index;    /* of a signer */
+    unsigned hsm;      /* of a signer: whose it is */
+    bool has_failed;   /* a signer: its last start came to nothing, so maybe its HSM is ill */
+    bool is_condemned; /* we have killed it */
     enum child_state state;
     bool is_inherited;    /* a former program's (handover.h): its pulse is not heard */
     pid_t pid;            /* 0: none */
@@ -99,6 +100,8 @@ void crew_drain_former(struct crew *crew);
 /* Closes its control socket, which a signer or the herald understands as the order to leave. */
 void crew_dismiss(struct child *child);
 void crew_kill(struct child *child);
+/* Whether somebody else has ended it, by the @status of waitpid(2): no fault of its own, nor of what it found. */
+bool crew_was_interrupted(const struct child *child, int status);
 struct child *crew_find(struct crew *crew, pid_t pid); /* NULL: none of ours */
 bool crew_is_all(const struct crew *crew, enum child_state state);
 /*

@@ -330,12 +330,18 @@ static bool may_others(const struct crew *crew)
     return false;
 }
 
+/* Somebody killed it, or it is a signer that served already: it is started again, as it would be later. */
+static bool is_worth_another(const struct child *child, int status)
+{
+    return crew_was_interrupted(child, status) || (child->kind == CHILD_SIGNER && !child->has_failed);
+}
+
 /* A start that failed: the child has said why in the log; say what follows from it. */
 static void fail_start(struct proxy *proxy, const struct child *child, int status)
 {
     int code = WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
 
-    if (proxy->goal != GOAL_SERVE ||
+    if (proxy->goal != GOAL_SERVE || is_worth_another(child, status) ||
         (child->kind == CHILD_SIGNER && is_pool(&proxy->crew) && may_others(&proxy->crew)))
         return;
     check_explain(code,

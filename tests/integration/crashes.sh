@@ -30,6 +30,20 @@ while_signing ann "front" "the front killed three times: signing goes on in the 
 while_signing ben "signer" "the partition's signer killed three times: partition signing goes on"
 check "a new login works at once" signatures ann 3
 
+# Whoever is killed while the daemon starts, once it serves or before, is started again: only its own failure ends all.
+interrupted_start() {
+    "$privyseald" --foreground --config "$server/privyseald.conf" >>"$server/log" 2>&1 </dev/null &
+    daemon=$!
+    for _ in 1 2 3; do
+        within 10 eval '[[ $(child signer) ]]' || return
+        kill -9 $(child signer)
+    done
+    within 20 as operator status
+}
+stop
+check "signers killed while the daemon starts: it starts" interrupted_start
+check "and serves" signatures ann 3
+
 # An attempt is counted before it is checked: kill the signers while wrong PINs are on their way.
 before=$(as operator --json user show ann | jq .failures)
 printf '000000\n' >"$work/wrong"
