@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 packages=(privyseal-pkcs11 privyseald privyseal-cli)
-users=(privyseal-front privyseal-signer)
+users=(privyseal-front privyseal-signer privyseal-herald)
 etc=/etc/privyseal
 server=/var/lib/privyseal # as(), start() and the rest of lib.sh work there from now on
 
@@ -79,7 +79,7 @@ check "a deployment is made where the unit looks for it" "$privyseal" init "$ser
     --realm test --listen "127.0.0.1:$port" --hostname localhost --signers 1 --allow-software-hsm \
     --front-user "${users[0]}" --signer-user "${users[1]}"
 start >"$work/output" && report ok "the daemon starts with what the unit allows" || report not-ok "the daemon starts with what the unit allows" "$work/output"
-holds "front and signer are the two users" "${users[*]}" "$(pgrep -P "$daemon" | xargs -r ps -o user:32= -p | sort | xargs)"
+holds "front and signer are the two users" "${users[*]:0:2}" "$(pgrep -P "$daemon" | xargs -r ps -o user:32= -p | sort | xargs)"
 check "a user is enrolled" enroll ann
 check "a key is made" key ann p-256 one
 sign() {
@@ -122,5 +122,5 @@ check "so do the users who own them" id "${users[@]}"
 rm -r "$server"
 dpkg -i "$work"/new/*.deb >/dev/null 2>&1
 check "without a deployment they are purged, too" dpkg --purge "${packages[@]}"
-left() { ls -d "$etc" "$server" 2>/dev/null; getent passwd "${users[@]}"; dpkg -l "${packages[@]}" 2>/dev/null | grep '^[a-z][ic]'; }
+left() { ls -d "$etc" "$server" 2>/dev/null; find /etc/systemd/system -lname '*privyseald*'; getent passwd "${users[@]}"; dpkg -l "${packages[@]}" 2>/dev/null | grep '^[a-z][ic]'; }
 holds "and nothing is left" "" "$(left)"
