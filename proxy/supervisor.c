@@ -48,7 +48,9 @@ struct proxy {
     struct child *leaving; /* of the signers that are replaced the last that was told to go; NULL: none was */
     unsigned replaced;     /* signers that were replaced since the last SIGHUP; all: nothing to do */
     uint64_t begun_ms;
-    uint64_t kill_at_ms; /* while stopping: who is still there then is killed */
+    uint64_t watchdog_ms; /* systemd's WatchdogSec=; 0: none */
+    uint64_t told_ms;     /* when it was told last */
+    uint64_t kill_at_ms;  /* while stopping: who is still there then is killed */
     int status;
 };
 
@@ -416,6 +418,17 @@ static void on_front(struct proxy *proxy)
         crew_kill(&crew->signers[message.index]);
 }
 
+/* That the loop goes round, at half of the interval in which systemd wants to hear it. sd_watchdog_enabled(3) */
+static void tell_watchdog(struct proxy *proxy)
+{
+    uint64_t now_ms = crew_now_ms();
+
+    if (!proxy->watchdog_ms || now_ms - proxy->told_ms < proxy->watchdog_ms / 2)
+        return;
+    proxy->told_ms = now_ms;
+    sd_notify(0, "WATCHDOG=1");
+}
+
 /* Until something is due, or has to be looked at, that no event announces. */
 static int wait_ms(const struct proxy *proxy)
 {
@@ -532,9 +545,12 @@ int supervisor_main(const struct proxy_config *config, const struct program *pro
                            .replaced = UINT_MAX,
                            .renewal = SERVER_RENEWAL_NONE };
     int error = crew_init(&proxy.crew, config, supervisor_log_level(config));
+    uint64_t watchdog_us = 0;
 
     if (error)
         return check_explain(EX_OSERR, "out of memory");
+    if (sd_watchdog_enabled(0, &watchdog_us) > 0)
+        proxy.watchdog_ms = watchdog_us / 1000;
     if (watch_signals(&proxy.signals) || prctl(PR_SET_DUMPABLE, 0))
         proxy.status = check_explain(EX_OSERR, "cannot watch signals: %s", strerror(errno));
     else
@@ -542,6 +558,7 @@ int supervisor_main(const struct proxy_config *config, const struct program *pro
     if (proxy.status == EX_OK) {
         do {
             pursue[proxy.goal](&proxy);
+            tell_watchdog(&proxy);
             error = wait_for_event(&proxy);
         } while (!error && (proxy.goal == GOAL_SERVE || proxy.crew.former.pid ||
                             !crew_is_all(&proxy.crew, CHILD_DOWN)));
