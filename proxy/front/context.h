@@ -16,6 +16,7 @@
 #include "proxy/config.h"
 #include "proxy/front/deadline.h"
 #include "proxy/front/health_watch.h"
+#include "proxy/front/pace.h"
 #include "proxy/front/request_id.h"
 #include "proxy/front/round.h"
 #include "proxy/front/share.h"
@@ -33,6 +34,7 @@ struct front {
     const struct proxy_config *config; /* fixed after start */
     struct event_base *base;
     struct busy_poll busy;
+    struct pace pace;
     struct round round;
     struct deadlines deadlines;
     uint8_t flight[FLIGHT_MAX]; /* what the socket that is being looked at has brought */

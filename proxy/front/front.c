@@ -185,6 +185,7 @@ static int serve(struct front *front)
         if (wait_for_work(front))
             return -EIO;
         round_end(&front->round);
+        pace_note(&front->pace, route_calls(front->route), now_us());
     }
     return 0;
 }

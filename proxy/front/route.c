@@ -354,6 +354,15 @@ int route_attach(struct route *route, unsigned index, int socket)
     return 0;
 }
 
+unsigned route_calls(const struct route *route)
+{
+    unsigned calls = 0;
+
+    for (unsigned i = 0; i < route->count; i++)
+        calls += route->links[i].sent_count + route->links[i].queue.count;
+    return calls;
+}
+
 bool route_is_serving(const struct route *route)
 {
     for (unsigned i = 0; i < route->wrapped_count; i++)

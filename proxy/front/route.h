@@ -54,6 +54,8 @@ void route_free(struct route *route); /* forgets every call without an answer */
 
 /* Signer @index answers on @socket from now on (taken over). Errors: -EINVAL (no such signer), -ENOMEM. */
 MUST_CHECK int route_attach(struct route *route, unsigned index, int socket);
+/* How many calls wait or are at signers. */
+unsigned route_calls(const struct route *route);
 bool route_is_serving(const struct route *route); /* is any signer there? */
 
 /*

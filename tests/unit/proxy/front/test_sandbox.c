@@ -91,12 +91,18 @@ static void duplicate_descriptor(void)
     (void)!fcntl(0, F_DUPFD, 10);
 }
 
+static void hold_up_parent(void)
+{
+    sched_setscheduler(getppid(), SCHED_IDLE, &(struct sched_param){ 0 });
+}
+
 static void stay_within(void)
 {
     void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     munmap(page, 4096);
     sched_yield();
+    sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
     close(0);
 }
 
@@ -110,8 +116,8 @@ END_TEST
 START_TEST(what_a_captured_front_would_want_kills_it)
 {
     static void (*const attempts[])(
-        void) = { open_file, open_socket,   connect_out, run_program, make_process,
-                  trace,     signal_parent, map_code,    make_code,   duplicate_descriptor };
+        void) = { open_file,     open_socket, connect_out, run_program,          make_process,  trace,
+                  signal_parent, map_code,    make_code,   duplicate_descriptor, hold_up_parent };
 
     for (size_t i = 0; sandbox_is_built() && i < ARRAY_SIZE(attempts); i++) {
         int status = end_of(attempts[i]);
