@@ -107,6 +107,10 @@ struct store {
 
 /* As poll(2) on one descriptor, for a backend that waits for its database. */
 int store_wait(struct store *store, int fd, short events, int timeout_ms);
+/* For a backend that can only try again: waits @pause_ms more, after @waited_ms. */
+void store_pause(struct store *store, uint64_t waited_ms, int pause_ms);
+/* CLOCK_MONOTONIC. */
+uint64_t store_clock_us(void);
 
 /* ops->run(), timed. */
 int store_run(struct store *store, const char *sql, struct values parameters, store_row_fn *on_row, void *arg,

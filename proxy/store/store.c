@@ -12,7 +12,8 @@
 #include "proxy/store/backend.h"
 #include "proxy/store/schema.h"
 
-#define AT_ONCE_MS 20 /* a database that is well answers sooner; nothing else is begun before */
+#define AT_ONCE_MS 20  /* a database that is well answers sooner; nothing else is begun before */
+#define TURN_MS    100 /* the same of a lock, for which writers that are well wait one after the other */
 
 const struct store_backend store_backends[] = {
     { "sqlite", &store_sqlite_ops },
@@ -91,7 +92,7 @@ int store_schema_version(struct store *store, unsigned *ret)
     return schema_check(&schema_current, store, ret);
 }
 
-static uint64_t clock_us(void)
+uint64_t store_clock_us(void)
 {
     struct timespec now;
 
@@ -102,13 +103,13 @@ static uint64_t clock_us(void)
 int store_run(struct store *store, const char *sql, struct values parameters, store_row_fn *on_row, void *arg,
               size_t *ret_changed)
 {
-    uint64_t begun_us = clock_us();
+    uint64_t begun_us = store_clock_us();
     int r;
 
     if (store->is_waiting)
         return -EAGAIN;
     r = store->ops->run(store, sql, parameters, on_row, arg, ret_changed);
-    store->spent_us += clock_us() - begun_us;
+    store->spent_us += store_clock_us() - begun_us;
     if (r != -EPROTO || !store->is_ours)
         return r;
     store->has_left = true; /* its tables were as they should be when it was opened */
@@ -121,6 +122,17 @@ void store_set_wait(struct store *store, store_wait_fn *wait, void *arg)
     store->wait_arg = arg;
 }
 
+/* Something else is done meanwhile, which has no store. */
+static int wait_otherwise(struct store *store, int fd, short events, int timeout_ms)
+{
+    int ready;
+
+    store->is_waiting = true;
+    ready = store->wait(store->wait_arg, fd, events, timeout_ms);
+    store->is_waiting = false;
+    return ready;
+}
+
 int store_wait(struct store *store, int fd, short events, int timeout_ms)
 {
     struct pollfd polled = { .fd = fd, .events = events };
@@ -129,10 +141,15 @@ int store_wait(struct store *store, int fd, short events, int timeout_ms)
 
     if (ready != 0 || at_once_ms == timeout_ms)
         return ready;
-    store->is_waiting = true;
-    ready = store->wait(store->wait_arg, fd, events, timeout_ms - at_once_ms);
-    store->is_waiting = false;
-    return ready;
+    return wait_otherwise(store, fd, events, timeout_ms - at_once_ms);
+}
+
+void store_pause(struct store *store, uint64_t waited_ms, int pause_ms)
+{
+    if (store->wait && waited_ms >= TURN_MS)
+        (void)wait_otherwise(store, -1, 0, pause_ms);
+    else
+        (void)poll(NULL, 0, pause_ms);
 }
 
 uint64_t store_spent_us(const struct store *store)

@@ -39,9 +39,9 @@ MUST_CHECK int store_migrate(const char *url);
 /* Whether the store was moved to another place since it was opened (store_move.h): open it anew. */
 bool store_has_left(const struct store *store);
 /*
- * What else to do while the database makes us wait: called instead of poll(2) on one descriptor once an answer has not come
- * at once, returns what poll() does. Meanwhile the store has no answer for anybody: each of its functions gives -EAGAIN.
- * A backend without a network has no use for it.
+ * What else to do while the database makes us wait: called instead of poll(2) on one descriptor (-1: none, where there is
+ * only a lock to wait for) once an answer has not come at once, returns what poll() does. Meanwhile the store has no
+ * answer for anybody: each of its functions gives -EAGAIN.
  */
 typedef int store_wait_fn(void *arg, int fd, short events, int timeout_ms);
 void store_set_wait(struct store *store, store_wait_fn *wait, void *arg);

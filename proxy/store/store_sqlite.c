@@ -25,10 +25,10 @@
 #include "proxy/store/row.h"
 #include "proxy/store/sqlite_vfs.h"
 
-#define BUSY_TIMEOUT_MS 5000 /* our patience with other writers */
-#define STATEMENTS_MAX  256  /* more than all of store_*.c and the settings below */
-#define COLUMNS_MAX     ROW_FIELDS_MAX
-#define PARAMETER_ROOM  24 /* "$" and a size_t */
+#define PATIENCE_MS    5000 /* with other writers */
+#define STATEMENTS_MAX 256  /* more than all of store_*.c and the settings below */
+#define COLUMNS_MAX    ROW_FIELDS_MAX
+#define PARAMETER_ROOM 24 /* "$" and a size_t */
 
 struct statement {
     const char *sql; /* the literal's address is the name */
@@ -41,6 +41,7 @@ struct sqlite_store {
     struct sqlite_vfs vfs;
     struct statement statements[STATEMENTS_MAX];
     size_t statement_count;
+    uint64_t locked_us; /* since when a statement waits for others' lock */
 };
 
 static const struct dialect dialect = {
@@ -243,9 +244,26 @@ static int on_answer(void *arg, struct values row)
     return -EOPNOTSUPP;
 }
 
+/* Others have the lock: whether to try again, after a while. sqlite.org/c3ref/busy_handler.html */
+static int wait_for_lock(void *arg, int tries)
+{
+    static const uint8_t pauses_ms[] = { 1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100 }; /* SQLite's own */
+    size_t last = ARRAY_SIZE(pauses_ms) - 1;
+    struct sqlite_store *store = arg;
+    uint64_t waited_ms;
+
+    if (tries == 0)
+        store->locked_us = store_clock_us();
+    waited_ms = (store_clock_us() - store->locked_us) / 1000;
+    if (waited_ms >= PATIENCE_MS)
+        return 0;
+    store_pause(&store->store, waited_ms, pauses_ms[(size_t)tries < last ? (size_t)tries : last]);
+    return 1;
+}
+
 static int apply_settings(struct sqlite_store *store)
 {
-    sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
+    sqlite3_busy_handler(store->db, wait_for_lock, store);
     sqlite3_extended_result_codes(store->db, 1);
     /* Nothing that a hostile file could plant in the schema gets further rights than a table. */
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);

@@ -4,6 +4,7 @@
 #
 #     the audit log's disk is full     clear refusal: no record, no signature; all is well once there is room
 #     the store's disk is full         signing goes on; nobody logs in until there is room
+#     the store's lock is not let go   signing goes on; logins wait
 #     the HSM's tokens unreadable      no new signer starts, and readiness says so; it mends itself
 #     the clock jumps, both ways       leases end, and are taken anew: one slower call
 #     the server's certificate ends    replaced before that, it costs no call
@@ -27,10 +28,12 @@ goes_on() { # WORD: whether more of them come, within the time that a supervisor
     until_true 20 grows "$1" "$(given "$1")"
 }
 
+makes_no_key() { ! as ann key generate --type p-256 --label more --pin-file "$work/ann/pin"; }
+
 full() { # DIRECTORY SENTENCE
     fill "$1" || return
     sleep 2
-    as ann key generate --type p-256 --label more --pin-file "$work/ann/pin" && return 1
+    until_true 20 makes_no_key || return # a log has room for some records more
     sleep 1
     rm "$1/ballast"
     goes_on given
@@ -46,6 +49,14 @@ hide_tokens() {
     sleep 2
     chmod "$tokens_mode" "$server/hsm/tokens"
     until_true 40 ready 200 && goes_on given
+}
+
+lock_store() {
+    sleep 2 # by then its threads have the leases that they want: each further one is an unlock, which waits
+    /usr/bin/python3 -c 'import sqlite3, sys, time
+store = sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None)
+store.execute("BEGIN IMMEDIATE")
+time.sleep(4)' "$server/store/privyseal.db"
 }
 
 jump() { # SECONDS...
@@ -93,6 +104,7 @@ tokens_mode=$(stat -c %a "$server/hsm/tokens")
 # name                                                        Sign   Unlock
 during "the server's certificate ends, and is replaced"       5000    8000 replace_server
 during "a client's certificate and key are replaced"          5000    8000 replace_client
+during "the store's lock held by somebody else for 4 s"       1500    8000 lock_store
 may_fail=1000
 during "the HSM's tokens unreadable, the signers killed"     30000   30000 hide_tokens
 may_fail=0

@@ -72,6 +72,43 @@ START_TEST(files_are_the_owners_alone)
 }
 END_TEST
 
+struct two_stores {
+    struct store *waiting, *locking;
+    unsigned waits;
+};
+
+/* As a signer, which does something else meanwhile and, there, has no store. */
+static int wait_and_look(void *arg, int fd, short events, int timeout_ms)
+{
+    struct token_row row;
+    struct two_stores *both = arg;
+
+    (void)events;
+    ck_assert_int_eq(fd, -1);
+    ck_assert_int_gt(timeout_ms, 0);
+    ck_assert_int_eq(store_token_by_name(both->waiting, "alice", &row), -EAGAIN);
+    ck_assert_int_eq(store_begin(both->waiting), -EAGAIN);
+    if (both->waits++ == 0)
+        store_rollback(both->locking);
+    return 0;
+}
+
+START_TEST(who_waits_for_a_lock_does_something_else)
+{
+    CLEANUP(store_close) struct store *store = open_new();
+    CLEANUP(store_close) struct store *other = NULL;
+    struct two_stores both = { .waiting = store };
+
+    ck_assert_int_eq(store_open(url, &other), 0);
+    both.locking = other;
+    ck_assert_int_eq(store_begin(other), 0);
+    store_set_wait(store, wait_and_look, &both);
+    add_token(store);
+    ck_assert_uint_eq(both.waits, 1);
+    store_set_wait(store, NULL, NULL);
+}
+END_TEST
+
 START_TEST(file_that_is_no_database_is_refused)
 {
     struct store *store = NULL;
@@ -268,9 +305,10 @@ START_TEST(file_that_can_only_be_read_is_refused_at_once)
 END_TEST
 
 SUITE_WITH_FIXTURE("store sqlite", setup, teardown, files_are_the_owners_alone,
-                   file_that_is_no_database_is_refused, database_with_a_page_overwritten_is_refused,
-                   empty_file_is_not_a_store, database_of_somebody_else_is_refused,
-                   directory_that_is_missing_is_said, deleted_row_is_gone_from_the_file,
+                   who_waits_for_a_lock_does_something_else, file_that_is_no_database_is_refused,
+                   database_with_a_page_overwritten_is_refused, empty_file_is_not_a_store,
+                   database_of_somebody_else_is_refused, directory_that_is_missing_is_said,
+                   deleted_row_is_gone_from_the_file,
                    store_works_below_a_directory_that_its_user_cannot_enter,
                    file_that_root_makes_belongs_to_the_owner_of_its_directory,
                    file_that_can_only_be_read_is_refused_at_once);
