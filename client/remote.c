@@ -26,6 +26,7 @@ int remote_new(OSSL_LIB_CTX *libctx, const struct deployment_config *deployment,
     remote->deployment = deployment;
     atomic_init(&remote->reached_ms, 0);
     sealing_init(&remote->sealing);
+    aead_desk_init(&remote->desk, libctx);
     if (getrandom(&first, sizeof(first), 0) != (ssize_t)sizeof(first))
         return -errno;
     atomic_init(&remote->request_number, first);
@@ -79,6 +80,7 @@ void remote_free(struct remote *remote)
     channel_free(remote->channel);
     X509_STORE_free(remote->trust);
     sealing_clear(&remote->sealing);
+    aead_desk_clear(&remote->desk);
     secret_free(remote->device_secret);
     secret_free(remote->planned_secret);
     free(remote);

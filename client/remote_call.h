@@ -13,6 +13,7 @@
 #include "client/remote.h"
 #include "client/sealing.h"
 #include "include/secret.h"
+#include "proto/aead.h"
 #include "proto/limits.h"
 #include "proto/method.h"
 
@@ -25,6 +26,7 @@ struct remote {
     struct secret *planned_secret; /* in its place from the next new PIN on; NULL: nothing changes */
     atomic_llong reached_ms;       /* when a server answered last; 0: never */
     struct sealing sealing;
+    struct aead_desk desk;        /* for the messages of all leases */
     atomic_ullong request_number; /* of the next call that has a record; include/splitmix.h */
 };
 

@@ -69,6 +69,7 @@ static CK_RV take_lease(struct remote_token *token, const struct seal_target *ta
     r = session_keys_derive(remote->libctx, remote->deployment->realm, token->name, client_secret,
                             BYTES_OF_ARRAY(target->challenge), pack_lend(&reply->lease), certificate_hash,
                             &keys);
+    keys.desk = &remote->desk;
     if (r == 0)
         r = lease_new(&keys, &lease);
     if (r < 0)

@@ -6,6 +6,7 @@
 
 #include "proto/backup_file.h"
 #include "proto/context.h"
+#include "proto/aead.h"
 #include "proto/digest.h"
 
 #define BACKUP_CHUNK_LEN ((size_t)256 * 1024)       /* of content, in each chunk but the last */

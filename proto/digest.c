@@ -11,10 +11,8 @@
 
 DEFINE_CLEANUP(EVP_KDF_free, EVP_KDF *);
 DEFINE_CLEANUP(EVP_KDF_CTX_free, EVP_KDF_CTX *);
-DEFINE_CLEANUP(EVP_CIPHER_free, EVP_CIPHER *);
 DEFINE_CLEANUP(EVP_MD_free, EVP_MD *);
 DEFINE_CLEANUP(EVP_MD_CTX_free, EVP_MD_CTX *);
-DEFINE_CLEANUP(EVP_CIPHER_CTX_free, EVP_CIPHER_CTX *);
 
 /*
  * What our own programs fetch once: OpenSSL 3.0 looks an algorithm up by its name, under locks, each time it is asked.
@@ -23,13 +21,11 @@ DEFINE_CLEANUP(EVP_CIPHER_CTX_free, EVP_CIPHER_CTX *);
 static struct {
     pthread_once_t once;
     EVP_MD *sha256;
-    EVP_CIPHER *aes_gcm;
 } fetched = { .once = PTHREAD_ONCE_INIT };
 
 static void fetch_ours(void)
 {
     fetched.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    fetched.aes_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
 }
 
 /* With a reference. NULL: OpenSSL has none. */
@@ -39,14 +35,6 @@ static EVP_MD *sha256_get(OSSL_LIB_CTX *libctx)
         return EVP_MD_fetch(libctx, "SHA256", NULL);
     pthread_once(&fetched.once, fetch_ours);
     return fetched.sha256 && EVP_MD_up_ref(fetched.sha256) ? fetched.sha256 : NULL;
-}
-
-static EVP_CIPHER *aes_gcm_get(OSSL_LIB_CTX *libctx)
-{
-    if (libctx)
-        return EVP_CIPHER_fetch(libctx, "AES-256-GCM", NULL);
-    pthread_once(&fetched.once, fetch_ours);
-    return fetched.aes_gcm && EVP_CIPHER_up_ref(fetched.aes_gcm) ? fetched.aes_gcm : NULL;
 }
 
 int digest_sha256_parts(OSSL_LIB_CTX *libctx, const struct bytes *parts, size_t count, uint8_t ret[HASH_LEN])
@@ -129,78 +117,4 @@ int digest_hkdf_expand(OSSL_LIB_CTX *libctx, struct bytes prk, struct bytes info
                        struct secret **ret)
 {
     return run_hkdf(libctx, EVP_KDF_HKDF_MODE_EXPAND_ONLY, prk, BYTES_NONE, info, len, ret);
-}
-
-/* A cipher context with key, nonce and associated data in it; @encrypt as EVP_CipherInit_ex2 has it. */
-static int begin_aead(OSSL_LIB_CTX *libctx, struct bytes key, struct bytes nonce, struct bytes aad,
-                      int encrypt, EVP_CIPHER_CTX **ret)
-{
-    CLEANUP(EVP_CIPHER_free) EVP_CIPHER *cipher = NULL;
-    CLEANUP(EVP_CIPHER_CTX_free) EVP_CIPHER_CTX *ctx = NULL;
-    int ignored;
-
-    if (key.len != AEAD_KEY_LEN || nonce.len != AEAD_NONCE_LEN || aad.len > SECRET_MAX)
-        return -EINVAL;
-    cipher = aes_gcm_get(libctx);
-    ctx = EVP_CIPHER_CTX_new();
-    if (!cipher || !ctx || EVP_CipherInit_ex2(ctx, cipher, key.data, nonce.data, encrypt, NULL) != 1)
-        return -EIO;
-    if (aad.len && EVP_CipherUpdate(ctx, NULL, &ignored, aad.data, (int)aad.len) != 1)
-        return -EIO;
-    *ret = TAKE(ctx);
-    return 0;
-}
-
-int aead_seal(OSSL_LIB_CTX *libctx, struct bytes key, struct bytes nonce, struct bytes aad,
-              struct bytes plaintext, struct buffer *ret)
-{
-    CLEANUP(EVP_CIPHER_CTX_free) EVP_CIPHER_CTX *ctx = NULL;
-    CLEANUP(free_bytes) uint8_t *out = NULL;
-    int len = 0, last = 0;
-    int r;
-
-    if (plaintext.len > SECRET_MAX)
-        return -EINVAL;
-    r = begin_aead(libctx, key, nonce, aad, 1, &ctx);
-    if (r < 0)
-        return r;
-    out = malloc(plaintext.len + AEAD_TAG_LEN);
-    if (!out)
-        return -ENOMEM;
-    if (plaintext.len && EVP_CipherUpdate(ctx, out, &len, plaintext.data, (int)plaintext.len) != 1)
-        return -EIO;
-    if (EVP_CipherFinal_ex(ctx, out + len, &last) != 1 ||
-        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG_LEN, out + plaintext.len) != 1)
-        return -EIO;
-    buffer_append(ret, BYTES(out, plaintext.len + AEAD_TAG_LEN));
-    return ret->failed ? -ENOMEM : 0;
-}
-
-int aead_open(OSSL_LIB_CTX *libctx, struct bytes key, struct bytes nonce, struct bytes aad,
-              struct bytes ciphertext, struct secret **ret)
-{
-    CLEANUP(EVP_CIPHER_CTX_free) EVP_CIPHER_CTX *ctx = NULL;
-    CLEANUP(secret_free) struct secret *out = NULL;
-    struct bytes body;
-    int len = 0, last = 0;
-    int r;
-
-    if (ciphertext.len < AEAD_TAG_LEN)
-        return -EBADMSG;
-    body = BYTES(ciphertext.data, ciphertext.len - AEAD_TAG_LEN);
-    r = begin_aead(libctx, key, nonce, aad, 0, &ctx);
-    if (r < 0)
-        return r;
-    r = body.len ? secret_new(body.len, &out)
-                 : secret_copy(BYTES_NONE, &out); /* nothing is a plaintext too */
-    if (r < 0)
-        return r;
-    if (EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG_LEN, (void *)(body.data + body.len)) != 1)
-        return -EIO;
-    if (body.len && EVP_CipherUpdate(ctx, out->data, &len, body.data, (int)body.len) != 1)
-        return -EIO;
-    if (EVP_CipherFinal_ex(ctx, out->data + len, &last) != 1)
-        return -EBADMSG; /* the secret's clean-up wipes what was decrypted before the tag was checked */
-    *ret = TAKE(out);
-    return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* digest.h - SHA-2, HMAC-SHA256, HKDF-SHA256 and AES-256-GCM in a given OpenSSL library context. */
+/* digest.h - SHA-2, HMAC-SHA256 and HKDF-SHA256 in a given OpenSSL library context. */
 #pragma once
 
 #include <openssl/types.h>
@@ -8,13 +8,9 @@
 #include "include/secret.h"
 #include "proto/limits.h"
 
-#define AEAD_KEY_LEN   32
-#define AEAD_NONCE_LEN 12
-#define AEAD_TAG_LEN   16
-
 /*
  * @libctx: NULL in our own programs; the module's private one inside a host.
- * Errors of all: -EIO (OpenSSL failed), -ENOMEM, -EINVAL (a key or nonce of another length, or over SECRET_MAX).
+ * Errors of all: -EIO (OpenSSL failed), -ENOMEM, -EINVAL (over SECRET_MAX).
  */
 MUST_CHECK int digest_sha256(OSSL_LIB_CTX *libctx, struct bytes input, uint8_t ret[HASH_LEN]);
 /* Of @parts, one behind the other; for what is not to be copied together first. */
@@ -29,9 +25,3 @@ MUST_CHECK int digest_hkdf_extract(OSSL_LIB_CTX *libctx, struct bytes salt, stru
                                    struct secret **ret);
 MUST_CHECK int digest_hkdf_expand(OSSL_LIB_CTX *libctx, struct bytes prk, struct bytes info, size_t len,
                                   struct secret **ret);
-/* AES-256-GCM (NIST SP 800-38D). Appends ciphertext and tag to @ret. */
-MUST_CHECK int aead_seal(OSSL_LIB_CTX *libctx, struct bytes key, struct bytes nonce, struct bytes aad,
-                         struct bytes plaintext, struct buffer *ret);
-/* Errors: -EBADMSG (not authentic), -EIO. */
-MUST_CHECK int aead_open(OSSL_LIB_CTX *libctx, struct bytes key, struct bytes nonce, struct bytes aad,
-                         struct bytes ciphertext, struct secret **ret);

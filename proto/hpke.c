@@ -10,6 +10,7 @@
 #include <openssl/evp.h>
 
 #include "include/table.h"
+#include "proto/aead.h"
 #include "proto/digest.h"
 
 #define IKM_MIN 32 /* RFC 9180 7.1.3: at least as many bytes as a private key */

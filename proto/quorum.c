@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "proto/context.h"
+#include "proto/aead.h"
 #include "proto/digest.h"
 #include "proto/name.h"
 

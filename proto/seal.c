@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "proto/aead.h"
 #include "proto/context.h"
 #include "proto/digest.h"
 #include "proto/limits.h"

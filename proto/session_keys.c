@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "include/table.h"
+#include "proto/aead.h"
 #include "proto/context.h"
 #include "proto/digest.h"
 #include "proto/pack.h"
@@ -96,25 +97,28 @@ static struct frame frame_of(const char *label, const struct session_keys *keys,
     return frame;
 }
 
-static int frame_seal(OSSL_LIB_CTX *libctx, const struct secret *key, const struct frame *frame,
-                      struct bytes plaintext, struct buffer *ret)
+static int frame_seal(OSSL_LIB_CTX *libctx, struct aead_desk *desk, const struct secret *key,
+                      const struct frame *frame, struct bytes plaintext, struct buffer *ret)
 {
-    struct bytes aad;
+    struct bytes aad, nonce = BYTES_OF_ARRAY(frame->nonce);
     int r = context_end(&frame->aad, &aad);
 
-    return r < 0 ? r
-                 : aead_seal(libctx, secret_bytes(key), BYTES_OF_ARRAY(frame->nonce), aad, plaintext, ret);
+    if (r < 0)
+        return r;
+    return desk ? aead_desk_seal(desk, secret_bytes(key), nonce, aad, plaintext, ret)
+                : aead_seal(libctx, secret_bytes(key), nonce, aad, plaintext, ret);
 }
 
-static int frame_open(OSSL_LIB_CTX *libctx, const struct secret *key, const struct frame *frame,
-                      const ProtobufCBinaryData *ciphertext, struct secret **ret)
+static int frame_open(OSSL_LIB_CTX *libctx, struct aead_desk *desk, const struct secret *key,
+                      const struct frame *frame, const ProtobufCBinaryData *ciphertext, struct secret **ret)
 {
-    struct bytes aad;
+    struct bytes aad, nonce = BYTES_OF_ARRAY(frame->nonce);
     int r = context_end(&frame->aad, &aad);
 
-    return r < 0 ? r
-                 : aead_open(libctx, secret_bytes(key), BYTES_OF_ARRAY(frame->nonce), aad,
-                             pack_lend(ciphertext), ret);
+    if (r < 0)
+        return r;
+    return desk ? aead_desk_open(desk, secret_bytes(key), nonce, aad, pack_lend(ciphertext), ret)
+                : aead_open(libctx, secret_bytes(key), nonce, aad, pack_lend(ciphertext), ret);
 }
 
 int session_request(OSSL_LIB_CTX *libctx, const struct session_keys *keys, const struct method *method,
@@ -123,7 +127,7 @@ int session_request(OSSL_LIB_CTX *libctx, const struct session_keys *keys, const
     CLEANUP(frame_clear) struct frame frame = frame_of(REQUEST_LABEL, keys, method, sequence);
     CLEANUP(buffer_clear) struct buffer ciphertext = { 0 };
     Privyseal__V1__Session session = PRIVYSEAL__V1__SESSION__INIT;
-    int r = frame_seal(libctx, keys->request_key, &frame, plaintext, &ciphertext);
+    int r = frame_seal(libctx, keys->desk, keys->request_key, &frame, plaintext, &ciphertext);
 
     if (r < 0)
         return r;
@@ -140,7 +144,7 @@ int session_open_request(OSSL_LIB_CTX *libctx, const struct session_keys *keys, 
 
     if (!bytes_equal(pack_lend(&session->lease), BYTES_OF_ARRAY(keys->lease)))
         return -EBADMSG;
-    return frame_open(libctx, keys->request_key, &frame, &session->ciphertext, ret);
+    return frame_open(libctx, keys->desk, keys->request_key, &frame, &session->ciphertext, ret);
 }
 
 int session_reply(OSSL_LIB_CTX *libctx, const struct session_keys *keys, const struct method *method,
@@ -149,7 +153,7 @@ int session_reply(OSSL_LIB_CTX *libctx, const struct session_keys *keys, const s
     CLEANUP(frame_clear) struct frame frame = frame_of(REPLY_LABEL, keys, method, sequence);
     CLEANUP(buffer_clear) struct buffer ciphertext = { 0 };
     Privyseal__V1__SessionReply reply = PRIVYSEAL__V1__SESSION_REPLY__INIT;
-    int r = frame_seal(libctx, keys->reply_key, &frame, plaintext, &ciphertext);
+    int r = frame_seal(libctx, keys->desk, keys->reply_key, &frame, plaintext, &ciphertext);
 
     if (r < 0)
         return r;
@@ -172,5 +176,6 @@ int session_open_reply(OSSL_LIB_CTX *libctx, const struct session_keys *keys, co
     if (message.len > method->reply_max)
         return -EBADMSG;
     reply = privyseal__v1__session_reply__unpack(NULL, message.len, message.data);
-    return reply ? frame_open(libctx, keys->reply_key, &frame, &reply->ciphertext, ret) : -EBADMSG;
+    return reply ? frame_open(libctx, keys->desk, keys->reply_key, &frame, &reply->ciphertext, ret)
+                 : -EBADMSG;
 }

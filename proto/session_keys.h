@@ -15,6 +15,7 @@
 #include <openssl/types.h>
 
 #include "include/secret.h"
+#include "proto/aead.h"
 #include "proto/limits.h"
 #include "proto/method.h"
 #include "proto/privyseal.pb-c.h"
@@ -24,6 +25,7 @@ struct session_keys {
     struct secret *request_key;
     struct secret *reply_key;
     struct secret *failure_key;
+    struct aead_desk *desk; /* lent by who has many messages; NULL: each makes a context of its own */
 };
 
 void session_keys_clear(struct session_keys *keys);

@@ -15,6 +15,7 @@
 
 #include "include/bytes.h"
 #include "include/secret.h"
+#include "proto/aead.h"
 #include "proto/digest.h"
 #include "proto/failure.h"
 #include "proxy/access/totp.h"

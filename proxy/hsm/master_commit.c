@@ -4,6 +4,7 @@
 
 #include "include/table.h"
 #include "proto/context.h"
+#include "proto/aead.h"
 #include "proto/digest.h"
 #include "proto/public_key.h"
 #include "proxy/hsm/master_keys.h"

@@ -6,6 +6,7 @@
 #include "proxy/hsm/row_seal.h"
 
 #include "include/table.h"
+#include "proto/aead.h"
 #include "proto/digest.h"
 #include "proxy/hsm/hsm_state.h"
 

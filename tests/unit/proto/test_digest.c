@@ -2,7 +2,6 @@
 /* test_digest.c - the primitives against their standards' vectors, and in a library context of their own. */
 #include "proto/digest.h"
 
-#include <errno.h>
 #include <openssl/crypto.h>
 
 #include "tests/support/hex.h"
@@ -90,97 +89,6 @@ START_TEST(hkdf_without_salt_and_info_is_as_the_rfc_has_it)
 }
 END_TEST
 
-/* The Galois/Counter Mode of Operation (McGrew, Viega), appendix B, test cases 13 and 14. */
-START_TEST(aes_gcm_is_as_its_authors_have_it)
-{
-    uint8_t key[AEAD_KEY_LEN] = { 0 }, nonce[AEAD_NONCE_LEN] = { 0 }, plaintext[16] = { 0 };
-    CLEANUP(buffer_clear) struct buffer sealed = { 0 };
-
-    ck_assert_int_eq(
-        aead_seal(libctx, BYTES_OF_ARRAY(key), BYTES_OF_ARRAY(nonce), BYTES_NONE, BYTES_NONE, &sealed), 0);
-    ck_assert_int_eq(aead_seal(libctx, BYTES_OF_ARRAY(key), BYTES_OF_ARRAY(nonce), BYTES_NONE,
-                               BYTES_OF_ARRAY(plaintext), &sealed),
-                     0);
-    assert_hex(buffer_bytes(&sealed), "530f8afbc74536b9a963b4f1c4cb738b"
-                                      "cea7403d4d606b6e074ec5d3baf39d18"
-                                      "d0d1c8a799996bf0265b98b5d48ab919");
-}
-END_TEST
-
-static const uint8_t key[AEAD_KEY_LEN] = { 1 }, nonce[AEAD_NONCE_LEN] = { 2 };
-
-static void seal_text(const char *text, struct buffer *ret)
-{
-    ck_assert_int_eq(aead_seal(libctx, BYTES_OF_ARRAY(key), BYTES_OF_ARRAY(nonce), bytes_of_text("aad"),
-                               bytes_of_text(text), ret),
-                     0);
-}
-
-static int open_text(struct bytes aad, struct bytes sealed, struct secret **ret)
-{
-    return aead_open(libctx, BYTES_OF_ARRAY(key), BYTES_OF_ARRAY(nonce), aad, sealed, ret);
-}
-
-START_TEST(what_was_sealed_opens_again)
-{
-    static const char *const texts[] = { "", "x", "sixteen bytes ..", "more than one block of the cipher" };
-
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        CLEANUP(buffer_clear) struct buffer sealed = { 0 };
-        CLEANUP(secret_free) struct secret *opened = NULL;
-
-        seal_text(texts[i], &sealed);
-        ck_assert_uint_eq(sealed.len, strlen(texts[i]) + AEAD_TAG_LEN);
-        ck_assert_int_eq(open_text(bytes_of_text("aad"), buffer_bytes(&sealed), &opened), 0);
-        ck_assert(bytes_equal(secret_bytes(opened), bytes_of_text(texts[i])));
-    }
-}
-END_TEST
-
-START_TEST(every_changed_byte_is_noticed)
-{
-    CLEANUP(buffer_clear) struct buffer sealed = { 0 };
-    struct secret *opened = NULL;
-
-    seal_text("text", &sealed);
-    for (size_t i = 0; i < sealed.len; i++) {
-        sealed.data[i] ^= 1;
-        ck_assert_int_eq(open_text(bytes_of_text("aad"), buffer_bytes(&sealed), &opened), -EBADMSG);
-        sealed.data[i] ^= 1;
-    }
-    ck_assert_ptr_null(opened);
-}
-END_TEST
-
-START_TEST(every_shorter_text_and_other_context_is_noticed)
-{
-    CLEANUP(buffer_clear) struct buffer sealed = { 0 };
-    struct secret *opened = NULL;
-
-    seal_text("text", &sealed);
-    for (size_t len = 0; len < sealed.len; len++)
-        ck_assert_int_eq(open_text(bytes_of_text("aad"), BYTES(sealed.data, len), &opened), -EBADMSG);
-    ck_assert_int_eq(open_text(bytes_of_text("aae"), buffer_bytes(&sealed), &opened), -EBADMSG);
-    ck_assert_int_eq(open_text(BYTES_NONE, buffer_bytes(&sealed), &opened), -EBADMSG);
-    ck_assert_ptr_null(opened);
-}
-END_TEST
-
-START_TEST(keys_and_nonces_of_another_length_are_refused)
-{
-    CLEANUP(buffer_clear) struct buffer sealed = { 0 };
-
-    ck_assert_int_eq(
-        aead_seal(libctx, BYTES(key, 16), BYTES_OF_ARRAY(nonce), BYTES_NONE, BYTES_NONE, &sealed), -EINVAL);
-    ck_assert_int_eq(
-        aead_seal(libctx, BYTES_OF_ARRAY(key), BYTES(nonce, 11), BYTES_NONE, BYTES_NONE, &sealed), -EINVAL);
-    ck_assert_uint_eq(sealed.len, 0);
-}
-END_TEST
-
 SUITE_WITH_FIXTURE("digest", make_context, free_context, sha256_is_as_the_standard_has_it,
                    hmac_is_as_the_rfc_has_it, an_empty_key_is_a_key, hkdf_is_as_the_rfc_has_it,
-                   hkdf_without_salt_and_info_is_as_the_rfc_has_it, aes_gcm_is_as_its_authors_have_it,
-                   what_was_sealed_opens_again, every_changed_byte_is_noticed,
-                   every_shorter_text_and_other_context_is_noticed,
-                   keys_and_nonces_of_another_length_are_refused);
+                   hkdf_without_salt_and_info_is_as_the_rfc_has_it);
