@@ -58,7 +58,7 @@ struct channel_http2 {
 /* One call on its way. */
 struct carried {
     const struct method *method;
-    struct bytes frame; /* prefix and message */
+    struct bytes message;
     int64_t deadline_ms;
     struct channel_reply *reply;
     unsigned tried; /* bits of endpoints */
@@ -328,7 +328,7 @@ static enum wire_end send_once(struct channel_http2 *http2, size_t index, struct
     const struct wire_request request = {
         .authority = name,
         .path = carried->method->path,
-        .frame = carried->frame,
+        .message = carried->message,
         .deadline_ms = deadline_ms,
         .traceparent = new_span(http2, traceparent),
     };
@@ -419,8 +419,9 @@ static void channel_http2_call(struct channel *channel, const struct method *met
                                unsigned deadline_ms, struct channel_reply *ret)
 {
     struct channel_http2 *http2 = (struct channel_http2 *)channel;
-    CLEANUP(buffer_clear) struct buffer frame = { 0 };
-    struct carried carried = { .method = method, .deadline_ms = clock_now_ms() + deadline_ms, .reply = ret };
+    struct carried carried = {
+        .method = method, .message = request, .deadline_ms = clock_now_ms() + deadline_ms, .reply = ret
+    };
     struct guest guest;
 
     *ret = (struct channel_reply){ .status = GRPC_UNAVAILABLE };
@@ -428,12 +429,6 @@ static void channel_http2_call(struct channel *channel, const struct method *met
         reply_failed(ret, GRPC_RESOURCE_EXHAUSTED, "", "the request is larger than it may be");
         return;
     }
-    grpc_frame(request, &frame);
-    if (frame.failed) {
-        reply_failed(ret, GRPC_INTERNAL, "", "out of memory");
-        return;
-    }
-    carried.frame = buffer_bytes(&frame);
     if (!enter(http2, &guest)) {
         reply_failed(ret, GRPC_UNAVAILABLE, "",
                      "called from within a call: OpenSSL is routed back into this module");

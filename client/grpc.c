@@ -12,11 +12,11 @@
 
 #define DETAILS_MAX 16384 /* of base64: a Failure has some 200 bytes */
 
-void grpc_frame(struct bytes message, struct buffer *ret)
+void grpc_prefix(size_t len, uint8_t ret[GRPC_PREFIX_LEN])
 {
-    buffer_append_u8(ret, 0); /* not compressed */
-    buffer_append_u32(ret, (uint32_t)message.len);
-    buffer_append(ret, message);
+    ret[0] = 0; /* not compressed */
+    for (int i = 1; i < GRPC_PREFIX_LEN; i++)
+        ret[i] = (uint8_t)(len >> (8 * (GRPC_PREFIX_LEN - 1 - i)));
 }
 
 static int base64_value(uint8_t c)
@@ -185,30 +185,29 @@ static enum grpc_status status_of_http(unsigned http_status)
 }
 
 /* Exactly one message, not compressed: all our methods are unary. */
-static bool body_is_whole(const struct grpc_answer *answer, struct bytes *ret)
+static bool body_is_whole(const struct grpc_answer *answer)
 {
     struct reader reader = reader_of(buffer_bytes(&answer->body));
     uint8_t compressed = reader_u8(&reader);
 
-    *ret = reader_run(&reader, reader_u32(&reader));
+    (void)reader_run(&reader, reader_u32(&reader));
     return !answer->body.failed && reader_done(&reader) && !compressed;
 }
 
-static void take_body(const struct grpc_answer *answer, struct channel_reply *ret)
+static void take_body(struct grpc_answer *answer, struct channel_reply *ret)
 {
-    struct bytes message;
-
-    ret->status = GRPC_INTERNAL;
-    if (!body_is_whole(answer, &message)) {
+    if (!body_is_whole(answer)) {
+        ret->status = GRPC_INTERNAL;
         snprintf(ret->detail, sizeof(ret->detail), "the answer is not one gRPC message");
         return;
     }
-    buffer_append(&ret->body, message);
-    if (!ret->body.failed)
-        ret->status = GRPC_OK;
+    buffer_drop(&answer->body, GRPC_PREFIX_LEN);
+    ret->status = GRPC_OK;
+    ret->body = answer->body;
+    answer->body = (struct buffer){ 0 };
 }
 
-void grpc_answer_finish(const struct grpc_answer *answer, struct channel_reply *ret)
+void grpc_answer_finish(struct grpc_answer *answer, struct channel_reply *ret)
 {
     CLEANUP(buffer_clear) struct buffer status = { 0 };
 

@@ -30,10 +30,10 @@ void grpc_answer_clear(struct grpc_answer *answer);
 DEFINE_CLEAR(grpc_answer_clear, struct grpc_answer);
 /* One header or trailer. What it does not know it skips. */
 void grpc_answer_header(struct grpc_answer *answer, struct bytes name, struct bytes value);
-/* Whatever arrived, as a reply. */
-void grpc_answer_finish(const struct grpc_answer *answer, struct channel_reply *ret);
+/* Whatever arrived, as a reply, which takes the message. */
+void grpc_answer_finish(struct grpc_answer *answer, struct channel_reply *ret);
 
-/* Appends prefix and message. */
-void grpc_frame(struct bytes message, struct buffer *ret);
+/* What goes before a message of @len bytes. */
+void grpc_prefix(size_t len, uint8_t ret[GRPC_PREFIX_LEN]);
 /* Appends the bytes that @text encodes; padding may be left out. Errors: -EBADMSG, -ENOMEM. */
 MUST_CHECK int grpc_base64_decode(struct bytes text, struct buffer *ret);

@@ -104,7 +104,7 @@ enum wire_end {
 
 struct wire_request {
     const char *authority, *path;
-    struct bytes frame; /* prefix and message; lent until the call is over */
+    struct bytes message; /* lent until the call is over */
     int64_t deadline_ms;
     const char *traceparent; /* NULL: the application is in no trace */
 };

@@ -75,21 +75,34 @@ static int on_stream_closed(nghttp2_session *session, int32_t stream, uint32_t e
     return 0;
 }
 
+/* What was not sent yet of @part, which begins at @at of the body. */
+static size_t copy_body(struct wire_call *call, struct bytes part, size_t at, uint8_t *ret, size_t size)
+{
+    size_t done = call->body_sent - at, len;
+
+    if (call->body_sent < at || done >= part.len)
+        return 0;
+    len = part.len - done < size ? part.len - done : size;
+    memcpy(ret, part.data + done, len);
+    call->body_sent += len;
+    return len;
+}
+
 /* The request's body; that of a call whose caller has left is not there any more. */
-static ssize_t read_frame(nghttp2_session *session, int32_t stream, uint8_t *data, size_t size,
-                          uint32_t *flags, nghttp2_data_source *source, void *cookie)
+static ssize_t read_body(nghttp2_session *session, int32_t stream, uint8_t *data, size_t size,
+                         uint32_t *flags, nghttp2_data_source *source, void *cookie)
 {
     struct wire_call *call = call_of(session, stream);
-    size_t len;
+    uint8_t prefix[GRPC_PREFIX_LEN];
+    size_t len = 0;
 
     (void)source, (void)cookie;
     if (!call)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    len = call->request->frame.len - call->frame_sent;
-    len = len < size ? len : size;
-    memcpy(data, call->request->frame.data + call->frame_sent, len);
-    call->frame_sent += len;
-    if (call->frame_sent == call->request->frame.len)
+    grpc_prefix(call->request->message.len, prefix);
+    len += copy_body(call, BYTES_OF_ARRAY(prefix), 0, data, size);
+    len += copy_body(call, call->request->message, sizeof(prefix), data + len, size - len);
+    if (call->body_sent == sizeof(prefix) + call->request->message.len)
         *flags |= NGHTTP2_DATA_FLAG_EOF;
     return (ssize_t)len;
 }
@@ -155,7 +168,7 @@ static const char *write_timeout(int64_t deadline_ms, char room[TIMEOUT_ROOM])
 int32_t wire_session_submit(struct wire *wire, struct wire_call *call)
 {
     const struct wire_request *request = call->request;
-    nghttp2_data_provider body = { .read_callback = read_frame };
+    nghttp2_data_provider body = { .read_callback = read_body };
     char timeout[TIMEOUT_ROOM];
     nghttp2_nv headers[] = {
         header(":method", "POST"),

@@ -14,7 +14,7 @@
 struct wire_call {
     const struct wire_request *request;
     struct grpc_answer *answer;
-    size_t frame_sent;
+    size_t body_sent; /* of prefix and message */
     int32_t stream;
     bool was_sent;
     bool is_seated; /* waits to be called */

@@ -41,12 +41,12 @@ static enum grpc_status finish(void)
     return reply.status;
 }
 
-START_TEST(frame_is_flag_length_and_message)
+START_TEST(prefix_is_flag_and_length)
 {
-    CLEANUP(buffer_clear) struct buffer frame = { 0 };
+    uint8_t prefix[GRPC_PREFIX_LEN];
 
-    grpc_frame(bytes_of_text("hello"), &frame);
-    ck_assert(bytes_equal(buffer_bytes(&frame), BYTES("\0\0\0\0\5hello", 10)));
+    grpc_prefix(0x01020304, prefix);
+    ck_assert_mem_eq(prefix, "\0\1\2\3\4", sizeof(prefix));
 }
 END_TEST
 
@@ -217,7 +217,7 @@ START_TEST(base64_is_read_with_and_without_padding)
 }
 END_TEST
 
-SUITE_WITH_FIXTURE("grpc", set_up, tear_down, frame_is_flag_length_and_message, good_answer_gives_its_message,
+SUITE_WITH_FIXTURE("grpc", set_up, tear_down, prefix_is_flag_and_length, good_answer_gives_its_message,
                    empty_message_is_a_message, body_that_is_not_one_message_is_refused,
                    body_over_the_limit_is_not_kept, failure_comes_out_of_the_details,
                    unreadable_details_leave_the_status, message_writes_no_control_characters,
