@@ -13,16 +13,9 @@
 #include "include/secret.h"
 #include "proto/certificate.h"
 
-/* A ticket spares a returning client the handshake's signatures. Short, since it also spares it the CA's judgement. */
-#define TICKET_LIFE_S 600
-#define CHAIN_DEPTH   4
+#define CHAIN_DEPTH 4
 
 static const unsigned char alpn_h2[] = { 2, 'h', '2' };
-/* A ticket of one kind of listener is worth nothing on the other. */
-static const char *const session_contexts[TLS_CLIENT_KINDS] = {
-    [TLS_CLIENTS_CERTIFIED] = "privyseal front v1",
-    [TLS_CLIENTS_ANONYMOUS] = "privyseal enrolment v1",
-};
 
 DEFINE_CLEANUP(BIO_free_all, BIO *);
 DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);
@@ -99,21 +92,16 @@ static bool use_client_ca(SSL_CTX *ctx, struct bytes pem)
 
 static bool set_policy(SSL_CTX *ctx, enum tls_clients clients)
 {
-    const char *context = session_contexts[clients];
-
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS); /* an idle connection keeps no record buffers */
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
     if (clients == TLS_CLIENTS_CERTIFIED)
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_verify_depth(ctx, CHAIN_DEPTH);
     SSL_CTX_set_alpn_select_cb(ctx, select_alpn, NULL);
-    /* Tickets only, no cache: their keys live and die with this context, so a new CA ends them all. */
+    /* Nobody resumes: who comes again shows the certificate again. Our clients keep connections, and no tickets. */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_timeout(ctx, TICKET_LIFE_S);
-    return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 && SSL_CTX_set_num_tickets(ctx, 1) == 1 &&
-           SSL_CTX_set_purpose(ctx, X509_PURPOSE_SSL_CLIENT) == 1 &&
-           SSL_CTX_set_session_id_context(ctx, (const unsigned char *)context, (unsigned)strlen(context)) ==
-               1;
+    return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 && SSL_CTX_set_num_tickets(ctx, 0) == 1 &&
+           SSL_CTX_set_purpose(ctx, X509_PURPOSE_SSL_CLIENT) == 1;
 }
 
 int tls_context_new(const struct tls_material *material, enum tls_clients clients, SSL_CTX **ret,
@@ -185,9 +173,6 @@ int tls_peer(SSL *ssl, uint8_t ret_certificate_hash[HASH_LEN], const char **why)
         return -EACCES;
     *why = "the client has no certificate";
     if (!peer || SSL_get_verify_result(ssl) != X509_V_OK)
-        return -EACCES;
-    *why = "the client's certificate expired since it got its ticket";
-    if (X509_cmp_current_time(X509_get0_notAfter(peer)) <= 0)
         return -EACCES;
     *why = "the client's certificate has no digest";
     return certificate_hash(NULL, peer, ret_certificate_hash) ? -EACCES : 0;

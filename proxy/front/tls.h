@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tls.h - how the front speaks TLS: version 1.3 only, "h2" only, a client certificate from our own CA always, but on
- * the enrolment listener, where none is asked for.
+ * the enrolment listener, where none is asked for. No tickets: nobody is let in on the word of an earlier handshake.
  *
  * Source: RFC 8446 (TLS 1.3), RFC 7301 (ALPN), RFC 9113 3.2 (Starting HTTP/2 for "https" URIs).
  */
@@ -39,10 +39,7 @@ MUST_CHECK int tls_context_new(const struct tls_material *material, enum tls_cli
 MUST_CHECK int tls_context_from_memfds(const int memfds[TLS_FILES], enum tls_clients clients, SSL_CTX **ret,
                                        const char **why);
 
-/*
- * After the handshake: "h2" was agreed on, and who is there? A resumed session brings its certificate along, so its
- * validity is looked at again. Errors: -EACCES with a static sentence in @why.
- */
+/* After the handshake: "h2" was agreed on, and who is there? Errors: -EACCES with a static sentence in @why. */
 MUST_CHECK int tls_peer(SSL *ssl, uint8_t ret_certificate_hash[HASH_LEN], const char **why);
 /* The same of a client that needs no certificate. */
 MUST_CHECK int tls_peer_anonymous(SSL *ssl, const char **why);

@@ -57,8 +57,6 @@ bool client_handshake(struct client *client, const struct rig *rig, const struct
     client->ssl = SSL_new(client->tls);
     SSL_set_fd(client->ssl, client->fd);
     SSL_set1_host(client->ssl, "localhost");
-    if (options->ticket)
-        SSL_set_session(client->ssl, options->ticket);
     /* The front speaks first, its SETTINGS; whom it does not accept never gets them. */
     return SSL_connect(client->ssl) == 1 && SSL_peek(client->ssl, &byte, 1) == 1;
 }
@@ -77,7 +75,6 @@ void client_connect(struct client *client, const struct rig *rig)
 void client_close(struct client *client)
 {
     nghttp2_session_del(client->session);
-    SSL_shutdown(client->ssl); /* or its ticket would be thrown away */
     SSL_free(client->ssl);
     SSL_CTX_free(client->tls);
     close(client->fd);

@@ -44,7 +44,6 @@ struct client_options {
     EVP_PKEY *key; /* NULL: no certificate */
     X509 *certificate;
     bool is_tls12, has_no_alpn;
-    SSL_SESSION *ticket; /* to resume; NULL: none */
 };
 
 /* TCP only. */
