@@ -17,7 +17,7 @@
 #include "include/log.h"
 #include "proxy/audit/audit_state.h"
 
-#define ROOM_STEP ((off_t)16 * 1024) /* set aside at once: some thirty records */
+#define ROOM_STEP ((off_t)64 * 1024) /* set aside at once, as that costs 20 us: a hundred records */
 
 /* Takes back what was written of a line, and with it the room behind it. While that fails, nothing can be appended. */
 static int take_back(struct audit *audit)
