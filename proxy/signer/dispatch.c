@@ -15,7 +15,7 @@
 #include "proxy/hsm/hsm_health.h"
 #include "proxy/service/dual.h"
 #include "proxy/service/named_token.h"
-#include "proxy/signer/exchange.h"
+#include "proxy/signer/answer.h"
 #include "proxy/signer/record.h"
 
 #define PUT_OFF_MS 250 /* until the caller asks again: a store that fails over takes seconds */
@@ -25,12 +25,6 @@ static const struct proof_ops *const proofs[] = {
     [PROOF_SEALED] = &proof_sealed,
     [PROOF_OPERATOR] = &proof_operator,
     [PROOF_SESSION] = &proof_session,
-};
-
-/* Refusals whose remedy is a new sealed call: the challenge for it comes along. */
-static const bool brings_challenge[REASONS] = {
-    [REASON_UNLOCK_REQUIRED] = true,
-    [REASON_CHALLENGE_STALE] = true,
 };
 
 /* What a login is good for while the policy asks for a second factor that its user has yet to enrol. */
@@ -126,110 +120,6 @@ static enum reason permit(struct exchange *exchange)
                : REASON_NOT_PERMITTED;
 }
 
-/* ----------------------------------------------------------------------------------------------- the way out */
-
-static void write_reply(const Privyseal__V1__EnvelopeReply *reply, struct buffer *ret)
-{
-    if (pack_append(&reply->base, ret) < 0)
-        ret->failed = true;
-}
-
-static Privyseal__V1__EnvelopeReply reply_to(const struct exchange *exchange)
-{
-    Privyseal__V1__EnvelopeReply reply = PRIVYSEAL__V1__ENVELOPE_REPLY__INIT;
-
-    reply.id = exchange->envelope->id;
-    reply.spent_us = (uint32_t)(record_clock_us() - exchange->started_us);
-    return reply;
-}
-
-static void fill_failure(struct exchange *exchange, enum reason reason, struct failure *failure)
-{
-    *failure = exchange->call.failure;
-    failure->reason = reason;
-    if (exchange->call.sentence)
-        failure_set_detail(failure, exchange->call.sentence);
-    memcpy(failure->request_id, exchange->call.request_id, sizeof(exchange->call.request_id));
-    failure->has_challenge =
-        brings_challenge[reason] &&
-        challenge_make(exchange->service->challenges, exchange->call.now_ms, failure->challenge) == 0;
-}
-
-/* Where the HSM failed, the front may ask another: it is asked itself, now, so that both are said in one breath. */
-static void tell_of_hsm(const struct service *service, Privyseal__V1__EnvelopeReply *reply)
-{
-    reply->hsm_failed = true;
-    if (hsm_examine(service->access.hsm, UINT_MAX) != HSM_WELL)
-        reply->hsm = PRIVYSEAL__V1__HSM_NEWS__HSM_NEWS_ILL;
-}
-
-/* Under a MAC once caller and signer share a key; before, a refusal is only the network's word. */
-static void write_failure(struct exchange *exchange, enum reason reason, struct buffer *ret)
-{
-    CLEANUP(buffer_clear) struct buffer serialized = { 0 };
-    Privyseal__V1__EnvelopeReply reply;
-    const struct reason_row *row = reason_row(reason);
-    const char *sentence = exchange->call.sentence ? exchange->call.sentence : row->sentence;
-    struct bytes key = BYTES_NONE, binding = BYTES_NONE;
-    struct failure failure;
-
-    fill_failure(exchange, reason, &failure);
-    if (exchange->is_proved)
-        exchange->proof->failure_key(exchange, &key, &binding);
-    if (failure_encode(NULL, &failure, exchange->call.method, key, binding, &serialized) < 0)
-        buffer_clear(&serialized); /* the status still tells that nothing came of it */
-    reply = reply_to(exchange);
-    reply.grpc_status = row->status;
-    reply.message = (char *)(uintptr_t)sentence;
-    reply.failure = (ProtobufCBinaryData){ .data = serialized.data, .len = serialized.len };
-    if (reason == REASON_HSM)
-        tell_of_hsm(exchange->service, &reply);
-    write_reply(&reply, ret);
-}
-
-static enum reason write_answer(struct exchange *exchange, const ProtobufCMessage *answer, struct buffer *ret)
-{
-    CLEANUP(secret_free) struct secret *packed = NULL;
-    CLEANUP(buffer_clear) struct buffer body = { 0 };
-    Privyseal__V1__EnvelopeReply reply;
-
-    if (message_pack(answer, &packed) < 0 ||
-        exchange->proof->protect(exchange, secret_bytes(packed), &body) < 0)
-        return REASON_INTERNAL;
-    if (body.len > exchange->call.method->reply_max)
-        return REASON_LIMIT;
-    reply = reply_to(exchange);
-    reply.body = (ProtobufCBinaryData){ .data = body.data, .len = body.len };
-    write_reply(&reply, ret);
-    return REASON_NONE;
-}
-
-static void write_reroute(const struct exchange *exchange, struct buffer *ret)
-{
-    Privyseal__V1__EnvelopeReply reply = reply_to(exchange);
-
-    reply.grpc_status = GRPC_UNAVAILABLE;
-    reply.reroute_to = (uint32_t)exchange->call.reroute_to + 1;
-    write_reply(&reply, ret);
-}
-
-/* The answer given before, under this envelope's id. */
-static void write_kept(const struct exchange *exchange, struct buffer *ret)
-{
-    CLEANUP(message_free) ProtobufCMessage *message = NULL;
-    Privyseal__V1__EnvelopeReply *reply;
-
-    if (message_unpack(&privyseal__v1__envelope_reply__descriptor, buffer_bytes(exchange->kept), &message) <
-        0) {
-        ret->failed = true;
-        return;
-    }
-    reply = (Privyseal__V1__EnvelopeReply *)message;
-    reply->id = exchange->envelope->id;
-    reply->spent_us = 0; /* that was then */
-    write_reply(reply, ret);
-}
-
 /* ------------------------------------------------------------------------------------------------- the road */
 
 static enum reason handle(struct exchange *exchange, ProtobufCMessage *answer)
@@ -260,14 +150,14 @@ static enum reason run(struct exchange *exchange, enum reason reason, struct buf
     if (reason == REASON_NONE)
         reason = handle(exchange, answer);
     if (exchange->call.reroute_to >= 0) {
-        write_reroute(exchange, ret);
+        answer_reroute(exchange, ret);
         return REASON_UNAVAILABLE;
     }
     reason = record_end(exchange, reason);
     if (reason == REASON_NONE)
-        reason = write_answer(exchange, answer, ret);
+        reason = answer_reply(exchange, answer, ret);
     if (reason != REASON_NONE)
-        write_failure(exchange, reason, ret);
+        answer_failure(exchange, reason, ret);
     return reason;
 }
 
@@ -284,30 +174,6 @@ static void keep_or_forget(struct exchange *exchange, enum reason reason, struct
         lease_window_forget(lease, exchange->sequence);
     else
         lease_window_keep(lease, exchange->sequence, reply);
-}
-
-/* Into the numbers that everybody may read: how it ended, and where its time went. */
-static void count(const struct exchange *exchange, enum reason reason)
-{
-    const struct service *service = exchange->service;
-    struct metrics *metrics = service->config->metrics;
-    uint64_t all_us = (uint64_t)(record_clock_us() - exchange->started_us);
-    uint64_t received_us = exchange->envelope->received_ns / 1000;
-    struct metrics_signer *mine;
-
-    if (!metrics || service->config->signer >= metrics->signers)
-        return;
-    mine = &metrics->signer[service->config->signer];
-    metrics_add(&mine->requests[exchange->call.method->id][reason], 1);
-    metrics_add(&mine->busy_us, all_us);
-    metrics_time(&mine->stages[STAGE_ALL], all_us);
-    metrics_time(&mine->stages[STAGE_STORE], store_spent_us(service->access.store) - exchange->store_us);
-    if (received_us && received_us < (uint64_t)exchange->started_us)
-        metrics_time(&mine->stages[STAGE_QUEUE], (uint64_t)exchange->started_us - received_us);
-    if (exchange->call.hsm_us)
-        metrics_time(&mine->stages[STAGE_HSM], exchange->call.hsm_us);
-    if (exchange->audit_us)
-        metrics_time(&mine->stages[STAGE_AUDIT], exchange->audit_us);
 }
 
 /*
@@ -345,8 +211,8 @@ static void put_off(struct service *service, const struct method *method,
     if (reason == REASON_NONE)
         reason = REASON_BUSY;
     exchange.call.failure.retry_after_ms = PUT_OFF_MS;
-    write_failure(&exchange, reason, ret);
-    count(&exchange, reason);
+    answer_failure(&exchange, reason, ret);
+    record_count(&exchange, reason);
 }
 
 static void serve(struct service *service, const struct method *method,
@@ -362,45 +228,15 @@ static void serve(struct service *service, const struct method *method,
     if (reason == REASON_NONE)
         reason = prove(&exchange);
     if (exchange.kept) {
-        write_kept(&exchange, ret);
+        answer_kept(&exchange, ret);
         return;
     }
     reason = run(&exchange, reason, ret);
-    count(&exchange, reason);
+    record_count(&exchange, reason);
     if (exchange.keeps_reply && !ret->failed)
         keep_or_forget(&exchange, reason, BYTES(ret->data + start, ret->len - start));
     if (exchange.call.ends_lease)
         leases_remove(service->leases, exchange.call.lease);
-}
-
-/* No method, so no Failure either: a status is all there is to say. */
-static void refuse_envelope(uint64_t id, enum grpc_status status, struct buffer *ret)
-{
-    Privyseal__V1__EnvelopeReply reply = PRIVYSEAL__V1__ENVELOPE_REPLY__INIT;
-
-    reply.id = id;
-    reply.grpc_status = status;
-    write_reply(&reply, ret);
-}
-
-void dispatch_news(bool is_well, struct buffer *ret)
-{
-    Privyseal__V1__EnvelopeReply reply = PRIVYSEAL__V1__ENVELOPE_REPLY__INIT;
-
-    reply.hsm = is_well ? PRIVYSEAL__V1__HSM_NEWS__HSM_NEWS_WELL : PRIVYSEAL__V1__HSM_NEWS__HSM_NEWS_ILL;
-    write_reply(&reply, ret);
-}
-
-/* Whoever sent it had not heard yet. */
-static void send_back(uint64_t id, struct buffer *ret)
-{
-    Privyseal__V1__EnvelopeReply reply = PRIVYSEAL__V1__ENVELOPE_REPLY__INIT;
-
-    reply.id = id;
-    reply.grpc_status = GRPC_UNAVAILABLE;
-    reply.not_begun = true;
-    reply.hsm = PRIVYSEAL__V1__HSM_NEWS__HSM_NEWS_ILL;
-    write_reply(&reply, ret);
 }
 
 typedef void serve_function(struct service *service, const struct method *method,
@@ -413,14 +249,14 @@ static void open_envelope(struct service *service, struct bytes envelope, serve_
     const Privyseal__V1__Envelope *opened;
 
     if (message_unpack(&privyseal__v1__envelope__descriptor, envelope, &message) < 0) {
-        refuse_envelope(0, GRPC_INVALID_ARGUMENT, ret);
+        answer_refusal(0, GRPC_INVALID_ARGUMENT, ret);
         return;
     }
     opened = (const Privyseal__V1__Envelope *)message;
     if (opened->method >= METHODS)
-        refuse_envelope(opened->id, GRPC_UNIMPLEMENTED, ret);
+        answer_refusal(opened->id, GRPC_UNIMPLEMENTED, ret);
     else if (hsm_health(service->access.hsm) != HSM_WELL)
-        send_back(opened->id, ret);
+        answer_not_begun(opened->id, ret);
     else
         serve_it(service, method_by_id(opened->method), opened, ret);
 }

@@ -20,5 +20,3 @@ void dispatch(struct service *service, struct bytes envelope, struct buffer *ret
  * is told to ask again in a moment. leases_hold() is in force.
  */
 void dispatch_meanwhile(struct service *service, struct bytes envelope, struct buffer *ret);
-/* A reply to nothing: whether the HSM is well. Until the front has heard that it is ill, dispatch() sends calls back. */
-void dispatch_news(bool is_well, struct buffer *ret);

@@ -118,3 +118,26 @@ enum reason record_end(struct exchange *exchange, enum reason reason)
     log_end(exchange, reason);
     return reason;
 }
+
+void record_count(const struct exchange *exchange, enum reason reason)
+{
+    const struct service *service = exchange->service;
+    struct metrics *metrics = service->config->metrics;
+    uint64_t all_us = (uint64_t)(record_clock_us() - exchange->started_us);
+    uint64_t received_us = exchange->envelope->received_ns / 1000;
+    struct metrics_signer *mine;
+
+    if (!metrics || service->config->signer >= metrics->signers)
+        return;
+    mine = &metrics->signer[service->config->signer];
+    metrics_add(&mine->requests[exchange->call.method->id][reason], 1);
+    metrics_add(&mine->busy_us, all_us);
+    metrics_time(&mine->stages[STAGE_ALL], all_us);
+    metrics_time(&mine->stages[STAGE_STORE], store_spent_us(service->access.store) - exchange->store_us);
+    if (received_us && received_us < (uint64_t)exchange->started_us)
+        metrics_time(&mine->stages[STAGE_QUEUE], (uint64_t)exchange->started_us - received_us);
+    if (exchange->call.hsm_us)
+        metrics_time(&mine->stages[STAGE_HSM], exchange->call.hsm_us);
+    if (exchange->audit_us)
+        metrics_time(&mine->stages[STAGE_AUDIT], exchange->audit_us);
+}

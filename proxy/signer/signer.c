@@ -18,7 +18,7 @@
 #include "proxy/service/expiry.h"
 #include "proxy/service/server_certificate.h"
 #include "proxy/service/warm_up.h"
-#include "proxy/signer/dispatch.h"
+#include "proxy/signer/answer.h"
 #include "proxy/signer/record.h"
 #include "proxy/signer/rounds.h"
 
@@ -183,7 +183,7 @@ static void tell_fronts(struct signer *signer, bool is_well)
         if (stream->fd < 0)
             continue;
         start = frames_begin(stream);
-        dispatch_news(is_well, &stream->out);
+        answer_news(is_well, &stream->out);
         frames_end(stream, start);
         frames_flush(stream);
     }
