@@ -22,7 +22,8 @@ struct channel_reply {
     struct buffer failure;               /* else: the serialized Failure of the server, or empty: none came */
     char request_id[REQUEST_ID_LEN + 1]; /* the server's, or "" */
     char detail[256];                    /* for people and debugging: what the transport said */
-    bool was_sent; /* the request may have reached the server: repeat only REPEAT_SAFE methods */
+    bool was_sent;    /* the request may have reached the server: repeat only REPEAT_SAFE methods */
+    bool was_refused; /* it was not sent, but a server is there, which took no calls just then */
 };
 
 void channel_reply_clear(struct channel_reply *reply);

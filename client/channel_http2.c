@@ -61,7 +61,8 @@ struct carried {
     struct bytes message;
     int64_t deadline_ms;
     struct channel_reply *reply;
-    unsigned tried; /* bits of endpoints */
+    unsigned tried;   /* bits of endpoints */
+    bool was_refused; /* by one of them */
 };
 
 /* c-ares' process-wide start: the one thing here that cannot hang from the channel. */
@@ -375,7 +376,7 @@ static bool is_repeatable(const struct carried *carried, enum wire_end end)
 }
 
 /* One endpoint. */
-static void call_endpoint(struct channel_http2 *http2, size_t index, const struct carried *carried)
+static void call_endpoint(struct channel_http2 *http2, size_t index, struct carried *carried)
 {
     bool is_over = false;
 
@@ -394,6 +395,7 @@ static void call_endpoint(struct channel_http2 *http2, size_t index, const struc
         }
         end = attempt(http2, index, wire, carried);
         is_over = !is_repeatable(carried, end);
+        carried->was_refused |= end == WIRE_REFUSED;
         endpoints_report(&http2->endpoints, index, end != WIRE_REFUSED && end != WIRE_SILENT, clock_now_ms());
     }
 }
@@ -438,6 +440,7 @@ static void channel_http2_call(struct channel *channel, const struct method *met
         reply_failed(ret, GRPC_UNAVAILABLE, "", ares_strerror(process.status));
     else
         call_endpoints(http2, &carried);
+    ret->was_refused = carried.was_refused && !ret->was_sent;
     leave(&guest);
 }
 

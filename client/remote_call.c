@@ -80,6 +80,8 @@ static int64_t pause_before_repeat(struct remote *remote, const struct method *m
     if (reply->failure.len == 0) {
         if (reply->was_sent && method->repeat == REPEAT_NEVER)
             return -1;
+        if (reply->was_refused) /* somebody is there, and will serve again */
+            return next_backoff(carry);
         return is_patient(remote, method, reply->was_sent, carry) ? next_backoff(carry) : -1;
     }
     if (failure_decode(remote->libctx, buffer_bytes(&reply->failure), method, BYTES_NONE, BYTES_NONE,

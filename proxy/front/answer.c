@@ -90,6 +90,15 @@ void answer_reason(struct stream *stream, enum reason reason)
     answer_status(stream, row->status, row->sentence, buffer_bytes(&details));
 }
 
+void answer_refuse(struct stream *stream)
+{
+    nghttp2_session *session = stream->connection->session;
+
+    enter_answer(stream, GRPC_UNAVAILABLE);
+    nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_REFUSED_STREAM);
+    connection_flush(stream->connection);
+}
+
 size_t answer_piece(struct stream *stream, uint8_t *target, size_t size)
 {
     size_t left = stream->reply.len - stream->reply_sent;

@@ -15,6 +15,8 @@ void answer_http(struct stream *stream, const char *http_status);
 void answer_status(struct stream *stream, enum grpc_status status, const char *message, struct bytes details);
 /* The front's own refusal, with a Failure without MAC in the details. */
 void answer_reason(struct stream *stream, enum reason reason);
+/* As if it had never come: the client may ask again, here or elsewhere. RFC 9113 8.7 (Request Reliability). */
+void answer_refuse(struct stream *stream);
 /* GRPC_OK and @message; REASON_BUSY if the client leaves too many answers lying about. */
 void answer_message(struct stream *stream, struct bytes message);
 /* GRPC_OK, and messages that @read fetches when there are any; in no time in particular. */

@@ -12,11 +12,13 @@
 #include <errno.h>
 
 #include "include/descriptor.h"
+#include "include/log.h"
 #include "proxy/front/call.h"
 #include "proxy/front/link.h"
 
 #define RETRY_LEAST_MS 100 /* what a client is told that is refused: when to ask again */
 #define RETRY_MOST_MS  2000
+#define DESERTED_MS    2000 /* without a signer that is able: no restart takes so long, an HSM's trouble does */
 
 struct route {
     struct front *front;
@@ -24,6 +26,8 @@ struct route {
     unsigned next_link;       /* of equals the next in turn */
     struct call_list refused; /* to be told so at the end of the round */
     struct round_task refusing;
+    struct deadline deserted; /* set while calls wait and no signer is able */
+    bool is_deserted;         /* it has passed */
     unsigned count, wrapped_count;
     struct link links[];
 };
@@ -151,12 +155,31 @@ static void pump(struct link *link)
     tell_waiting(route_of(link));
 }
 
-/* What finds the link at leisure goes straight through. Errors: -EBUSY (no room), -ENOMEM; the call is in no list. */
+/* Nobody is able to serve what waits at @link, the best there is. Errors: -EHOSTDOWN (that lasts too long already). */
+static int wait_for_signer(const struct link *link)
+{
+    struct route *route = route_of(link);
+
+    if (link_takes_calls(link) || is_partition(link))
+        return 0;
+    if (route->is_deserted)
+        return -EHOSTDOWN;
+    if (!route->deserted.at_ms)
+        deadline_set(&route->front->deadlines, &route->deserted, DESERTED_MS);
+    return 0;
+}
+
+/*
+ * What finds the link at leisure goes straight through. Errors: -EBUSY (no room), -EHOSTDOWN, -ENOMEM; the call is in no
+ * list.
+ */
 static int enqueue(struct link *link, struct call *call)
 {
     struct queue_item *pushed;
-    int r;
+    int r = wait_for_signer(link);
 
+    if (r < 0)
+        return r;
     call->item.cost_us = estimate_us(&link->estimate, call->method);
     if (link->queue.count == 0 && link_may_send(link))
         return link_send(link, call);
@@ -170,11 +193,40 @@ static int enqueue(struct link *link, struct call *call)
     return 0;
 }
 
-/* Finds the call a link, or answers that there is no room. */
+/* Finds the call a link, or answers that there is no room, or nobody. */
 static void place(struct route *route, struct call *call)
 {
-    if (enqueue(choose(route, call->wanted, call->failed_at), call))
+    int r = enqueue(choose(route, call->wanted, call->failed_at), call);
+
+    if (r == -EHOSTDOWN)
+        call_answer(call, &(struct answer){ .is_refused = true });
+    else if (r < 0)
         call_fail(call, REASON_BUSY);
+}
+
+/* No signer came in time: who waits here may be served by another proxy. Owners may take calls out meanwhile. */
+static void on_deserted(void *context)
+{
+    struct route *route = context;
+    struct call *call;
+
+    log_event(LOG_LEVEL_ERROR, "front.deserted", "after_ms=%d", DESERTED_MS);
+    route->is_deserted = true;
+    for (unsigned i = 0; i < route->wrapped_count; i++)
+        while ((call = (struct call *)queue_next(&route->links[i].queue))) {
+            call_enter(call, CALL_NOWHERE, NULL);
+            call_answer(call, &(struct answer){ .is_refused = true });
+        }
+    tell_waiting(route);
+}
+
+/* A signer came, or its HSM got well. */
+static void end_desertion(struct route *route)
+{
+    if (!route_is_serving(route))
+        return;
+    deadline_clear(&route->deserted);
+    route->is_deserted = false;
 }
 
 /* ---------------------------------------------------------------------------------------- answers and deaths */
@@ -233,6 +285,7 @@ static void share_queues(struct route *route)
 static void on_changed(struct link *link)
 {
     watches_tell(link->front);
+    end_desertion(route_of(link));
     if (is_partition(link))
         return;
     if (link->is_leaving)
@@ -304,6 +357,7 @@ int route_new(struct front *front, struct route **ret)
     route->count = count;
     route->wrapped_count = wrapped;
     route->refusing = (struct round_task){ .run = on_refusing, .context = route };
+    route->deserted = (struct deadline){ .passed = on_deserted, .context = route };
     TAILQ_INIT(&route->refused);
     for (unsigned i = 0; i < count; i++)
         link_init(&route->links[i], front, i, &link_ops);
@@ -329,6 +383,7 @@ void route_free(struct route *route)
         return;
     forget(&route->refused);
     round_forget(&route->front->round, &route->refusing);
+    deadline_clear(&route->deserted);
     for (unsigned i = 0; i < route->count; i++) {
         forget(&route->links[i].sent);
         while ((call = (struct call *)queue_next(&route->links[i].queue)))
@@ -348,6 +403,7 @@ int route_attach(struct route *route, unsigned index, int socket)
     r = link_attach(&route->links[index], TAKE_DESCRIPTOR(owned));
     if (r < 0)
         return r;
+    end_desertion(route);
     pump(&route->links[index]);
     share_queues(route);
     watches_tell(route->front);
@@ -403,7 +459,8 @@ int route_submit(struct route *route, const struct request *request, route_done 
     if (r < 0) {
         *request->body = call->body;
         call->body = (struct buffer){ 0 };
-        front_count(route->front, FRONT_REFUSED_FULL);
+        if (r != -EHOSTDOWN)
+            front_count(route->front, FRONT_REFUSED_FULL);
         return r;
     }
     *ret = TAKE(call);

@@ -9,8 +9,9 @@
  *
  * A signer that leaves says so, is sent no more, and answers what it has. A signer may also die. What its socket has not
  * taken yet goes elsewhere. What was sent goes elsewhere once if its method is REPEAT_SAFE; if not, nobody knows whether it
- * was done, and the answer is REASON_UNAVAILABLE. Without any signer requests wait for one until their deadline. What asks
- * for the partition signer always waits for that one.
+ * was done, and the answer is REASON_UNAVAILABLE. Without any signer that is able, requests wait for one, two seconds: then
+ * they are refused as if they had never come, and so is what comes after them, for the deployment may have another proxy.
+ * What asks for the partition signer always waits for that one.
  */
 #pragma once
 
@@ -26,6 +27,7 @@ struct call;
 
 /* A signer's answer, or the front's own in its place. Borrowed until the callback returns. */
 struct answer {
+    bool is_refused;    /* nobody has seen the request: the rest is empty */
     enum reason reason; /* the front's own: the rest is empty. REASON_NONE: the signer answered */
     uint32_t grpc_status;
     struct bytes body;    /* with GRPC_OK */
@@ -59,7 +61,7 @@ unsigned route_calls(const struct route *route);
 bool route_is_serving(const struct route *route); /* is any signer there? */
 
 /*
- * Errors: -EBUSY (the queue is full, or it would be done too late), -ENOMEM. @ret stays valid until @done is called
+ * Errors: -EBUSY (the queue is full, or it would be done too late), -EHOSTDOWN (no signer for too long), -ENOMEM. @ret stays valid until @done is called
  * or the call is cancelled.
  */
 MUST_CHECK int route_submit(struct route *route, const struct request *request, route_done *done, void *owner,

@@ -209,7 +209,9 @@ static void on_answer(void *owner, const struct answer *answer)
     struct stream *stream = owner;
 
     stream->call = NULL;
-    if (answer->reason != REASON_NONE) {
+    if (answer->is_refused) {
+        answer_refuse(stream);
+    } else if (answer->reason != REASON_NONE) {
         answer_reason(stream, answer->reason);
     } else if (answer->grpc_status == GRPC_OK) {
         answer_message(stream, answer->body);
@@ -236,8 +238,13 @@ static void ask_signer(struct stream *stream)
         .deadline_ms = front_now_ms() + time_ms,
     };
     size_t body_len = stream->body.len;
+    int r = route_submit(connection->front->route, &request, on_answer, stream, &stream->call);
 
-    if (route_submit(connection->front->route, &request, on_answer, stream, &stream->call)) {
+    if (r == -EHOSTDOWN) {
+        answer_refuse(stream);
+        return;
+    }
+    if (r < 0) {
         answer_reason(stream, REASON_BUSY);
         return;
     }

@@ -179,6 +179,22 @@ START_TEST(call_without_any_signer_waits_for_the_next)
 }
 END_TEST
 
+START_TEST(call_that_no_signer_comes_for_is_another_proxys)
+{
+    int32_t stream;
+
+    start();
+    rig_kill_signer(&rig, 0);
+    rig_kill_signer(&rig, 1);
+    stream = client_send_order(&client, "echo", NULL);
+    ck_assert_uint_eq(client_wait(&client, stream)->reset, NGHTTP2_REFUSED_STREAM);
+    ck_assert_uint_eq(client_order(&client, "echo")->reset, NGHTTP2_REFUSED_STREAM);
+    rig_attach(&rig, 1);
+    usleep(100000);
+    ck_assert_int_eq(client_order(&client, "echo")->grpc_status, GRPC_OK);
+}
+END_TEST
+
 START_TEST(partition_call_waits_for_the_partition_signer)
 {
     int32_t stream;
@@ -299,18 +315,17 @@ START_TEST(signer_that_sends_nonsense_is_reported_and_its_calls_move)
 }
 END_TEST
 
-SUITE_WITH_FIXTURE("front: signers", setup, teardown, lease_names_its_signer,
-                   lease_of_a_signer_that_never_was_goes_to_any, calls_that_name_nobody_are_spread,
-                   rerouted_call_is_asked_once_more, call_that_is_rerouted_twice_is_unavailable,
-                   repeatable_call_of_a_dying_signer_is_answered_by_another,
-                   signer_that_leaves_answers_what_it_was_sent_and_gets_no_more,
-                   call_that_must_not_be_repeated_waits_for_the_next_signer_when_its_own_leaves,
-                   call_that_kills_every_signer_is_repeated_once_and_no_more,
-                   call_that_must_not_be_repeated_is_unavailable_when_its_signer_dies,
-                   lease_of_a_dead_signer_is_answered_by_another_at_once,
-                   call_without_any_signer_waits_for_the_next, partition_call_waits_for_the_partition_signer,
-                   killed_signer_in_the_midst_of_fifty_calls_costs_none, full_queue_is_busy_and_empties_again,
-                   call_that_would_be_done_too_late_is_refused_at_once,
-                   modest_client_is_served_in_time_beside_a_crowd_of_anothers,
-                   full_queue_makes_room_for_another_client,
-                   signer_that_sends_nonsense_is_reported_and_its_calls_move);
+SUITE_WITH_FIXTURE(
+    "front: signers", setup, teardown, lease_names_its_signer, lease_of_a_signer_that_never_was_goes_to_any,
+    calls_that_name_nobody_are_spread, rerouted_call_is_asked_once_more,
+    call_that_is_rerouted_twice_is_unavailable, repeatable_call_of_a_dying_signer_is_answered_by_another,
+    signer_that_leaves_answers_what_it_was_sent_and_gets_no_more,
+    call_that_must_not_be_repeated_waits_for_the_next_signer_when_its_own_leaves,
+    call_that_kills_every_signer_is_repeated_once_and_no_more,
+    call_that_must_not_be_repeated_is_unavailable_when_its_signer_dies,
+    lease_of_a_dead_signer_is_answered_by_another_at_once, call_without_any_signer_waits_for_the_next,
+    call_that_no_signer_comes_for_is_another_proxys, partition_call_waits_for_the_partition_signer,
+    killed_signer_in_the_midst_of_fifty_calls_costs_none, full_queue_is_busy_and_empties_again,
+    call_that_would_be_done_too_late_is_refused_at_once,
+    modest_client_is_served_in_time_beside_a_crowd_of_anothers, full_queue_makes_room_for_another_client,
+    signer_that_sends_nonsense_is_reported_and_its_calls_move);
