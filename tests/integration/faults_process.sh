@@ -7,6 +7,7 @@
 #     front          started again, connections made anew    the same; or the other proxy, after an unanswered PING
 #     supervisor     its children die with it: whole proxy   nothing, while nothing else happens
 #     whole proxy    applications go on at the other         the same; when it goes on, nobody is killed for it
+#     its HSM        the same, after two seconds without a signer that is able
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib_load.sh"
 . "$(dirname "$0")/lib_fleet.sh"
@@ -64,6 +65,14 @@ freeze_proxy() {
     [[ $(pgrep -P "$daemon" | sort | xargs) == "$former" ]] || { echo "were $former, are $(pgrep -P "$daemon" | sort | xargs)"; return 1; }
 }
 
+is_first_well() { sed "s/^endpoints = .*/endpoints = localhost:$port/" "$server/operator/pkcs11.conf" >"$server/operator/first.conf" && "$privyseal" --config "$server/operator/first.conf" status; }
+lose_hsm() { # of one proxy; SoftHSM's token is its directory
+    mv "$server/hsm/tokens" "$server/hsm/away"
+    sleep 8
+    mv "$server/hsm/away" "$server/hsm/tokens"
+    until_true 20 is_first_well
+}
+
 make_postgres
 deploy_fleet
 load_user ann
@@ -79,6 +88,7 @@ during "signers frozen" 13000 20000 freeze_child signer
 during "the front frozen" 8000 15000 freeze_child front
 during "the supervisor frozen, and going on" 2000 5000 freeze_supervisor
 during "a whole proxy frozen, and going on" 12000 13500 freeze_proxy
+during "the HSM of one proxy gone for 8 s" 7000 12000 lose_hsm
 
 both_for_operator
 load_records "each signature given has its one record"
