@@ -9,6 +9,9 @@
 
 #include "include/table.h"
 
+/* Up to here a double counts one by one; what is beyond it, or no number, is not believed. */
+#define VALUE_MAX 9e15
+
 /* A line "privyseal_NAME{label="value",...} NUMBER". */
 struct sample {
     const char *name;
@@ -28,7 +31,7 @@ static bool read_sample(const char *line, struct sample *ret)
     ret->name_len = strcspn(ret->name, "{ ");
     ret->labels = ret->name[ret->name_len] == '{' ? ret->name + ret->name_len + 1 : "";
     ret->value = strtod(space + 1, NULL);
-    return true;
+    return ret->value >= 0 && ret->value <= VALUE_MAX;
 }
 
 static bool is_named(const struct sample *sample, const char *name)
@@ -64,7 +67,7 @@ static void take_bound(const struct sample *sample, struct metrics_reading *read
 
     while (i < reading->bounds && reading->bound[i].le != le)
         i++;
-    if (i == METRICS_BOUNDS_MAX)
+    if (i == METRICS_BOUNDS_MAX || (!isinf(le) && !(le >= 0 && le <= VALUE_MAX)))
         return;
     if (i == reading->bounds)
         reading->bound[reading->bounds++].le = le;
@@ -126,10 +129,12 @@ void metrics_read(struct bytes text, struct metrics_reading *ret)
 double metrics_quantile(const struct metrics_reading *before, const struct metrics_reading *now,
                         double quantile)
 {
-    double all = 0;
+    double all = 0, last = 0; /* the last bound before infinity */
 
     for (unsigned i = 0; i < now->bounds; i++)
-        if (isinf(now->bound[i].le))
+        if (!isinf(now->bound[i].le))
+            last = now->bound[i].le;
+        else
             all = now->bound[i].count - (i < before->bounds ? before->bound[i].count : 0);
     for (unsigned i = 0; all > 0 && i < now->bounds; i++) {
         double count = now->bound[i].count - (i < before->bounds ? before->bound[i].count : 0);
@@ -137,7 +142,7 @@ double metrics_quantile(const struct metrics_reading *before, const struct metri
         if (count >= quantile * all && !isinf(now->bound[i].le))
             return now->bound[i].le * 1000;
     }
-    return all > 0 && now->bounds > 1 ? now->bound[now->bounds - 2].le * 1000 : 0;
+    return all > 0 ? last * 1000 : 0;
 }
 
 static double rate(double before, double now, double seconds)
