@@ -13,6 +13,7 @@
 
 #include "include/table.h"
 #include "proto/audit_record.h"
+#include "proto/audit_tree.h"
 #include "proto/backup_file.h"
 #include "proto/certificate.h"
 #include "proto/digest.h"
@@ -21,6 +22,7 @@
 #include "proto/mechanism.h"
 #include "proto/name.h"
 #include "proto/pack.h"
+#include "proto/quorum.h"
 #include "proto/seal.h"
 #include "tests/fuzz/fuzz_keys.h"
 #include "tests/support/test_ca.h"
@@ -229,6 +231,76 @@ static void write_backup(void)
     json_decref(index);
 }
 
+/* A tree of five leaves, as the harness has it: the path of the fourth. */
+static void write_tree(void)
+{
+    static const uint8_t leaves[][HASH_LEN] = { { 1 }, { 2 }, { 3 }, { 4 }, { 5 } };
+    const struct audit_checkpoint checkpoint = { .first = 17, .root = { 9 } };
+    struct audit_levels levels = { 0 };
+    struct buffer seed = { 0 };
+    uint8_t signature[AUDIT_SIGNATURE_LEN] = { 8 };
+    char note[AUDIT_NOTE_MAX];
+
+    audit_checkpoint_note(&checkpoint, BYTES_OF_ARRAY(signature), note);
+    buffer_append_text(&seed, note);
+    buffer_append_u8(&seed, '\n');
+    fuzz_require(audit_levels_build(leaves, ARRAY_SIZE(leaves), &levels) == 0 &&
+                 audit_levels_path(&levels, 3, &seed) == 0);
+    audit_levels_clear(&levels);
+    write_buffer("audit_tree", "path", &seed);
+}
+
+static void write_quorum(void)
+{
+    struct quorum quorum = { .threshold = 1, .count = 1, .officers = { { .name = "olga" } } };
+    json_t *sealed = NULL, *request = NULL, *answer = NULL, *file;
+    struct secret *key = NULL;
+    const char *officer;
+    char *text;
+
+    fuzz_require(hpke_derive_key_pair(NULL, BYTES_OF_ARRAY(fuzz_private_key), &key,
+                                      quorum.officers[0].public_key) == 0);
+    fuzz_require(quorum_seal(FUZZ_REALM, FUZZ_WHAT, &quorum, bytes_of_text(FUZZ_TEXT), &sealed) == 0);
+    file = json_pack("[o]", sealed);
+    fuzz_require(quorum_ask(FUZZ_REALM, "restore", file, quorum.officers[0].public_key, &request) == 0);
+    fuzz_require(
+        quorum_answer(request, secret_bytes(key), quorum.officers[0].public_key, &answer, &officer) == 0);
+    json_decref(file);
+    file = json_pack("{s:o, s:o, s:[o]}", "quorum", quorum_to_json(&quorum), "request", request, "answers",
+                     answer);
+    text = json_dumps(file, JSON_COMPACT);
+    write_seed("quorum", "one_of_one", bytes_of_text(text));
+    free(text);
+    json_decref(file);
+    secret_free(key);
+}
+
+static void write_snapshot(void)
+{
+    uint8_t spki[] = { 0x30, 1, 2 }, name[HASH_LEN];
+    Privyseal__V1__Snapshot snapshot = PRIVYSEAL__V1__SNAPSHOT__INIT;
+    Privyseal__V1__KeyInfo key = PRIVYSEAL__V1__KEY_INFO__INIT, *keys[] = { &key };
+    Privyseal__V1__CertificateInfo certificate = PRIVYSEAL__V1__CERTIFICATE_INFO__INIT,
+                                   *certificates[] = { &certificate };
+    uint64_t mechanism = CKM_ECDSA;
+    struct buffer message = { 0 };
+
+    fuzz_require(digest_sha256(NULL, BYTES_OF_ARRAY(spki), name) == 0);
+    key.public_key = certificate.der = (ProtobufCBinaryData){ sizeof(spki), spki };
+    key.name = (ProtobufCBinaryData){ sizeof(name), name };
+    key.id = certificate.id = (ProtobufCBinaryData){ 4, name };
+    key.label = certificate.label = (char *)"one";
+    snapshot.realm = (char *)FUZZ_REALM;
+    snapshot.token = (char *)FUZZ_TOKEN;
+    snapshot.serial = (char *)"0123456789abcdef";
+    snapshot.key = keys;
+    snapshot.certificate = certificates;
+    snapshot.mechanism = &mechanism;
+    snapshot.n_key = snapshot.n_certificate = snapshot.n_mechanism = 1;
+    fuzz_require(pack_append(&snapshot.base, &message) == 0);
+    write_buffer("snapshot", "one_key", &message);
+}
+
 int main(int argc, char **argv)
 {
     fuzz_require(argc == 2);
@@ -244,5 +316,8 @@ int main(int argc, char **argv)
     write_digests();
     write_manifest();
     write_backup();
+    write_tree();
+    write_quorum();
+    write_snapshot();
     return EXIT_SUCCESS;
 }
