@@ -2,7 +2,6 @@
 /* config_keys.c - the tables, and who looks in them. */
 #include "proxy/config_keys.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "include/spelling.h"
@@ -135,7 +134,8 @@ static const struct config_key place_keys[] = {
     { "hsm.", "signers", FORM_NUMBER, PLACE(signers), OPTIONAL, 1, 256 },
 };
 
-static_assert(ARRAY_SIZE(keys) <= CONFIG_KEYS_MAX && ARRAY_SIZE(place_keys) <= CONFIG_KEYS_MAX);
+_Static_assert(ARRAY_SIZE(keys) <= CONFIG_KEYS_MAX && ARRAY_SIZE(place_keys) <= CONFIG_KEYS_MAX,
+               "what is read remembers each key");
 
 const struct config_keys config_keys = { keys, ARRAY_SIZE(keys) };
 const struct config_keys config_place_keys = { place_keys, ARRAY_SIZE(place_keys) };
