@@ -134,24 +134,6 @@ enum reason group_grants_on(struct access *access, const struct token_row *token
 
 /* ------------------------------------------------------------------------------------------------- writing */
 
-enum reason group_add(struct access *access, const char *name, int64_t now_ms, struct group_row *ret)
-{
-    /* One of that name may have been deleted: this one is newer than it ever was. */
-    struct group_row row = { .created_ms = now_ms, .sequence = (uint64_t)now_ms };
-    enum reason reason;
-    int r;
-
-    strcpy(row.name, name); /* a valid name: at most NAME_MAX_LEN */
-    reason = row_mac_group(access, &row);
-    if (reason != REASON_NONE)
-        return reason;
-    r = store_group_insert(access->store, &row);
-    if (r < 0)
-        return r == -EEXIST ? REASON_ALREADY_EXISTS : access_store_reason(r);
-    *ret = row;
-    return REASON_NONE;
-}
-
 static enum reason group_save(struct access *access, struct group_row *row)
 {
     struct group_row next = *row;
@@ -163,6 +145,23 @@ static enum reason group_save(struct access *access, struct group_row *row)
         reason = access_store_reason(store_group_update(access->store, &next, row->sequence));
     if (reason == REASON_NONE)
         *row = next;
+    return reason;
+}
+
+enum reason group_add(struct access *access, const char *name, int64_t now_ms, struct group_row *ret)
+{
+    /* One of that name may have been deleted: this one is newer than it ever was. */
+    struct group_row row = { .created_ms = now_ms, .sequence = (uint64_t)now_ms };
+    enum reason reason;
+    int r;
+
+    strcpy(row.name, name); /* a valid name: at most NAME_MAX_LEN */
+    r = store_group_insert(access->store, &row);
+    if (r < 0)
+        return r == -EEXIST ? REASON_ALREADY_EXISTS : access_store_reason(r);
+    reason = group_save(access, &row); /* its MAC is over its id */
+    if (reason == REASON_NONE)
+        *ret = row;
     return reason;
 }
 

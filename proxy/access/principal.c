@@ -88,29 +88,6 @@ static enum reason digest_certificates(struct access *access, struct principal_r
 
 /* ------------------------------------------------------------------------------------------------- writing */
 
-static enum reason principal_add(struct access *access, const char *name, int64_t now_ms,
-                                 struct principal_row *ret)
-{
-    struct principal_row row = { .enabled = true, .created_ms = now_ms, .sequence = 1 };
-    enum reason reason;
-
-    strcpy(row.name, name); /* a valid name: at most NAME_MAX_LEN */
-    reason = row_mac_principal(access, &row);
-    if (reason == REASON_NONE)
-        reason = access_store_reason(store_principal_insert(access->store, &row));
-    if (reason == REASON_NONE)
-        *ret = row;
-    return reason;
-}
-
-enum reason principal_find(struct access *access, const char *name, bool may_add, int64_t now_ms,
-                           struct principal_row *ret)
-{
-    enum reason reason = principal_load(access, name, ret);
-
-    return reason == REASON_NOT_FOUND && may_add ? principal_add(access, name, now_ms, ret) : reason;
-}
-
 enum reason principal_save(struct access *access, struct principal_row *row)
 {
     struct principal_row next = *row;
@@ -123,6 +100,29 @@ enum reason principal_save(struct access *access, struct principal_row *row)
     if (reason == REASON_NONE)
         *row = next;
     return reason;
+}
+
+static enum reason principal_add(struct access *access, const char *name, int64_t now_ms,
+                                 struct principal_row *ret)
+{
+    struct principal_row row = { .enabled = true, .created_ms = now_ms };
+    enum reason reason;
+
+    strcpy(row.name, name); /* a valid name: at most NAME_MAX_LEN */
+    reason = access_store_reason(store_principal_insert(access->store, &row));
+    if (reason == REASON_NONE)
+        reason = principal_save(access, &row); /* its MAC is over its id */
+    if (reason == REASON_NONE)
+        *ret = row;
+    return reason;
+}
+
+enum reason principal_find(struct access *access, const char *name, bool may_add, int64_t now_ms,
+                           struct principal_row *ret)
+{
+    enum reason reason = principal_load(access, name, ret);
+
+    return reason == REASON_NOT_FOUND && may_add ? principal_add(access, name, now_ms, ret) : reason;
 }
 
 /* Errors: REASON_INTEGRITY (those that are there are not to be believed). */

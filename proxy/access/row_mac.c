@@ -51,6 +51,7 @@ static struct context token_context(const struct access *access, const struct to
     struct context context = context_of("privyseal v1 row token");
 
     context_text(&context, access->realm);
+    context_number(&context, (uint64_t)row->id);
     context_text(&context, row->name);
     context_text(&context, row->serial);
     context_number(&context, row->custody);
@@ -241,6 +242,7 @@ static struct context principal_context(const struct access *access, const struc
     struct context context = context_of("privyseal v1 row principal");
 
     context_text(&context, access->realm);
+    context_number(&context, (uint64_t)row->id);
     context_text(&context, row->name);
     context_number(&context, row->enabled);
     context_number(&context, (uint64_t)row->created_ms);
@@ -274,6 +276,7 @@ static struct context group_context(const struct access *access, const struct gr
     struct context context = context_of("privyseal v1 row group");
 
     context_text(&context, access->realm);
+    context_number(&context, (uint64_t)row->id);
     context_text(&context, row->name);
     context_number(&context, (uint64_t)row->created_ms);
     context_number(&context, row->sequence);

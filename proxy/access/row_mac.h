@@ -3,9 +3,10 @@
  * row_mac.h - who writes the database does not decide: rows that matter are under Krow.
  *
  * MAC = HMAC(Krow, context("privyseal v1 row KIND", realm, every field of the row in the order of its struct)).
- * Two fields are left out: mac itself, and the id, which the backend assigns. (A row that was given another id is
- * the row of another token, and finds none of the rows that name its old one.) A row does not name its Krow epoch:
- * it is made under the newest and checked under the newest first, then under those before it.
+ * Left out are mac itself and the ids that no other row goes by. (A token, a principal and a group are named in other
+ * rows by theirs: one that took another's would have what is the other's. The backend assigns it, so such a row is
+ * inserted first and gets its MAC with the first save, in the same transaction.) A row does not name its Krow epoch: it
+ * is made under the newest and checked under the newest first, then under those before it.
  *
  * Rows that belong to another - attempts, grants, memberships and factors to a token, grants on it to a group,
  * certificates and requests to a principal - have no MAC: the other row holds a digest of all of them, under its

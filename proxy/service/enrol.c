@@ -131,7 +131,6 @@ static enum reason fill_token(struct service *service, int64_t now_ms, struct ne
     const Privyseal__V1__NewUser *ask = newcomer->ask;
     struct token_row *token = &newcomer->token;
     uint8_t serial[SERIAL_LEN / 2];
-    enum reason reason;
 
     if (random_fill(serial, sizeof(serial)) < 0)
         return REASON_INTERNAL;
@@ -141,8 +140,7 @@ static enum reason fill_token(struct service *service, int64_t now_ms, struct ne
     token->created_ms = now_ms;
     strcpy(token->name, ask->user); /* name_is_valid: at most NAME_MAX_LEN */
     hex_encode(BYTES_OF_ARRAY(serial), token->serial);
-    reason = give_code(service, now_ms, newcomer);
-    return reason == REASON_NONE ? row_mac_token(&service->access, token) : reason;
+    return give_code(service, now_ms, newcomer);
 }
 
 /*
@@ -179,7 +177,7 @@ static enum reason find_principal(struct access *access, const char *name, int64
     return principal_save(access, ret);
 }
 
-/* The rows of grant and memberships name the token's, whose digests of them come last. */
+/* The rows of grant and memberships name the token's id; its digests of them, and the MAC over all, come last. */
 static enum reason insert(struct access *access, int64_t now_ms, struct newcomer *newcomer)
 {
     struct token_row *token = &newcomer->token;

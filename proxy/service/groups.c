@@ -57,15 +57,26 @@ DEFINE_CLEAR(group_change_clear, struct group_change);
 
 /* ------------------------------------------------------------------------------------- AddGroup, RemoveGroup */
 
+static enum reason add_group(struct access *access, const char *name, int64_t now_ms)
+{
+    CLEANUP(group_change_clear) struct group_change change = { 0 };
+    enum reason reason = refusal_of_store(store_begin(access->store));
+
+    if (reason != REASON_NONE)
+        return reason;
+    change.store = access->store;
+    reason = group_add(access, name, now_ms, &change.group);
+    return reason == REASON_NONE ? group_change_commit(&change) : reason;
+}
+
 enum reason handle_AddGroup(struct service *service, struct call *call, const ProtobufCMessage *request,
                             ProtobufCMessage *reply)
 {
     const Privyseal__V1__AddGroupRequest *ask = (const Privyseal__V1__AddGroupRequest *)request;
-    struct group_row group;
     enum reason reason = record_group(call, ask->group);
 
     (void)reply;
-    return reason == REASON_NONE ? group_add(&service->access, ask->group, call->now_ms, &group) : reason;
+    return reason == REASON_NONE ? add_group(&service->access, ask->group, call->now_ms) : reason;
 }
 
 static enum reason check_empty(struct store *store, struct call *call, int64_t group_id)

@@ -107,7 +107,7 @@ struct token_row {
     enum second_factor factor;  /* what the user enrolled and confirmed */
     uint32_t factor_version;    /* grows with every change of it: tickets end */
     uint8_t factors[HASH_LEN];  /* digest of this token's factor rows; all zero: there are none */
-    uint8_t mac[HASH_LEN];      /* by proxy/access under Krow, over all of the above but id */
+    uint8_t mac[HASH_LEN];      /* by proxy/access under Krow, over all of the above */
 };
 
 /* Errors: -EEXIST (name taken). @row->id is set. */
@@ -310,7 +310,7 @@ struct principal_row {
     uint8_t device_code[HASH_LEN];  /* HMAC of the code that enrols one more device; all zero: none is open */
     int64_t device_code_until_ms;
     uint8_t device_secret[DEVICE_SECRET_SEALED_LEN]; /* under that code; all zero: it brings none */
-    uint8_t mac[HASH_LEN];                           /* under Krow, over all of the above but id */
+    uint8_t mac[HASH_LEN];                           /* under Krow, over all of the above */
 };
 
 /* Carries no MAC of its own: principal_row.certificates binds all of a principal's, as one does a token's attempts. */
@@ -389,7 +389,7 @@ struct group_row {
     int64_t created_ms;
     uint64_t sequence;        /* grows with every change of this row: compare-and-set */
     uint8_t grants[HASH_LEN]; /* digest of the grants on this group; all zero: there are none */
-    uint8_t mac[HASH_LEN];    /* under Krow, over all of the above but id */
+    uint8_t mac[HASH_LEN];    /* under Krow, over all of the above */
 };
 
 /* Errors: -EEXIST (name taken). @row->id is set. */

@@ -81,8 +81,9 @@ struct token_row fixture_token(const char *name)
     snprintf(token.name, sizeof(token.name), "%s", name);
     /* Serial numbers are random in earnest; here the name makes them differ. */
     snprintf(token.serial, sizeof(token.serial), "%016zx", strlen(name) << 8 | (uint8_t)name[0]);
-    ck_assert_int_eq(row_mac_token(&fixture.access, &token), REASON_NONE);
     ck_assert_int_eq(store_token_insert(fixture.access.store, &token), 0);
+    ck_assert_int_eq(row_mac_token(&fixture.access, &token), REASON_NONE);
+    ck_assert_int_eq(store_token_update(fixture.access.store, &token, token.sequence), 0);
     return token;
 }
 

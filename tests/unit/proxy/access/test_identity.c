@@ -173,6 +173,20 @@ START_TEST(principals_that_traded_places_are_not_believed)
 }
 END_TEST
 
+/* Whose rows others name by its id: a newcomer, who has none yet, would have all that somebody else was granted. */
+START_TEST(newcomer_who_was_given_another_s_id_is_not_believed)
+{
+    struct caller alice = fixture_caller("alice", ROLE_DEVICE, 7);
+    struct principal_row mallory;
+
+    ck_assert_int_eq(principal_find(&fixture.access, "mallory", true, FIXTURE_NOW_MS, &mallory), REASON_NONE);
+    fixture_tamper("PRAGMA foreign_keys = OFF; DELETE FROM principal_certificates;"
+                   "DELETE FROM principals WHERE name = 'alice'; UPDATE principals SET id = 1");
+    ck_assert_int_eq(alice.principal.id, 1);
+    ck_assert_int_eq(principal_load(&fixture.access, "mallory", &mallory), REASON_INTEGRITY);
+}
+END_TEST
+
 START_TEST(certificate_is_not_added_to_rows_that_were_altered)
 {
     struct principal_certificate_row more = { .role = ROLE_DEVICE };
@@ -221,5 +235,6 @@ SUITE_WITH_FIXTURE("identity", fixture_setup, fixture_teardown, registered_certi
                    certificate_without_role_is_unknown, principal_whose_rows_were_altered_is_not_believed,
                    certificate_moved_to_another_principal_spoils_both,
                    principals_that_traded_places_are_not_believed,
+                   newcomer_who_was_given_another_s_id_is_not_believed,
                    certificate_is_not_added_to_rows_that_were_altered,
                    older_rows_put_back_are_refused_by_who_saw_the_newer, hsm_that_fails_is_not_a_forgery);

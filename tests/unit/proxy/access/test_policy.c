@@ -162,9 +162,23 @@ START_TEST(grant_that_was_taken_back_is_not_put_back)
 }
 END_TEST
 
+START_TEST(group_that_was_given_another_s_id_is_not_believed)
+{
+    struct group_row payroll, other;
+
+    ck_assert_int_eq(group_add(&fixture.access, "payroll", FIXTURE_NOW_MS, &payroll), REASON_NONE);
+    ck_assert_int_eq(group_add(&fixture.access, "other", FIXTURE_NOW_MS, &other), REASON_NONE);
+    ck_assert_int_eq(group_load(&fixture.access, "other", &other), REASON_NONE);
+    ck_assert_int_eq(payroll.id, 1);
+    fixture_tamper("DELETE FROM token_groups WHERE name = 'payroll'; UPDATE token_groups SET id = 1");
+    ck_assert_int_eq(group_load(&fixture.access, "other", &other), REASON_INTEGRITY);
+}
+END_TEST
+
 SUITE_WITH_FIXTURE("policy", fixture_setup, fixture_teardown, every_permission_role_and_grant_is_as_written,
                    permission_outside_the_table_is_refused, grant_lets_its_principal_use_its_token_only,
                    permission_about_a_token_without_one_is_refused, operator_with_a_grant_still_uses_no_token,
                    disabled_token_is_seen_but_not_used_and_only_by_who_holds_a_grant,
                    unknown_caller_is_refused_whatever_the_row_says, grants_that_were_altered_are_nobodys,
-                   grant_that_was_taken_back_is_not_put_back);
+                   grant_that_was_taken_back_is_not_put_back,
+                   group_that_was_given_another_s_id_is_not_believed);

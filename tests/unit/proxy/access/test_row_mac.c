@@ -19,6 +19,7 @@ struct field {
 
 /* One byte of each field is flipped; a buffer's content, not its address, stands for it. */
 static const struct field token_fields[] = {
+    FIELD(token_row, id),
     FIELD(token_row, name),
     FIELD(token_row, serial),
     FIELD(token_row, custody),
@@ -37,6 +38,21 @@ static const struct field token_fields[] = {
     FIELD(token_row, failed_ms),
     FIELD(token_row, attempts),
     FIELD(token_row, grants),
+    FIELD(token_row, memberships),
+    FIELD(token_row, policy.second_factor),
+    FIELD(token_row, policy.device_secret),
+    FIELD(token_row, policy.always_authenticate),
+    FIELD(token_row, policy.idle_ms),
+    FIELD(token_row, policy.max_signatures),
+    FIELD(token_row, policy.mechanisms),
+    FIELD(token_row, policy.no_decrypt),
+    FIELD(token_row, policy.keys_need_permit),
+    FIELD(token_row, policy.key_permits),
+    FIELD(token_row, recovery_bits),
+    FIELD(token_row, recovery),
+    FIELD(token_row, retired_versions),
+    FIELD(token_row, recovery_failures),
+    FIELD(token_row, recovery_failed_ms),
     FIELD(token_row, factor),
     FIELD(token_row, factor_version),
     FIELD(token_row, factors),
@@ -60,8 +76,17 @@ static const struct field certificate_fields[] = {
     FIELD(certificate_row, created_ms), FIELD(certificate_row, mac),
 };
 static const struct field principal_fields[] = {
-    FIELD(principal_row, name),     FIELD(principal_row, enabled), FIELD(principal_row, created_ms),
-    FIELD(principal_row, sequence), FIELD(principal_row, mac),     FIELD(principal_row, certificates),
+    FIELD(principal_row, id),
+    FIELD(principal_row, name),
+    FIELD(principal_row, enabled),
+    FIELD(principal_row, created_ms),
+    FIELD(principal_row, sequence),
+    FIELD(principal_row, certificates),
+    FIELD(principal_row, requests),
+    FIELD(principal_row, device_code),
+    FIELD(principal_row, device_code_until_ms),
+    FIELD(principal_row, device_secret),
+    FIELD(principal_row, mac),
 };
 
 static struct token_row token_example(void)

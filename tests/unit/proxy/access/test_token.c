@@ -92,8 +92,20 @@ START_TEST(write_that_was_rolled_back_was_never_seen)
 }
 END_TEST
 
+START_TEST(token_that_was_given_another_s_id_is_refused)
+{
+    struct token_row alice = fixture_token("alice"), mallory = fixture_token("mallory");
+
+    ck_assert_int_eq(alice.id, 1);
+    fixture_tamper(
+        "PRAGMA foreign_keys = OFF; DELETE FROM tokens WHERE name = 'alice'; UPDATE tokens SET id = 1");
+    ck_assert_int_eq(token_load(&fixture.access, "mallory", &mallory), REASON_INTEGRITY);
+    ck_assert_int_eq(token_reload(&fixture.access, alice.id, &alice), REASON_INTEGRITY);
+}
+END_TEST
+
 SUITE_WITH_FIXTURE("token", fixture_setup, fixture_teardown, unknown_token_looks_like_one_without_a_grant,
                    saved_token_comes_back_with_its_next_sequence,
                    second_of_two_writers_is_told_and_changes_nothing, row_unlocked_by_a_thief_is_refused,
                    older_row_put_back_is_refused_by_who_saw_the_newer, own_write_is_seen_once_committed,
-                   write_that_was_rolled_back_was_never_seen);
+                   write_that_was_rolled_back_was_never_seen, token_that_was_given_another_s_id_is_refused);
