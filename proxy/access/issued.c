@@ -79,7 +79,7 @@ enum reason authority_load(struct access *access, enum authority authority, stru
     reason = row_check_authority(access, &row);
     if (reason != REASON_NONE)
         return reason;
-    if (row.sequence < access->authority_sequence[authority])
+    if (row.authority != authority || row.sequence < access->authority_sequence[authority])
         return REASON_INTEGRITY;
     *ret = row;
     return REASON_NONE;
@@ -130,6 +130,8 @@ enum reason issued_load(struct access *access, const uint8_t serial[ISSUED_SERIA
     if (r < 0)
         return r == -ENOENT ? REASON_NOT_FOUND : access_store_reason(r);
     reason = row_check_issued(access, &row);
+    if (reason == REASON_NONE && memcmp(row.serial, serial, ISSUED_SERIAL_LEN) != 0)
+        reason = REASON_INTEGRITY; /* row_load.h */
     if (reason == REASON_NONE)
         *ret = row;
     return reason;

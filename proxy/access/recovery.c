@@ -27,12 +27,12 @@ static enum reason read_access(struct access *access, int64_t token_id, enum acc
                                struct access_row *ret, bool *ret_is_there)
 {
     struct access_row made_up = { .kind = kind };
-    int r = store_access_get(access->store, token_id, kind, ret);
+    enum reason reason = row_load_access(access, token_id, kind, ret);
 
-    *ret_is_there = r == 0;
-    if (r == -ENOENT)
-        return is_alike ? row_mac_access(access, &made_up) : REASON_NONE;
-    return r < 0 ? access_store_reason(r) : row_check_access(access, ret);
+    *ret_is_there = reason == REASON_NONE;
+    if (reason != REASON_NOT_FOUND)
+        return reason;
+    return is_alike ? row_mac_access(access, &made_up) : REASON_NONE;
 }
 
 static enum reason read_quorum(struct access *access, int64_t token_id, bool is_alike,

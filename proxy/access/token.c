@@ -3,11 +3,12 @@
 #include "proxy/access/token.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "proxy/access/access.h"
 
-/* @r is how reading @row went. */
-static enum reason token_believe(struct access *access, int r, const struct token_row *row,
+/* @r is how reading @row went; @is_it: whether it is the one that was asked for (row_load.h). */
+static enum reason token_believe(struct access *access, int r, bool is_it, const struct token_row *row,
                                  struct token_row *ret)
 {
     enum reason reason;
@@ -19,7 +20,7 @@ static enum reason token_believe(struct access *access, int r, const struct toke
     reason = row_check_token(access, row);
     if (reason != REASON_NONE)
         return reason;
-    if (!sequences_remember(&access->tokens_seen, row->serial, row->sequence))
+    if (!is_it || !sequences_remember(&access->tokens_seen, row->serial, row->sequence))
         return REASON_INTEGRITY;
     *ret = *row;
     return REASON_NONE;
@@ -30,7 +31,7 @@ enum reason token_load(struct access *access, const char *name, struct token_row
     struct token_row row;
     int r = store_token_by_name(access->store, name, &row);
 
-    return token_believe(access, r, &row, ret);
+    return token_believe(access, r, r == 0 && strcmp(row.name, name) == 0, &row, ret);
 }
 
 enum reason token_reload(struct access *access, int64_t id, struct token_row *ret)
@@ -38,7 +39,7 @@ enum reason token_reload(struct access *access, int64_t id, struct token_row *re
     struct token_row row;
     int r = store_token_by_id(access->store, id, &row);
 
-    return token_believe(access, r, &row, ret);
+    return token_believe(access, r, r == 0 && row.id == id, &row, ret);
 }
 
 enum reason token_save(struct access *access, struct token_row *row)

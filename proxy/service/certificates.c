@@ -2,7 +2,6 @@
 /*
  * certificates.c - a user's certificates: public, one for each key.
  */
-#include <errno.h>
 #include <string.h>
 #include <openssl/x509v3.h>
 
@@ -22,6 +21,7 @@ enum reason key_of_public_key(struct service *service, int64_t token_id, EVP_PKE
     uint8_t name[KEY_NAME_LEN];
     unsigned char *spki = NULL;
     int len = i2d_PUBKEY(public_key, &spki), r;
+    enum reason reason;
 
     if (len <= 0)
         return REASON_MALFORMED;
@@ -29,10 +29,8 @@ enum reason key_of_public_key(struct service *service, int64_t token_id, EVP_PKE
     OPENSSL_free(spki);
     if (r < 0)
         return REASON_INTERNAL;
-    r = store_key_get(service->access.store, token_id, name, ret);
-    if (r == -ENOENT)
-        return REASON_CERT_MISMATCH;
-    return r < 0 ? refusal_of_store(r) : row_check_key(&service->access, ret);
+    reason = row_load_key(&service->access, token_id, name, ret);
+    return reason == REASON_NOT_FOUND ? REASON_CERT_MISMATCH : reason;
 }
 
 /* Whether @issuer signed @certificate and may. RFC 5280 6.1.3 */

@@ -5,11 +5,9 @@
  */
 #include "proxy/service/enrolment_subject.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "proto/name.h"
-#include "proxy/service/refusal.h"
 
 #define MADE_UP_VERSIONS 5
 
@@ -56,12 +54,10 @@ static enum reason load_principal(struct access *access, const char *user, struc
 static enum reason load_pin(struct access *access, const struct token_row *token, struct access_row *ret,
                             bool *is_user)
 {
-    int r = store_access_get(access->store, token->id, ACCESS_PIN, ret);
+    enum reason reason = row_load_access(access, token->id, ACCESS_PIN, ret);
 
-    if (r < 0 && r != -ENOENT)
-        return refusal_of_store(r);
-    if (r == 0)
-        return row_check_access(access, ret);
+    if (reason != REASON_NOT_FOUND)
+        return reason;
     *is_user = false;
     *ret = (struct access_row){ .version = 1 };
     return row_mac_access(access, ret);
@@ -80,7 +76,7 @@ enum reason enrolment_subject_load(struct service *service, const char *user, st
         reason = load_pin(access, &ret->token, &ret->pin, &ret->is_user);
     if (reason != REASON_NONE)
         return reason;
-    if (ret->is_user && (ret->pin.token_id != ret->token.id || ret->pin.version != ret->token.pin_version))
+    if (ret->is_user && ret->pin.version != ret->token.pin_version)
         return REASON_INTEGRITY; /* a row that was once ours, put back */
     ret->is_user &= ret->token.enabled && !ret->token.locked && ret->principal.enabled;
     return REASON_NONE;

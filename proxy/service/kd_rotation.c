@@ -11,11 +11,8 @@ static enum reason rotate_pin_row(struct service *service, const struct opened *
                                   struct bytes s, unsigned *changed)
 {
     CLEANUP(access_row_clear) struct access_row row = { 0 };
-    enum reason reason =
-        refusal_of_store(store_access_get(service->access.store, token_id, ACCESS_PIN, &row));
+    enum reason reason = row_load_access(&service->access, token_id, ACCESS_PIN, &row);
 
-    if (reason == REASON_NONE)
-        reason = row_check_access(&service->access, &row);
     if (reason != REASON_NONE || row.kd_epoch == hsm_epoch_derive(service->access.hsm))
         return reason;
     reason = refusal_of_rv(opened->custody->change_secret(opened->token, s, s, &row));

@@ -2,13 +2,11 @@
 /* key_access.c - the one way to a key, whatever is to be done with it. */
 #include "proxy/service/key_access.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "proto/digest.h"
 #include "proto/mechanism.h"
 #include "proto/pack.h"
-#include "proxy/service/refusal.h"
 
 #define RECORD_DIGEST_MAX 64 /* bytes recorded as they are: every digest there is */
 
@@ -40,16 +38,6 @@ enum reason key_record_digest(struct call *call, struct bytes data)
     return REASON_NONE;
 }
 
-static enum reason read_key(struct service *service, int64_t token_id, const ProtobufCBinaryData *name,
-                            struct key_row *ret)
-{
-    int r = store_key_get(service->access.store, token_id, name->data, ret);
-
-    if (r == -ENOENT)
-        return REASON_KEY_UNKNOWN;
-    return r < 0 ? refusal_of_store(r) : row_check_key(&service->access, ret);
-}
-
 /* The row, from wherever it is nearest. */
 static enum reason load_key(struct service *service, const struct call *call, const ProtobufCBinaryData *name,
                             struct key_row *room, const struct key_row **ret)
@@ -59,14 +47,14 @@ static enum reason load_key(struct service *service, const struct call *call, co
     *ret = call->lease ? lease_find_key(call->lease, name->data) : NULL;
     if (*ret)
         return REASON_NONE;
-    reason = read_key(service, call->token.id, name, room);
+    reason = row_load_key(&service->access, call->token.id, name->data, room);
     *ret = room;
     if (reason == REASON_NONE && call->lease) {
         if (lease_keep_key(call->lease, room) < 0)
             return REASON_INTERNAL;
         *ret = lease_find_key(call->lease, name->data);
     }
-    return reason;
+    return reason == REASON_NOT_FOUND ? REASON_KEY_UNKNOWN : reason;
 }
 
 enum reason key_find(struct service *service, const struct call *call, const ProtobufCBinaryData *name,

@@ -49,9 +49,9 @@ static enum reason refusal_of_object(int r)
 static enum reason load_key(struct service *service, int64_t token_id, const ProtobufCBinaryData *name,
                             struct key_row *ret)
 {
-    int r = store_key_get(service->access.store, token_id, name->data, ret);
+    enum reason reason = row_load_key(&service->access, token_id, name->data, ret);
 
-    return r < 0 ? refusal_of_object(r) : row_check_key(&service->access, ret);
+    return reason == REASON_NOT_FOUND ? REASON_OBJECT_UNKNOWN : reason;
 }
 
 /* ------------------------------------------------------------------------------------------- UpdateObject */
@@ -84,9 +84,10 @@ static enum reason update_key(struct service *service, struct key_row *key, cons
 static enum reason label_certificate(struct service *service, const struct key_row *key, const char *label)
 {
     CLEANUP(certificate_row_clear) struct certificate_row row = { 0 };
-    int r = store_certificate_get(service->access.store, key->token_id, key->name, &row);
-    enum reason reason = r < 0 ? refusal_of_object(r) : row_check_certificate(&service->access, &row);
+    enum reason reason = row_load_certificate(&service->access, key->token_id, key->name, &row);
 
+    if (reason == REASON_NOT_FOUND)
+        return REASON_OBJECT_UNKNOWN;
     if (reason != REASON_NONE || !*label)
         return reason;
     strcpy(row.label, label); /* label_is_valid: at most LABEL_MAX_LEN */

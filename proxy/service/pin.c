@@ -93,16 +93,6 @@ enum reason handle_SetPin(struct service *service, struct call *call, const Prot
 
 /* ------------------------------------------------------------------------------------------------- Unlock */
 
-/* A lease that leases_add() has not taken. */
-static void lease_discard(struct lease *lease)
-{
-    if (lease->custody_token)
-        lease->custody->close(lease->custody_token);
-    session_keys_clear(&lease->keys);
-    free(lease);
-}
-DEFINE_CLEANUP(lease_discard, struct lease *);
-
 /* Its first two bytes name this signer, so that the front can route by them. */
 static int name_lease(const struct service *service, uint8_t id[LEASE_LEN])
 {
@@ -114,7 +104,7 @@ static int name_lease(const struct service *service, uint8_t id[LEASE_LEN])
 static enum reason lease_make(struct service *service, const struct call *call, struct bytes client_secret,
                               struct opened *opened, struct lease **ret)
 {
-    CLEANUP(lease_discard) struct lease *lease = calloc(1, sizeof(*lease));
+    CLEANUP(lease_free) struct lease *lease = calloc(1, sizeof(*lease));
     uint8_t id[LEASE_LEN];
     enum reason reason;
 
@@ -178,7 +168,7 @@ static void read_counts(struct service *service, const struct contents *contents
 static enum reason give_lease(struct service *service, const struct call *call, struct lease *made,
                               struct contents *contents, Privyseal__V1__UnlockResponse *answer)
 {
-    CLEANUP(lease_discard) struct lease *lease = made;
+    CLEANUP(lease_free) struct lease *lease = made;
 
     answer->idle_ms = lease_idle_ms(service->leases, &call->token);
     answer->life_ms = service->config->leases.life_ms;

@@ -7,8 +7,6 @@
  */
 #include "proxy/service/pin_proof.h"
 
-#include <errno.h>
-
 #include "proxy/service/factor_way.h"
 #include "proxy/service/notice.h"
 #include "proxy/service/random.h"
@@ -48,21 +46,15 @@ static enum reason check_uncounted(const struct call *call, const struct pin_pro
 
 static enum reason load_row(struct service *service, const struct token_row *token, struct access_row *ret)
 {
-    int r = store_access_get(service->access.store, token->id, ACCESS_PIN, ret);
-    enum reason reason;
+    enum reason reason = row_load_access(&service->access, token->id, ACCESS_PIN, ret);
 
-    if (r == -ENOENT)
+    if (reason == REASON_NOT_FOUND)
         return REASON_INTEGRITY; /* the token's row, under its MAC, says that there is one */
-    if (r < 0)
-        return refusal_of_store(r);
-    reason = row_check_access(&service->access, ret);
     if (reason != REASON_NONE)
         return reason;
     if (ret->version > token->pin_version)
         return REASON_PIN_CHANGED; /* just now, by another signer */
-    if (ret->version < token->pin_version || ret->token_id != token->id)
-        return REASON_INTEGRITY; /* a row that was once ours, put back */
-    return REASON_NONE;
+    return ret->version < token->pin_version ? REASON_INTEGRITY : REASON_NONE; /* once ours, put back */
 }
 
 /* @ret_row: the token's PIN row, the caller's to clear. */

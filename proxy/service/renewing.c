@@ -5,7 +5,6 @@
  * Nothing is decided here that an operator has not decided before: the old certificate says who, and only one that this
  * deployment issued, that is good and near its end, is renewed.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <openssl/x509v3.h>
@@ -43,28 +42,24 @@ DEFINE_CLEAR(renewal_clear, struct renewal);
 
 static enum reason load_key(struct renewal *renewal, const ProtobufCBinaryData *name)
 {
-    int r;
+    enum reason reason;
 
     if (name->len != KEY_NAME_LEN)
         return REASON_MALFORMED;
-    r = store_key_get(renewal->service->access.store, renewal->call->token.id, name->data, &renewal->key);
-    if (r < 0)
-        return r == -ENOENT ? REASON_KEY_UNKNOWN : refusal_of_store(r);
-    return row_check_key(&renewal->service->access, &renewal->key);
+    reason = row_load_key(&renewal->service->access, renewal->call->token.id, name->data, &renewal->key);
+    return reason == REASON_NOT_FOUND ? REASON_KEY_UNKNOWN : reason;
 }
 
 static enum reason load_old(struct renewal *renewal, const ProtobufCBinaryData *name)
 {
     struct access *access = &renewal->service->access;
-    int r;
+    enum reason reason;
 
     if (name->len != KEY_NAME_LEN)
         return REASON_MALFORMED;
-    r = store_certificate_get(access->store, renewal->call->token.id, name->data, &renewal->old);
-    if (r < 0)
-        return r == -ENOENT ? REASON_OBJECT_UNKNOWN : refusal_of_store(r);
-    if (row_check_certificate(access, &renewal->old) != REASON_NONE)
-        return REASON_INTEGRITY;
+    reason = row_load_certificate(access, renewal->call->token.id, name->data, &renewal->old);
+    if (reason != REASON_NONE)
+        return reason == REASON_NOT_FOUND ? REASON_OBJECT_UNKNOWN : reason;
     return refusal_of_errno(certificate_parse(NULL, buffer_bytes(&renewal->old.der), &renewal->certificate));
 }
 

@@ -32,14 +32,18 @@ void contents_clear(struct contents *contents)
     *contents = (struct contents){ 0 };
 }
 
-static enum reason contents_check(struct access *access, const struct contents *contents)
+/* All of it is ours, and of that token. */
+static enum reason contents_check(struct access *access, int64_t token_id, const struct contents *contents)
 {
     enum reason reason = REASON_NONE;
 
     for (size_t i = 0; reason == REASON_NONE && i < contents->key_count; i++)
-        reason = row_check_key(access, &contents->keys[i]);
+        reason = contents->keys[i].token_id == token_id ? row_check_key(access, &contents->keys[i])
+                                                        : REASON_INTEGRITY;
     for (size_t i = 0; reason == REASON_NONE && i < contents->certificate_count; i++)
-        reason = row_check_certificate(access, &contents->certificates[i]);
+        reason = contents->certificates[i].token_id == token_id
+                     ? row_check_certificate(access, &contents->certificates[i])
+                     : REASON_INTEGRITY;
     return reason;
 }
 
@@ -54,7 +58,7 @@ enum reason contents_load(struct service *service, int64_t token_id, struct cont
         r = store_certificate_list(store, token_id, &contents.certificates, &contents.certificate_count);
     if (r < 0)
         return refusal_of_store(r);
-    reason = contents_check(&service->access, &contents);
+    reason = contents_check(&service->access, token_id, &contents);
     if (reason != REASON_NONE)
         return reason;
     if (contents.key_count)
