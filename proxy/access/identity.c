@@ -23,7 +23,8 @@ static enum reason find_certificate(struct access *access, const struct principa
     return reason;
 }
 
-enum reason identity_find(struct access *access, struct bytes certificate_hash, struct caller *ret)
+enum reason identity_find(struct access *access, struct bytes certificate_hash, int64_t now_ms,
+                          struct caller *ret)
 {
     struct caller caller = { 0 };
     enum reason reason;
@@ -42,7 +43,8 @@ enum reason identity_find(struct access *access, struct bytes certificate_hash, 
 
     /* Whoever is not good for everything is good for nothing: no half-filled caller gets out. */
     caller.is_known = caller.principal.enabled && !caller.certificate.revoked &&
-                      caller.certificate.role > ROLE_NONE && caller.certificate.role < ROLES;
+                      now_ms < caller.certificate.not_after_ms && caller.certificate.role > ROLE_NONE &&
+                      caller.certificate.role < ROLES;
     if (caller.is_known)
         *ret = caller;
     return REASON_NONE;

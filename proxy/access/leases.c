@@ -264,14 +264,14 @@ static bool is_factor_short(const struct lease *lease, const struct token_row *t
 }
 
 /* Reads what the lease rests on. Errors: REASON_STORE, _BUSY, _HSM; any other: on nothing. */
-static enum reason lease_read(struct access *access, struct lease *lease)
+static enum reason lease_read(struct access *access, struct lease *lease, int64_t now_ms)
 {
     struct caller caller;
     struct token_row token;
     unsigned bits;
     enum reason reason;
 
-    reason = identity_find(access, BYTES_OF_ARRAY(lease->caller.certificate_hash), &caller);
+    reason = identity_find(access, BYTES_OF_ARRAY(lease->caller.certificate_hash), now_ms, &caller);
     if (reason == REASON_NONE)
         reason = token_reload(access, lease->token.id, &token);
     if (reason == REASON_NONE)
@@ -306,7 +306,7 @@ static bool lease_is_good(const struct leases *leases, struct access *access, st
     if (leases->is_held)
         return false;
     lease->tried_ms = now_ms;
-    reason = lease_read(access, lease);
+    reason = lease_read(access, lease, now_ms);
     if (reason == REASON_NONE)
         lease->checked_ms = now_ms;
     else if (reason == REASON_STORE || reason == REASON_BUSY || reason == REASON_HSM) /* nobody could say */

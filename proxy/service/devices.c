@@ -98,11 +98,11 @@ static enum reason fill_row(X509 *certificate, enum role role, struct principal_
 }
 
 /* Asked twice, because an answer was lost, the second finds done what it wants. */
-static enum reason already_there(struct access *access, const struct principal_row *principal,
+static enum reason already_there(struct access *access, const struct principal_row *principal, int64_t now_ms,
                                  const struct principal_certificate_row *row)
 {
     struct caller found;
-    enum reason reason = identity_find(access, BYTES_OF_ARRAY(row->hash), &found);
+    enum reason reason = identity_find(access, BYTES_OF_ARRAY(row->hash), now_ms, &found);
 
     if (reason != REASON_NONE)
         return reason;
@@ -119,7 +119,7 @@ static enum reason register_certificate(struct access *access, const char *name,
 
     if (reason == REASON_NONE)
         reason = principal_add_certificate(access, &principal, row);
-    return reason == REASON_ALREADY_EXISTS ? already_there(access, &principal, row) : reason;
+    return reason == REASON_ALREADY_EXISTS ? already_there(access, &principal, now_ms, row) : reason;
 }
 
 static enum reason store_certificate(struct access *access, const char *name, int64_t now_ms,

@@ -182,14 +182,12 @@ static enum reason held_load(struct access *access, struct bytes name, struct he
 /* Whether the requester could still call the method: enabled, the certificate good, the role right. */
 static enum reason check_requester(struct service *service, struct call *call, struct held *held)
 {
-    const struct principal_certificate_row *certificate = &held->requester.certificate;
-    enum reason reason =
-        identity_find(&service->access, BYTES_OF_ARRAY(held->row->certificate), &held->requester);
+    enum reason reason = identity_find(&service->access, BYTES_OF_ARRAY(held->row->certificate), call->now_ms,
+                                       &held->requester);
 
     if (reason != REASON_NONE)
         return reason;
-    if (held->requester.is_known && held->requester.principal.id == held->requests.requester.id &&
-        certificate->not_after_ms > call->now_ms)
+    if (held->requester.is_known && held->requester.principal.id == held->requests.requester.id)
         reason = policy_check(&service->access, &held->requester, held->method->permission, NULL);
     else
         reason = REASON_NOT_PERMITTED;

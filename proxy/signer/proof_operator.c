@@ -39,7 +39,7 @@ static enum reason check_signature(struct exchange *exchange,
         r = keep_presented(exchange, signed_request);
     if (r < 0)
         return refusal_of_errno(r);
-    reason = identity_find(&service->access, BYTES_OF_ARRAY(certificate_hash), &call->caller);
+    reason = identity_find(&service->access, BYTES_OF_ARRAY(certificate_hash), call->now_ms, &call->caller);
     if (reason != REASON_NONE)
         return reason;
     return refusal_of_errno(secret_copy(pack_lend(&signed_request->body), ret_request));

@@ -12,8 +12,9 @@
 
 static enum reason open_plain(struct exchange *exchange, struct secret **ret_request)
 {
-    enum reason reason = identity_find(
-        &exchange->service->access, pack_lend(&exchange->envelope->certificate_hash), &exchange->call.caller);
+    enum reason reason =
+        identity_find(&exchange->service->access, pack_lend(&exchange->envelope->certificate_hash),
+                      exchange->call.now_ms, &exchange->call.caller);
 
     if (reason != REASON_NONE)
         return reason;

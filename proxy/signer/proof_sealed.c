@@ -55,8 +55,9 @@ void exchange_seal_key(const struct exchange *exchange, struct bytes *ret_key, s
 /* The certificate is the front's word here; the handler compares it with the one named inside the seal. */
 static enum reason open_sealed(struct exchange *exchange, struct secret **ret_request)
 {
-    enum reason reason = identity_find(
-        &exchange->service->access, pack_lend(&exchange->envelope->certificate_hash), &exchange->call.caller);
+    enum reason reason =
+        identity_find(&exchange->service->access, pack_lend(&exchange->envelope->certificate_hash),
+                      exchange->call.now_ms, &exchange->call.caller);
 
     return reason == REASON_NONE ? exchange_unseal(exchange, ret_request) : reason;
 }

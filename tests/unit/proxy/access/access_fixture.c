@@ -70,7 +70,9 @@ struct caller fixture_caller(const char *name, enum role role, uint8_t number)
     memset(certificate.hash, number, HASH_LEN);
     ck_assert_int_eq(principal_find(&fixture.access, name, true, FIXTURE_NOW_MS, &principal), REASON_NONE);
     ck_assert_int_eq(principal_add_certificate(&fixture.access, &principal, &certificate), REASON_NONE);
-    ck_assert_int_eq(identity_find(&fixture.access, BYTES_OF_ARRAY(certificate.hash), &caller), REASON_NONE);
+    ck_assert_int_eq(
+        identity_find(&fixture.access, BYTES_OF_ARRAY(certificate.hash), FIXTURE_NOW_MS, &caller),
+        REASON_NONE);
     return caller;
 }
 

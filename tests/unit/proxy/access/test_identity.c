@@ -12,7 +12,8 @@ static struct caller find(uint8_t number)
     struct caller caller;
 
     memset(hash, number, sizeof(hash));
-    ck_assert_int_eq(identity_find(&fixture.access, BYTES_OF_ARRAY(hash), &caller), REASON_NONE);
+    ck_assert_int_eq(identity_find(&fixture.access, BYTES_OF_ARRAY(hash), FIXTURE_NOW_MS, &caller),
+                     REASON_NONE);
     ck_assert_mem_eq(caller.certificate_hash, hash, HASH_LEN);
     return caller;
 }
@@ -47,7 +48,7 @@ START_TEST(no_certificate_is_unknown)
 {
     struct caller found = { .is_known = true };
 
-    ck_assert_int_eq(identity_find(&fixture.access, BYTES_NONE, &found), REASON_NONE);
+    ck_assert_int_eq(identity_find(&fixture.access, BYTES_NONE, FIXTURE_NOW_MS, &found), REASON_NONE);
     ck_assert_unknown(&found);
 }
 END_TEST
@@ -56,8 +57,9 @@ START_TEST(truncated_hash_is_unknown)
 {
     struct caller found, alice = fixture_caller("alice", ROLE_DEVICE, 7);
 
-    ck_assert_int_eq(identity_find(&fixture.access, BYTES(alice.certificate_hash, HASH_LEN - 1), &found),
-                     REASON_NONE);
+    ck_assert_int_eq(
+        identity_find(&fixture.access, BYTES(alice.certificate_hash, HASH_LEN - 1), FIXTURE_NOW_MS, &found),
+        REASON_NONE);
     ck_assert_unknown(&found);
 }
 END_TEST
@@ -81,6 +83,22 @@ START_TEST(revoked_certificate_is_unknown)
     found = find(8);
     ck_assert_unknown(&found);
     ck_assert(find(7).is_known);
+}
+END_TEST
+
+/* A connection may last longer than the certificate that it was made with. */
+START_TEST(certificate_that_is_over_is_unknown)
+{
+    struct caller found, alice = fixture_caller("alice", ROLE_DEVICE, 7);
+    int64_t end_ms = alice.certificate.not_after_ms;
+
+    ck_assert_int_eq(
+        identity_find(&fixture.access, BYTES_OF_ARRAY(alice.certificate_hash), end_ms - 1, &found),
+        REASON_NONE);
+    ck_assert(found.is_known);
+    ck_assert_int_eq(identity_find(&fixture.access, BYTES_OF_ARRAY(alice.certificate_hash), end_ms, &found),
+                     REASON_NONE);
+    ck_assert_unknown(&found);
 }
 END_TEST
 
@@ -111,7 +129,8 @@ static void ck_assert_not_believed(uint8_t number)
     struct caller caller;
 
     memset(hash, number, sizeof(hash));
-    ck_assert_int_eq(identity_find(&fixture.access, BYTES_OF_ARRAY(hash), &caller), REASON_INTEGRITY);
+    ck_assert_int_eq(identity_find(&fixture.access, BYTES_OF_ARRAY(hash), FIXTURE_NOW_MS, &caller),
+                     REASON_INTEGRITY);
     ck_assert_unknown(&caller);
     ck_assert_mem_eq(caller.certificate_hash, hash, HASH_LEN);
 }
@@ -212,7 +231,8 @@ START_TEST(older_rows_put_back_are_refused_by_who_saw_the_newer)
         "UPDATE principals SET (enabled, sequence, mac) = (SELECT enabled, sequence, mac FROM old)");
     ck_assert_not_believed(7);
     /* Who had not looked cannot know. */
-    ck_assert_int_eq(identity_find(other, BYTES_OF_ARRAY(alice.certificate_hash), &found), REASON_NONE);
+    ck_assert_int_eq(identity_find(other, BYTES_OF_ARRAY(alice.certificate_hash), FIXTURE_NOW_MS, &found),
+                     REASON_NONE);
     ck_assert(found.is_known);
     fixture_close(other);
 }
@@ -223,16 +243,18 @@ START_TEST(hsm_that_fails_is_not_a_forgery)
     struct caller alice = fixture_caller("alice", ROLE_DEVICE, 7), found;
 
     fixture_break_hsm();
-    ck_assert_int_eq(identity_find(&fixture.access, BYTES_OF_ARRAY(alice.certificate_hash), &found),
-                     REASON_HSM);
+    ck_assert_int_eq(
+        identity_find(&fixture.access, BYTES_OF_ARRAY(alice.certificate_hash), FIXTURE_NOW_MS, &found),
+        REASON_HSM);
     ck_assert_unknown(&found);
 }
 END_TEST
 
 SUITE_WITH_FIXTURE("identity", fixture_setup, fixture_teardown, registered_certificate_is_known,
                    foreign_certificate_is_unknown, no_certificate_is_unknown, truncated_hash_is_unknown,
-                   revoked_certificate_is_unknown, certificate_of_disabled_principal_is_unknown,
-                   certificate_without_role_is_unknown, principal_whose_rows_were_altered_is_not_believed,
+                   revoked_certificate_is_unknown, certificate_that_is_over_is_unknown,
+                   certificate_of_disabled_principal_is_unknown, certificate_without_role_is_unknown,
+                   principal_whose_rows_were_altered_is_not_believed,
                    certificate_moved_to_another_principal_spoils_both,
                    principals_that_traded_places_are_not_believed,
                    newcomer_who_was_given_another_s_id_is_not_believed,
