@@ -16,6 +16,7 @@
 #define HASH_TEXT_LEN ((size_t)2 * HASH_LEN)
 #define LINE_END      "\"}"
 #define FIRST_MEMBER  "{\"sequence\":"
+#define SECOND_MEMBER "\"time_us\":"
 
 /* SHA-256 of context("privyseal v1 audit", previous hash, record): @record ends with its closing brace. */
 static int chain_hash(const uint8_t previous[HASH_LEN], struct bytes record, uint8_t ret[HASH_LEN])
@@ -186,22 +187,36 @@ static bool take_text(struct reader *reader, const char *text)
     return bytes_equal(reader_run(reader, wanted.len), wanted);
 }
 
-uint64_t audit_line_sequence(struct bytes record)
+/* Takes a member's number, and the comma behind it, off the front; 0: something else stands there. */
+static uint64_t take_number(struct reader *reader, const char *member)
 {
-    struct reader reader = reader_of(record);
     uint64_t value = 0;
 
-    if (!take_text(&reader, FIRST_MEMBER))
+    if (!take_text(reader, member))
         return 0;
     for (;;) {
-        uint8_t digit = reader_u8(&reader);
+        uint8_t digit = reader_u8(reader);
 
-        if (digit == ',' && !reader.failed)
+        if (digit == ',' && !reader->failed)
             return value;
         if (digit < '0' || digit > '9' || value > (UINT64_MAX - 9) / 10)
             return 0;
         value = value * 10 + (digit - '0');
     }
+}
+
+uint64_t audit_line_sequence(struct bytes record)
+{
+    struct reader reader = reader_of(record);
+
+    return take_number(&reader, FIRST_MEMBER);
+}
+
+uint64_t audit_line_time_us(struct bytes record)
+{
+    struct reader reader = reader_of(record);
+
+    return take_number(&reader, FIRST_MEMBER) ? take_number(&reader, SECOND_MEMBER) : 0;
 }
 
 /* A line's two halves: the record without its closing brace, and the text of the hash behind it. */

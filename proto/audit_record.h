@@ -45,6 +45,8 @@ MUST_CHECK int audit_first_hash(const char *realm, const struct log_name *log, u
 
 /* The number of the record that @line is; 0: it is none. */
 uint64_t audit_line_sequence(struct bytes line);
+/* When it was made, since 1970; 0: it is none. */
+uint64_t audit_line_time_us(struct bytes line);
 
 /* A check in progress: feed it the lines of one log in order. */
 struct audit_check {

@@ -132,11 +132,17 @@ static int prove(struct audit_own_page *page, size_t from, const char *directory
 struct scan {
     const char *directory;
     const struct log_name *log;
-    const char *token;
+    const struct audit_own_subject *subject;
     struct audit_own_page *page;
     size_t waiting; /* the first record of the page without a checkpoint */
     bool is_full;   /* no room for further records: only the checkpoint is looked for */
 };
+
+/* A name may have been somebody else's before. */
+static bool is_about(struct bytes line, const struct audit_own_subject *subject)
+{
+    return has_member(line, "token", subject->token) && audit_line_time_us(line) >= subject->since_us;
+}
 
 /* What @line is to the page. Returns 1 when the page is done. */
 static int take_line(struct scan *scan, struct bytes line)
@@ -154,7 +160,7 @@ static int take_line(struct scan *scan, struct bytes line)
         if (r < 0 || scan->is_full)
             return r < 0 ? r : 1;
     }
-    if (!scan->is_full && has_member(line, "token", scan->token))
+    if (!scan->is_full && is_about(line, scan->subject))
         r = take_record(page, line, sequence);
     if (r == 0 && !scan->is_full)
         page->next = sequence + 1;
@@ -162,12 +168,12 @@ static int take_line(struct scan *scan, struct bytes line)
     return r;
 }
 
-int audit_own_read(const char *directory, const struct log_name *log, const char *token, uint64_t from,
-                   struct audit_own_page *ret)
+int audit_own_read(const char *directory, const struct log_name *log, const struct audit_own_subject *subject,
+                   uint64_t from, struct audit_own_page *ret)
 {
     CLEANUP(audit_own_page_clear) struct audit_own_page page = { .next = from };
     CLEANUP(audit_cursor_clear) struct audit_cursor cursor = { 0 };
-    struct scan scan = { .directory = directory, .log = log, .token = token, .page = &page };
+    struct scan scan = { .directory = directory, .log = log, .subject = subject, .page = &page };
     struct bytes line;
     int r = audit_cursor_open(&cursor, directory, log, from);
 

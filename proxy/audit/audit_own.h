@@ -28,9 +28,16 @@ struct audit_own_page {
 void audit_own_page_clear(struct audit_own_page *page);
 DEFINE_CLEAR(audit_own_page_clear, struct audit_own_page);
 
+/* Whose records: those about a token of that name since there is this one. */
+struct audit_own_subject {
+    const char *token;
+    uint64_t since_us;
+};
+
 /*
- * The next records about @token from record @from on. Looks at a bounded number of lines, so a page may be empty while
+ * The next records about @subject from record @from on. Looks at a bounded number of lines, so a page may be empty while
  * there are more. Errors: -ENOENT (no such log here), -EBADMSG (a checkpoint that is none).
  */
-MUST_CHECK int audit_own_read(const char *directory, const struct log_name *log, const char *token,
-                              uint64_t from, struct audit_own_page *ret);
+MUST_CHECK int audit_own_read(const char *directory, const struct log_name *log,
+                              const struct audit_own_subject *subject, uint64_t from,
+                              struct audit_own_page *ret);

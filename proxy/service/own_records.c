@@ -90,6 +90,7 @@ enum reason handle_ReadOwnRecords(struct service *service, struct call *call, co
     const Privyseal__V1__ReadOwnRecordsRequest *ask = (const Privyseal__V1__ReadOwnRecordsRequest *)request;
     Privyseal__V1__ReadOwnRecordsResponse *answer = (Privyseal__V1__ReadOwnRecordsResponse *)reply;
     CLEANUP(audit_own_page_clear) struct audit_own_page page = { 0 };
+    const struct audit_own_subject subject = { call->token.name, (uint64_t)call->token.created_ms * 1000 };
     struct log_name log;
     int r;
 
@@ -97,7 +98,7 @@ enum reason handle_ReadOwnRecords(struct service *service, struct call *call, co
         return fill_logs(service, answer);
     if (log_name_set(&log, service->config->proxy, ask->signer) < 0)
         return REASON_INTERNAL;
-    r = audit_own_read(service->config->audit_directory, &log, call->token.name, ask->from, &page);
+    r = audit_own_read(service->config->audit_directory, &log, &subject, ask->from, &page);
     if (r < 0)
         return r == -ENOENT ? REASON_NOT_FOUND : REASON_AUDIT;
     return fill_page(&page, answer);
