@@ -204,6 +204,10 @@ static const struct {
     { "[client me]\n", ":1: expected [client], without a name" },
     { "[client]\nnonsense\n", ":2: expected \"name = value\" or \"[section]\"" },
     { "[client]\ndebugg = x\n", ":2: [client] has no key \"debugg\"; did you mean \"debug\"?" },
+    { "[client]\ndddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd = x\n",
+      ":2: [client] has no key \"dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd\"; "
+      "did you mean "
+      "\"debug\"?" },
     { "[client]\ntokens = some\n", ":2: expected tokens = all, or tokens = listed" },
     { "[deployment a]\nendpoint_order = random\n",
       ":2: expected endpoint_order = listed, or endpoint_order = balanced" },
