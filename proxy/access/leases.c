@@ -20,6 +20,7 @@ struct leases {
     struct lease *newest, *oldest; /* by use */
     int64_t latest_ms;             /* that we were told it is */
     bool is_held;
+    struct aead_desk desk; /* for the messages of all */
 };
 
 /* ------------------------------------------------------------------------------------------- table and list */
@@ -86,6 +87,7 @@ int leases_new(const struct leases_config *config, struct leases **ret)
     if (!leases)
         return -ENOMEM;
     leases->config = *config;
+    aead_desk_init(&leases->desk, NULL);
     leases->mask = buckets - 1;
     leases->buckets = calloc(buckets, sizeof(struct lease *));
     leases->by_token = calloc(buckets, sizeof(struct lease *));
@@ -103,6 +105,7 @@ void leases_free(struct leases *leases)
         leases_remove(leases, leases->oldest);
     free(leases->buckets);
     free(leases->by_token);
+    aead_desk_clear(&leases->desk);
     free(leases);
 }
 
@@ -181,6 +184,7 @@ int leases_add(struct leases *leases, struct lease *lease, int64_t now_ms)
     if (*lease_link(leases, lease->keys.lease))
         return -EEXIST;
     make_room(leases, lease->token.id);
+    lease->keys.desk = &leases->desk;
     lease->used_ms = lease->checked_ms = lease->tried_ms = now_ms;
     lease->ends_ms = now_ms + leases->config.life_ms;
     if (lease->ends_ms > lease->caller.certificate.not_after_ms)
