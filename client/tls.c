@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <openssl/bio.h>
+#include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -22,6 +23,7 @@ DEFINE_CLEANUP(SSL_CTX_free, SSL_CTX *);
 DEFINE_CLEANUP(SSL_free, SSL *);
 DEFINE_CLEANUP(X509_free, X509 *);
 DEFINE_CLEANUP(EVP_PKEY_free, EVP_PKEY *);
+DEFINE_CLEANUP(OSSL_DECODER_CTX_free, OSSL_DECODER_CTX *);
 
 /* ------------------------------------------------------------------------------------------------ the socket BIO */
 
@@ -149,12 +151,37 @@ static int show(OSSL_LIB_CTX *libctx, SSL_CTX *context, struct bytes pem)
     return 0;
 }
 
+/*
+ * Of the type of the certificate's key: OpenSSL would otherwise set up its decoders of all types, three quarters of
+ * what reading a key takes.
+ */
+static EVP_PKEY *read_key_of_type(OSSL_LIB_CTX *libctx, const char *type, struct bytes pem)
+{
+    CLEANUP(EVP_PKEY_free) EVP_PKEY *key = NULL;
+    CLEANUP(OSSL_DECODER_CTX_free)
+    OSSL_DECODER_CTX *decoder =
+        OSSL_DECODER_CTX_new_for_pkey(&key, "PEM", NULL, type, EVP_PKEY_KEYPAIR, libctx, NULL);
+
+    if (!decoder || OSSL_DECODER_CTX_set_passphrase(decoder, (const uint8_t *)"", 0) != 1 ||
+        OSSL_DECODER_from_data(decoder, &pem.data, &pem.len) != 1)
+        return NULL;
+    return TAKE(key);
+}
+
+/* OpenSSL's own reader skips what stands before the key in a file, such as the curve's parameters. */
+static EVP_PKEY *read_key(OSSL_LIB_CTX *libctx, const EVP_PKEY *public_key, struct bytes pem)
+{
+    EVP_PKEY *key = read_key_of_type(libctx, EVP_PKEY_get0_type_name(public_key), pem);
+    CLEANUP(BIO_free_all) BIO *bio = key ? NULL : BIO_new_mem_buf(pem.data, (int)pem.len);
+
+    /* An empty passphrase, here as above: the host's terminal is not asked for one. */
+    return bio ? PEM_read_bio_PrivateKey_ex(bio, NULL, NULL, (char[]){ "" }, libctx, NULL) : key;
+}
+
 static int use_key(OSSL_LIB_CTX *libctx, SSL_CTX *context, struct bytes pem)
 {
-    CLEANUP(BIO_free_all) BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
-    /* An empty passphrase: the host's terminal is not asked for one. */
-    CLEANUP(EVP_PKEY_free)
-    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey_ex(bio, NULL, NULL, (char[]){ "" }, libctx, NULL) : NULL;
+    EVP_PKEY *public_key = X509_get0_pubkey(SSL_CTX_get0_certificate(context));
+    CLEANUP(EVP_PKEY_free) EVP_PKEY *key = public_key ? read_key(libctx, public_key, pem) : NULL;
 
     return key && SSL_CTX_use_PrivateKey(context, key) == 1 && SSL_CTX_check_private_key(context) == 1
                ? 0

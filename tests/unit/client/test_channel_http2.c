@@ -430,6 +430,39 @@ START_TEST(missing_key_file_is_named)
 }
 END_TEST
 
+/* As "openssl ecparam -genkey" writes them: the parameters of P-256, then the key. */
+START_TEST(key_behind_its_curves_parameters_is_found)
+{
+    static const char parameters[] =
+        "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+    char text[4096];
+    FILE *file = fopen(key, "re");
+    size_t len = fread(text, 1, sizeof(text), file);
+
+    fclose(file);
+    file = fopen(key, "we");
+    ck_assert_uint_eq(fwrite(parameters, 1, sizeof(parameters) - 1, file), sizeof(parameters) - 1);
+    ck_assert_uint_eq(fwrite(text, 1, len, file), len);
+    fclose(file);
+    channel_free(channel);
+    open_channel();
+    ck_assert_uint_eq(call(), GRPC_OK);
+}
+END_TEST
+
+START_TEST(key_of_another_certificate_is_refused)
+{
+    struct channel *none = NULL;
+    char *why = NULL, other[128];
+
+    snprintf(other, sizeof(other), "%s/ca.key", directory);
+    identity.key = other;
+    ck_assert_int_eq(channel_http2_new(libctx, &deployment, &identity, &none, &why), -EBADMSG);
+    ck_assert_ptr_nonnull(why);
+    free(why);
+}
+END_TEST
+
 START_TEST(replaced_certificate_is_used)
 {
     uint8_t hash[HASH_LEN];
@@ -482,20 +515,19 @@ START_TEST(forked_child_lets_go_without_disturbing_its_parent)
 }
 END_TEST
 
-SUITE_WITH_FIXTURE("channel_http2", set_up, tear_down, many_calls_share_one_connection,
-                   nothing_is_connected_before_the_first_call, no_thread_is_started_for_a_call_or_a_name,
-                   connection_closed_while_idle_is_made_anew,
-                   connection_that_went_silent_while_idle_is_made_anew,
-                   silence_of_a_connection_in_use_is_a_slow_server, server_that_answers_a_ping_is_waited_for,
-                   frozen_server_is_asked_again_over_a_new_connection,
-                   frozen_server_is_not_sent_again_what_is_not_to_be_repeated,
-                   connection_that_says_goaway_is_made_anew, refused_stream_is_sent_again,
-                   what_is_not_to_be_repeated_is_sent_once, threads_call_side_by_side,
-                   threads_take_turns_with_few_connections, second_endpoint_serves_when_the_first_is_down,
-                   nobody_there_is_not_sent, unknown_name_is_not_sent, servers_no_is_told_with_its_words,
-                   server_that_does_not_answer_costs_no_more_than_the_deadline,
-                   answer_larger_than_the_method_allows_is_refused,
-                   request_larger_than_the_method_allows_is_not_sent,
-                   server_of_a_foreign_root_is_not_spoken_to, server_of_another_name_is_not_spoken_to,
-                   missing_key_file_is_named, replaced_certificate_is_used, environment_names_no_proxy,
-                   hosts_library_context_is_restored, forked_child_lets_go_without_disturbing_its_parent);
+SUITE_WITH_FIXTURE(
+    "channel_http2", set_up, tear_down, many_calls_share_one_connection,
+    nothing_is_connected_before_the_first_call, no_thread_is_started_for_a_call_or_a_name,
+    connection_closed_while_idle_is_made_anew, connection_that_went_silent_while_idle_is_made_anew,
+    silence_of_a_connection_in_use_is_a_slow_server, server_that_answers_a_ping_is_waited_for,
+    frozen_server_is_asked_again_over_a_new_connection,
+    frozen_server_is_not_sent_again_what_is_not_to_be_repeated, connection_that_says_goaway_is_made_anew,
+    refused_stream_is_sent_again, what_is_not_to_be_repeated_is_sent_once, threads_call_side_by_side,
+    threads_take_turns_with_few_connections, second_endpoint_serves_when_the_first_is_down,
+    nobody_there_is_not_sent, unknown_name_is_not_sent, servers_no_is_told_with_its_words,
+    server_that_does_not_answer_costs_no_more_than_the_deadline,
+    answer_larger_than_the_method_allows_is_refused, request_larger_than_the_method_allows_is_not_sent,
+    server_of_a_foreign_root_is_not_spoken_to, server_of_another_name_is_not_spoken_to,
+    missing_key_file_is_named, key_behind_its_curves_parameters_is_found,
+    key_of_another_certificate_is_refused, replaced_certificate_is_used, environment_names_no_proxy,
+    hosts_library_context_is_restored, forked_child_lets_go_without_disturbing_its_parent);
