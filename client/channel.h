@@ -23,6 +23,7 @@ struct channel_reply {
     char request_id[REQUEST_ID_LEN + 1]; /* the server's, or "" */
     char detail[256];                    /* for people and debugging: what the transport said */
     bool was_sent;    /* the request may have reached the server: repeat only REPEAT_SAFE methods */
+    size_t endpoint;  /* of the channel's: who answered */
     bool was_refused; /* it was not sent, but a server is there, which took no calls just then */
 };
 
@@ -33,6 +34,11 @@ struct channel_ops {
     /* One unary call, bounded by @deadline_ms from now. Threads: any number at once; holds no lock while waiting. */
     void (*call)(struct channel *channel, const struct method *method, struct bytes request,
                  unsigned deadline_ms, struct channel_reply *ret);
+    /*
+     * Who gave this answer can serve nobody just now: others are asked for some seconds. False: there is nobody else. NULL:
+     * there never is.
+     */
+    bool (*turn_away)(struct channel *channel, const struct channel_reply *reply);
     /* The hash of the client certificate it presents. */
     void (*certificate_hash)(struct channel *channel, uint8_t ret[HASH_LEN]);
     void (*free)(struct channel *channel);

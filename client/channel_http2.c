@@ -396,6 +396,7 @@ static void call_endpoint(struct channel_http2 *http2, size_t index, struct carr
         end = attempt(http2, index, wire, carried);
         is_over = !is_repeatable(carried, end);
         carried->was_refused |= end == WIRE_REFUSED;
+        carried->reply->endpoint = index;
         endpoints_report(&http2->endpoints, index, end != WIRE_REFUSED && end != WIRE_SILENT, clock_now_ms());
     }
 }
@@ -444,6 +445,13 @@ static void channel_http2_call(struct channel *channel, const struct method *met
     leave(&guest);
 }
 
+static bool channel_http2_turn_away(struct channel *channel, const struct channel_reply *reply)
+{
+    struct channel_http2 *http2 = (struct channel_http2 *)channel;
+
+    return endpoints_turn_away(&http2->endpoints, reply->endpoint, clock_now_ms());
+}
+
 static void channel_http2_certificate_hash(struct channel *channel, uint8_t ret[HASH_LEN])
 {
     CLEANUP(credentials_unref)
@@ -475,6 +483,7 @@ static void channel_http2_abandon(struct channel *channel)
 
 static const struct channel_ops channel_http2_ops = {
     .call = channel_http2_call,
+    .turn_away = channel_http2_turn_away,
     .certificate_hash = channel_http2_certificate_hash,
     .free = channel_http2_free,
     .abandon = channel_http2_abandon,

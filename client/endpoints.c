@@ -12,6 +12,7 @@
 #define REST_FIRST_MS   500
 #define REST_MOST_MS    30000
 #define ADDRESS_LIFE_MS 60000
+#define TURNED_AWAY_MS  8000
 #define JITTER_SHARE    4 /* of a rest, at most, by chance */
 #define FIRST_SHARE     4 /* of the patience, while there is another to try */
 #define PROBE_SHARE     8 /* for one that failed before: each probe makes somebody wait */
@@ -124,6 +125,20 @@ void endpoints_report(struct endpoints *endpoints, size_t index, bool was_reache
         endpoint->resolved_ms = 0; /* perhaps it has moved */
     }
     pthread_mutex_unlock(&endpoints->lock);
+}
+
+bool endpoints_turn_away(struct endpoints *endpoints, size_t index, int64_t now_ms)
+{
+    struct endpoint *endpoint = &endpoints->list[index];
+    bool may;
+
+    pthread_mutex_lock(&endpoints->lock);
+    may = has_another(endpoints, index, 0, now_ms);
+    if (may)
+        endpoint->rest_until_ms =
+            now_ms + TURNED_AWAY_MS - (int64_t)draw(endpoints, TURNED_AWAY_MS / JITTER_SHARE);
+    pthread_mutex_unlock(&endpoints->lock);
+    return may;
 }
 
 /* Takes a look-up's result in; with a failed one the addresses at hand go on serving. */

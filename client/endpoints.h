@@ -50,6 +50,11 @@ unsigned endpoints_patience_ms(struct endpoints *endpoints, size_t index, unsign
                                unsigned most_ms);
 void endpoints_report(struct endpoints *endpoints, size_t index, bool was_reached, int64_t now_ms);
 /*
+ * One that is there, but can do nothing of use, rests as well, for some seconds; if there is another that does not rest.
+ * False: there is none, so nothing changes.
+ */
+bool endpoints_turn_away(struct endpoints *endpoints, size_t index, int64_t now_ms);
+/*
  * Appends the addresses as dial() wants them. A name is looked up again after a minute and after a failure; an old
  * answer serves while there is no new one.
  * Errors: those of resolve_host().

@@ -69,6 +69,13 @@ static bool is_patient(struct remote *remote, const struct method *method, bool 
     return now < carry->patience_ends_ms;
 }
 
+static bool turn_away(struct remote *remote, const struct channel_reply *reply)
+{
+    const struct channel_ops *ops = remote->channel->ops;
+
+    return ops->turn_away && ops->turn_away(remote->channel, reply);
+}
+
 /* How long to wait before the call is made again; -1: it is not. */
 static int64_t pause_before_repeat(struct remote *remote, const struct method *method,
                                    const struct channel_reply *reply, struct carry *carry)
@@ -87,6 +94,9 @@ static int64_t pause_before_repeat(struct remote *remote, const struct method *m
     if (failure_decode(remote->libctx, buffer_bytes(&reply->failure), method, BYTES_NONE, BYTES_NONE,
                        &failure) < 0)
         return -1;
+    /* Its disk is full: another proxy has one of its own. What may not be repeated goes there the next time. */
+    if (failure.reason == REASON_AUDIT && turn_away(remote, reply) && method->repeat == REPEAT_SAFE)
+        return 0;
     if (failure.reason == REASON_BUSY)
         return failure.retry_after_ms ? failure.retry_after_ms : next_backoff(carry);
     /* The front lost the signer: what was on its way there may have been done. */

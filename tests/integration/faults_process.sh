@@ -8,6 +8,7 @@
 #     supervisor     its children die with it: whole proxy   nothing, while nothing else happens
 #     whole proxy    applications go on at the other         the same; when it goes on, nobody is killed for it
 #     its HSM        the same, after two seconds without a signer that is able
+#     its audit disk full: the same, at once
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib_load.sh"
 . "$(dirname "$0")/lib_fleet.sh"
@@ -73,6 +74,19 @@ lose_hsm() { # of one proxy; SoftHSM's token is its directory
     until_true 20 is_first_well
 }
 
+can_mount() { [[ $EUID == 0 ]] && mkdir -p "$work/mount" && mount -t tmpfs none "$work/mount" 2>/dev/null && umount "$work/mount"; }
+small_disk() { # its audit log lies there from now on
+    stop
+    mv "$server/audit" "$work/audit" && mkdir "$server/audit" && mount -t tmpfs -o size=4m none "$server/audit" && cp -aT "$work/audit" "$server/audit" && start
+}
+fill_disk() {
+    cat /dev/zero >"$server/audit/ballast" 2>/dev/null
+    sleep 6
+    rm "$server/audit/ballast"
+    until_true 20 is_first_well
+}
+trap 'stop; umount "$server/audit" 2>/dev/null; stop_second; stop_postgres; finish' EXIT
+
 make_postgres
 deploy_fleet
 load_user ann
@@ -89,6 +103,12 @@ during "the front frozen" 8000 15000 freeze_child front
 during "the supervisor frozen, and going on" 2000 5000 freeze_supervisor
 during "a whole proxy frozen, and going on" 12000 13500 freeze_proxy
 during "the HSM of one proxy gone for 8 s" 7000 12000 lose_hsm
+if can_mount; then
+    check "a proxy's audit log moves to a disk of 4 MiB" small_disk
+    during "the disk of one proxy's audit log full for 6 s" 5000 10000 fill_disk
+else
+    skip "a full disk" "tmpfs cannot be mounted"
+fi
 
 both_for_operator
 load_records "each signature given has its one record"

@@ -66,6 +66,18 @@ START_TEST(when_all_rest_the_one_that_is_back_first_is_tried)
 }
 END_TEST
 
+START_TEST(one_that_can_do_nothing_rests_while_there_is_another)
+{
+    ck_assert(endpoints_turn_away(&endpoints, 0, 1000));
+    ck_assert_uint_eq(endpoints_choose(&endpoints, 0, 6999), 1);
+    ck_assert_uint_eq(endpoints_choose(&endpoints, 0, 9000), 0);
+    ck_assert(endpoints_turn_away(&endpoints, 0, 9000));
+    ck_assert(endpoints_turn_away(&endpoints, 1, 9000));
+    ck_assert(!endpoints_turn_away(&endpoints, 2, 9000));
+    ck_assert_uint_eq(endpoints_choose(&endpoints, 0, 9000), 2);
+}
+END_TEST
+
 START_TEST(one_is_waited_for_less_while_there_are_others)
 {
     ck_assert_uint_eq(endpoints_patience_ms(&endpoints, 0, 1, 1000, 4000), 1000);
@@ -145,6 +157,7 @@ END_TEST
 SUITE_WITH_FIXTURE("endpoints", set_up, tear_down, first_of_the_file_comes_first,
                    failed_one_rests_and_comes_back, rest_doubles_up_to_half_a_minute_less_by_chance,
                    when_all_rest_the_one_that_is_back_first_is_tried,
+                   one_that_can_do_nothing_rests_while_there_is_another,
                    one_is_waited_for_less_while_there_are_others, balanced_ones_are_each_the_first_as_often,
                    two_processes_do_not_come_back_together, address_needs_no_resolver,
                    known_addresses_are_not_looked_up_again);
