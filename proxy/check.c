@@ -41,7 +41,7 @@ static int check_tls_in_child(struct crew *crew)
 {
     const struct child_plan plan = {
         .speaker = "check",
-        .log_level = crew->log_level,
+        .log_level = crew->config->log_level,
         .keep = { crew->material.memfd[0], crew->material.memfd[1], crew->material.memfd[2], -1 },
         .run = check_tls,
         .argument = &crew->material,

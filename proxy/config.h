@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include "include/cleanup.h"
+#include "include/log.h"
 #include "proto/policy.h"
 
 #define LISTEN_MAX       8
@@ -55,7 +56,7 @@ struct proxy_config {
         busy_poll_us; /* busy_poll: so long front and signers ask again before they sleep: 250; 0: never */
     char *front_user, *signer_user; /* names or numeric uids; used only when started as root */
     bool log_json;                  /* log_format = json; text */
-    char *log_level;                /* error, warning, notice, info (the default), debug */
+    enum log_level log_level;       /* error, warning, notice, info (the default), debug */
     /* [limits] */
     unsigned max_connections;             /* 20000 */
     unsigned max_connections_per_address; /* default 0: no limit */

@@ -136,7 +136,10 @@ static int parse_level(const struct config_key *key, const char *value, void *me
     size_t index;
     int r = parse_choice(words, ARRAY_SIZE(words), value, &index);
 
-    return r < 0 ? r : parse_text(key, value, member);
+    (void)key;
+    if (r == 0)
+        *(enum log_level *)member = LOG_LEVEL_ERROR + (unsigned)index; /* which count from there on */
+    return r;
 }
 
 /* @member is the whole policy; the name says which of its settings. */
@@ -266,7 +269,7 @@ static const struct form {
     [FORM_FORWARD] = { parse_forward, true, "journald, syslog:ADDRESS:PORT or syslog-tcp:ADDRESS:PORT" },
     [FORM_PROOFS] = { parse_proofs, false, "some of code, totp, recovery, pin, separated by commas" },
     [FORM_LOG_FORMAT] = { parse_log_format, false, "text or json" },
-    [FORM_LEVEL] = { parse_level, true, "error, warning, notice, info or debug" },
+    [FORM_LEVEL] = { parse_level, false, "error, warning, notice, info or debug" },
     [FORM_CLASSES] = { parse_classes, false,
                        "some of enrol, key, reset, unlock, device, certificate, policy, "
                        "delete, separated by commas" },

@@ -98,13 +98,11 @@ static int make_metrics(struct crew *crew)
     return 0;
 }
 
-int crew_init(struct crew *crew, const struct proxy_config *config, enum log_level level)
+int crew_init(struct crew *crew, const struct proxy_config *config)
 {
     bool has_herald = herald_is_wanted(config);
 
-    *crew = (struct crew){
-        .config = config, .log_level = level, .material = MATERIAL_NONE, .notices = { -1, -1 }
-    };
+    *crew = (struct crew){ .config = config, .material = MATERIAL_NONE, .notices = { -1, -1 } };
     crew->signer_count = config->signers + config->partitions;
     crew->signers = calloc(crew->signer_count + CHILDREN_BESIDES, sizeof(*crew->signers));
     if (!crew->signers)
@@ -358,7 +356,7 @@ static int fork_child(struct child *child, struct start *start)
     const struct crew *crew = child->crew;
     const struct child_plan plan = {
         .speaker = child->name,
-        .log_level = crew->log_level,
+        .log_level = crew->config->log_level,
         .identity = crew->has_users ? identity_of(child) : NULL,
         .is_jailed = crew->has_users && (child->kind == CHILD_FRONT || child->kind == CHILD_EXPORTER),
         .descriptors = child->kind == CHILD_FRONT ? front_descriptors(crew->config) : 0,

@@ -51,7 +51,6 @@ struct child {
 
 struct crew {
     const struct proxy_config *config; /* fixed after start */
-    enum log_level log_level;
     struct sockets sockets;
     struct material material;
     bool has_users; /* we are root: children get users of their own */
@@ -71,7 +70,7 @@ struct crew {
 };
 
 /* All down; sockets and material are the caller's to fill in. Errors: -ENOMEM, -errno. */
-MUST_CHECK int crew_init(struct crew *crew, const struct proxy_config *config, enum log_level level);
+MUST_CHECK int crew_init(struct crew *crew, const struct proxy_config *config);
 void crew_clear(struct crew *crew); /* closes what is open; the children are gone by then */
 #define EACH_CHILD(child, crew)                                                                              \
     child = (crew)->signers;                                                                                 \

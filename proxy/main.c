@@ -219,7 +219,7 @@ static int run(const struct proxy_config *config, const struct options *options)
     CLEANUP(descriptor_close) int working_directory = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     log_set_format(config->log_json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
-    log_open(options->is_provision ? "provision" : "supervisor", supervisor_log_level(config));
+    log_open(options->is_provision ? "provision" : "supervisor", config->log_level);
     if (!options->is_provision && !options->is_check)
         return serve(config, options, working_directory);
     if (chdir(config->state))

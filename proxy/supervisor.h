@@ -9,7 +9,6 @@
  */
 #pragma once
 
-#include "include/log.h"
 #include "proxy/config.h"
 #include "proxy/handover.h"
 
@@ -23,6 +22,3 @@ int supervisor_main(const struct proxy_config *config, const struct program *pro
 
 /* Reads whatever a start reads and starts nothing. Explains on standard error. Returns an exit status. */
 int supervisor_check(const struct proxy_config *config);
-
-/* [server] log_level as a level. */
-enum log_level supervisor_log_level(const struct proxy_config *config);

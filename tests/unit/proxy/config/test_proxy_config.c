@@ -104,7 +104,7 @@ START_TEST(least_file_gives_the_defaults)
     ck_assert_uint_eq(config->busy_poll_us, 250);
     ck_assert_ptr_null(config->front_user);
     ck_assert_ptr_null(config->signer_user);
-    ck_assert_str_eq(config->log_level, "info");
+    ck_assert_int_eq(config->log_level, LOG_LEVEL_INFO);
     ck_assert_uint_eq(config->max_connections, 20000);
     ck_assert_uint_eq(config->max_connections_per_address, 0);
     ck_assert_uint_eq(config->max_streams, 100);
@@ -159,7 +159,7 @@ START_TEST(every_key_is_taken)
     ck_assert_uint_eq(config->busy_poll_us, 0);
     ck_assert_str_eq(config->front_user, "1001");
     ck_assert_str_eq(config->signer_user, "privyseal");
-    ck_assert_str_eq(config->log_level, "debug");
+    ck_assert_int_eq(config->log_level, LOG_LEVEL_DEBUG);
     ck_assert_uint_eq(config->max_connections, 1);
     ck_assert_uint_eq(config->max_connections_per_address, 2);
     ck_assert_uint_eq(config->max_streams, 3);

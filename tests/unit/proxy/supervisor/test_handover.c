@@ -17,7 +17,7 @@ static int fd;
 
 static void set_up(void)
 {
-    ck_assert_int_eq(crew_init(&crew, &config, LOG_LEVEL_ERROR), 0);
+    ck_assert_int_eq(crew_init(&crew, &config), 0);
     fd = socket(AF_INET, SOCK_STREAM, 0);
     ck_assert_int_ge(fd, 0);
 }
