@@ -274,6 +274,28 @@ START_TEST(one_code_checked_twice_at_once_opens_once)
 }
 END_TEST
 
+/* Between the look at the code and the settlement: the new one has yet to be confirmed. */
+START_TEST(code_of_an_authenticator_that_was_replaced_meanwhile_opens_nothing)
+{
+    struct attempt attempt;
+    struct failure why = { 0 };
+    uint32_t tries_left;
+    bool is_code_right;
+
+    have_totp();
+    ck_assert_int_eq(attempt_reserve(access_, &token, &alice, now_ms, &attempt, &why), REASON_NONE);
+    ck_assert_int_eq(factor_check(access_, &token, FACTOR_TOTP, alice.principal.id, code_at(now_ms), now_ms,
+                                  &is_code_right, &attempt.change),
+                     REASON_NONE);
+    ck_assert(is_code_right);
+    begin();
+    ck_assert_int_eq(commit(factor_remove(access_, &token)), REASON_NONE);
+    ck_assert_int_eq(enrol(), REASON_NONE);
+    ck_assert_int_eq(attempt_settle(access_, &token, &attempt, ATTEMPT_RIGHT, now_ms, &tries_left),
+                     REASON_PIN_INCORRECT);
+}
+END_TEST
+
 START_TEST(seed_moves_to_the_newest_epoch_when_a_code_is_used)
 {
     have_totp();
@@ -456,6 +478,7 @@ SUITE_WITH_FIXTURE("factor", setup, teardown, authenticator_is_in_force_once_a_c
                    policy_goes_before_what_the_user_enrolled, seed_stands_nowhere_in_the_database,
                    right_pin_and_code_log_in_once, wrong_pin_leaves_the_code_and_counts,
                    wrong_code_counts_as_a_wrong_pin_does, one_code_checked_twice_at_once_opens_once,
+                   code_of_an_authenticator_that_was_replaced_meanwhile_opens_nothing,
                    seed_moves_to_the_newest_epoch_when_a_code_is_used, older_row_put_back_is_noticed,
                    removal_ends_tickets_and_leaves_nothing, sent_code_is_good_once,
                    sent_code_ends_after_five_minutes, newer_code_replaces_the_older,

@@ -68,7 +68,7 @@ END_TEST
 static void add_revoked(struct caller *caller, uint8_t number)
 {
     struct principal_certificate_row revoked = { .role = ROLE_DEVICE,
-                                                 .not_after_ms = FIXTURE_NOW_MS,
+                                                 .not_after_ms = FIXTURE_NOW_MS + 86400000,
                                                  .revoked = true };
 
     memset(revoked.hash, number, HASH_LEN);

@@ -307,7 +307,9 @@ static void change_principal(void)
 
 static void change_certificate(void)
 {
-    fixture_tamper("UPDATE principal_certificates SET revoked = 1");
+    alice.certificate.revoked = true;
+    ck_assert_int_eq(principal_change_certificate(&fixture.access, &alice.principal, &alice.certificate),
+                     REASON_NONE);
 }
 
 static void change_row_without_mac(void)
@@ -369,6 +371,23 @@ END_TEST
 START_TEST(disabled_principal_ends_the_lease)
 {
     ck_assert_ends(change_principal);
+}
+END_TEST
+
+/* By whatever way: what alice was granted is not for who has her certificate now. */
+static void change_owner(void)
+{
+    struct caller bob = fixture_caller("bob", ROLE_DEVICE, 2);
+    size_t count;
+
+    ck_assert_int_eq(principal_end(&fixture.access, &alice.principal, &count), REASON_NONE);
+    ck_assert_int_eq(principal_add_certificate(&fixture.access, &bob.principal, &alice.certificate),
+                     REASON_NONE);
+}
+
+START_TEST(certificate_that_became_anothers_ends_the_lease)
+{
+    ck_assert_ends(change_owner);
 }
 END_TEST
 
@@ -471,8 +490,8 @@ SUITE_WITH_FIXTURE("leases", setup, teardown, lease_is_found_by_its_id_only, rem
                    unchanged_token_goes_on, new_snapshot_logs_nobody_out, smaller_grant_goes_on_with_less,
                    changed_pin_ends_the_lease, locked_token_ends_the_lease, disabled_token_ends_the_lease,
                    withdrawn_grant_ends_the_lease, disabled_principal_ends_the_lease,
-                   revoked_certificate_ends_the_lease, tampered_token_ends_the_lease,
-                   store_is_not_asked_before_it_is_due,
+                   revoked_certificate_ends_the_lease, certificate_that_became_anothers_ends_the_lease,
+                   tampered_token_ends_the_lease, store_is_not_asked_before_it_is_due,
                    silence_is_borne_for_a_while_and_asked_into_only_when_due,
                    silence_that_ends_in_time_is_forgotten, held_lease_that_is_removed_is_over_and_goes_later,
                    held_lease_is_not_rechecked_and_ends_with_the_silence,

@@ -130,6 +130,17 @@ START_TEST(token_with_any_field_changed_is_refused)
 }
 END_TEST
 
+START_TEST(mac_with_any_byte_changed_is_refused)
+{
+    for (size_t i = 0; i < HASH_LEN; i++) {
+        struct token_row row = token_example();
+
+        row.mac[i] ^= 1;
+        ck_assert_int_eq(row_check_token(&fixture.access, &row), REASON_INTEGRITY);
+    }
+}
+END_TEST
+
 START_TEST(access_row_with_any_field_changed_is_refused)
 {
     const struct field *field;
@@ -309,9 +320,10 @@ START_TEST(attempts_digest_depends_on_every_row_and_their_order)
 END_TEST
 
 SUITE_WITH_FIXTURE("row_mac", fixture_setup, fixture_teardown, token_with_any_field_changed_is_refused,
-                   access_row_with_any_field_changed_is_refused, key_with_any_field_changed_is_refused,
-                   certificate_with_any_field_changed_is_refused, principal_with_any_field_changed_is_refused,
-                   sealed_bytes_changed_are_refused, row_of_another_realm_is_refused,
+                   mac_with_any_byte_changed_is_refused, access_row_with_any_field_changed_is_refused,
+                   key_with_any_field_changed_is_refused, certificate_with_any_field_changed_is_refused,
+                   principal_with_any_field_changed_is_refused, sealed_bytes_changed_are_refused,
+                   row_of_another_realm_is_refused,
                    row_of_an_older_epoch_is_good_until_that_epoch_is_destroyed,
                    hsm_that_fails_is_not_a_forgery, row_that_the_hsm_has_confirmed_is_not_asked_about_again,
                    refused_row_is_refused_again, mac_of_one_row_makes_no_other_believed,
