@@ -27,6 +27,7 @@
 #include "proxy/access/principal.h"
 #include "proxy/access/requests.h"
 #include "proxy/access/recovery.h"
+#include "proxy/access/row_digest.h"
 #include "proxy/access/row_load.h"
 #include "proxy/access/row_mac.h"
 #include "proxy/access/sequences.h"

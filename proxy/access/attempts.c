@@ -11,6 +11,7 @@
 
 #include "include/table.h"
 #include "proxy/access/access.h"
+#include "proxy/access/ledger.h"
 
 /* From so many failures on: one attempt at a time, and only so long after the last failure. */
 struct throttle {
@@ -25,32 +26,6 @@ static const struct throttle token_throttles[] = { { 30, 60000 }, { 100, 300000 
 
 _Static_assert(ARRAY_SIZE(principal_throttles) == ARRAY_SIZE(token_throttles), "both are THROTTLES long");
 #define THROTTLES ARRAY_SIZE(principal_throttles)
-
-/* What the throttles look at. */
-struct tally {
-    uint32_t failures;
-    uint32_t open;     /* reservations whose outcome is still to come */
-    int64_t failed_ms; /* the last failure */
-};
-
-/* A token and its attempts at one moment. */
-struct ledger {
-    struct token_row token;
-    struct attempt_row *rows;
-    size_t count;
-    bool is_changed;
-    struct store *transaction; /* open from ledger_begin() to ledger_commit() */
-};
-
-/* What was begun and not committed is undone. */
-static void ledger_clear(struct ledger *ledger)
-{
-    if (ledger->transaction)
-        store_rollback(ledger->transaction);
-    free(ledger->rows);
-    *ledger = (struct ledger){ 0 };
-}
-DEFINE_CLEAR(ledger_clear, struct ledger);
 
 /* --------------------------------------------------------------------------------------------- throttles */
 
@@ -81,183 +56,6 @@ static bool throttle_has_room(const struct throttle throttles[THROTTLES], const 
     if (throttle_find(throttles, tally->failures))
         return tally->open == 0;
     return tally->failures + tally->open < throttles[0].failures;
-}
-
-/* ------------------------------------------------------------------------------------------------ ledger */
-
-static bool attempt_is_stale(const struct attempt_row *row, int64_t now_ms)
-{
-    return row->state == ATTEMPT_RESERVED && row->at_ms + ATTEMPT_LIFE_MS <= now_ms;
-}
-
-static bool attempt_is_failure(const struct attempt_row *row, int64_t now_ms)
-{
-    return row->state != ATTEMPT_RESERVED || attempt_is_stale(row, now_ms);
-}
-
-/* The principal's request whose code may still be given; NULL: none. */
-static const struct attempt_row *ledger_request(const struct ledger *ledger, int64_t principal_id,
-                                                int64_t now_ms)
-{
-    const struct attempt_row *row, *newest = NULL;
-
-    for (row = ledger->rows; row < ledger->rows + ledger->count; row++)
-        if (row->principal_id == principal_id && row->state == ATTEMPT_REQUESTED &&
-            row->at_ms + SENT_CODE_LIFE_MS > now_ms && (!newest || row->at_ms >= newest->at_ms))
-            newest = row;
-    return newest;
-}
-
-/* @but: one that does not count here; NULL: all do. */
-static struct tally tally_of_principal(const struct ledger *ledger, int64_t principal_id,
-                                       const struct attempt_row *but, int64_t now_ms)
-{
-    struct tally tally = { 0 };
-    const struct attempt_row *row;
-
-    for (row = ledger->rows; row < ledger->rows + ledger->count; row++) {
-        if (row->principal_id != principal_id || row == but)
-            continue;
-        if (!attempt_is_failure(row, now_ms)) {
-            tally.open++;
-            continue;
-        }
-        tally.failures++;
-        if (row->at_ms > tally.failed_ms)
-            tally.failed_ms = row->at_ms;
-    }
-    return tally;
-}
-
-/* Of the principal with the most failures. */
-static struct tally tally_of_worst(const struct ledger *ledger, int64_t now_ms)
-{
-    struct tally worst = { 0 }, tally;
-
-    for (size_t i = 0; i < ledger->count; i++) {
-        tally = tally_of_principal(ledger, ledger->rows[i].principal_id, NULL, now_ms);
-        if (tally.failures > worst.failures)
-            worst = tally;
-    }
-    return worst;
-}
-
-static struct tally tally_of_token(const struct ledger *ledger, int64_t now_ms)
-{
-    const struct token_row *token = &ledger->token;
-    struct tally tally = { .failed_ms = token->failed_ms };
-
-    if (token->failures_version == token->pin_version)
-        tally.failures = token->failures_total;
-    for (size_t i = 0; i < ledger->count; i++)
-        if (!attempt_is_failure(&ledger->rows[i], now_ms))
-            tally.open++;
-    return tally;
-}
-
-static enum reason ledger_list(struct access *access, struct ledger *ledger)
-{
-    free(TAKE(ledger->rows));
-    ledger->count = 0;
-    return access_store_reason(
-        store_attempt_list(access->store, ledger->token.id, &ledger->rows, &ledger->count));
-}
-
-/* Reads the rows that belong to ledger->token. Errors: REASON_INTEGRITY when they are not those it knows of. */
-static enum reason ledger_read(struct access *access, struct ledger *ledger)
-{
-    uint8_t digest[HASH_LEN];
-    enum reason reason = ledger_list(access, ledger);
-
-    if (reason == REASON_NONE)
-        reason = row_digest_attempts(ledger->rows, ledger->count, digest);
-    if (reason == REASON_NONE && !bytes_equal(BYTES_OF_ARRAY(digest), BYTES_OF_ARRAY(ledger->token.attempts)))
-        reason = REASON_INTEGRITY;
-    return reason;
-}
-
-/* Begins a transaction and reads in it. */
-static enum reason ledger_begin(struct access *access, int64_t token_id, struct ledger *ledger)
-{
-    enum reason reason = access_store_reason(store_begin(access->store));
-
-    if (reason != REASON_NONE)
-        return reason;
-    ledger->transaction = access->store;
-    reason = token_reload(access, token_id, &ledger->token);
-    if (reason == REASON_NONE)
-        reason = ledger_read(access, ledger);
-    return reason;
-}
-
-/* Reads without the write lock where it can: token and rows are two reads, between which another may write. */
-static enum reason ledger_peek(struct access *access, const struct token_row *token, struct ledger *ledger)
-{
-    enum reason reason;
-
-    ledger->token = *token;
-    reason = ledger_read(access, ledger);
-    if (reason != REASON_INTEGRITY)
-        return reason;
-    return ledger_begin(access, token->id, ledger);
-}
-
-/* Binds the rows as they are now to the token's row, and commits. */
-static enum reason ledger_commit(struct access *access, struct ledger *ledger)
-{
-    enum reason reason = ledger_list(access, ledger);
-
-    if (reason == REASON_NONE)
-        reason = row_digest_attempts(ledger->rows, ledger->count, ledger->token.attempts);
-    if (reason == REASON_NONE)
-        reason = token_save(access, &ledger->token);
-    if (reason == REASON_NONE)
-        reason = token_commit(access, &ledger->token);
-    if (reason == REASON_NONE)
-        ledger->transaction = NULL;
-    return reason;
-}
-
-/* @row, one of the ledger's, becomes a failure of the token's. */
-static enum reason ledger_count(struct access *access, struct ledger *ledger, struct attempt_row *row,
-                                enum attempt_state state, int64_t at_ms)
-{
-    struct token_row *token = &ledger->token;
-
-    row->state = state;
-    row->at_ms = at_ms;
-    ledger->is_changed = true;
-    if (token->failures_version != token->pin_version) {
-        token->failures_version = token->pin_version;
-        token->failures_total = 0;
-    }
-    if (token->failures_total < UINT32_MAX)
-        token->failures_total++;
-    return access_store_reason(store_attempt_set(access->store, row));
-}
-
-/* Makes @row a wrong attempt at @at_ms; the tenth locks. */
-static enum reason ledger_fail(struct access *access, struct ledger *ledger, struct attempt_row *row,
-                               int64_t at_ms, int64_t now_ms)
-{
-    struct token_row *token = &ledger->token;
-    enum reason reason = ledger_count(access, ledger, row, ATTEMPT_FAILED, at_ms);
-
-    if (token->failed_ms < at_ms)
-        token->failed_ms = at_ms;
-    if (tally_of_principal(ledger, row->principal_id, NULL, now_ms).failures >= ATTEMPT_FAILURES_MAX)
-        token->locked = true;
-    return reason;
-}
-
-static enum reason ledger_fail_stale(struct access *access, struct ledger *ledger, int64_t now_ms)
-{
-    enum reason reason = REASON_NONE;
-
-    for (size_t i = 0; i < ledger->count && reason == REASON_NONE; i++)
-        if (attempt_is_stale(&ledger->rows[i], now_ms))
-            reason = ledger_fail(access, ledger, &ledger->rows[i], ledger->rows[i].at_ms, now_ms);
-    return reason;
 }
 
 /* ----------------------------------------------------------------------------------------------- reserve */
@@ -295,8 +93,8 @@ static enum reason reserve_decide(const struct ledger *ledger, const struct atte
 {
     const struct attempt_row *request =
         attempt->is_request ? NULL : ledger_request(ledger, attempt->row.principal_id, now_ms);
-    struct tally principal = tally_of_principal(ledger, attempt->row.principal_id, request, now_ms);
-    struct tally token = tally_of_token(ledger, now_ms);
+    struct tally principal = ledger_tally(ledger, attempt->row.principal_id, request, now_ms);
+    struct tally token = ledger_tally_of_token(ledger, now_ms);
     int64_t principal_wait_ms = attempt_wait_ms(&principal, attempt->is_request, now_ms);
     int64_t token_wait_ms = throttle_wait_ms(token_throttles, &token, now_ms);
     enum reason standing = token_standing(&ledger->token, attempt->pin_version);
@@ -395,7 +193,7 @@ static enum reason settle_right(struct access *access, struct ledger *ledger, st
         return REASON_NONE;
     /* Other open reservations of this principal are somebody's at this moment: those stay. */
     for (row = ledger->rows; row < ledger->rows + ledger->count && reason == REASON_NONE; row++)
-        if (row == own || (row->principal_id == own->principal_id && attempt_is_failure(row, now_ms)))
+        if (row == own || (row->principal_id == own->principal_id && ledger_is_failure(row, now_ms)))
             reason = access_store_reason(store_attempt_delete(access->store, row->id));
     return reason;
 }
@@ -425,7 +223,7 @@ static enum reason settle_asked(struct access *access, struct ledger *ledger, st
 
     if (!own || own->state == ATTEMPT_FAILED)
         return REASON_NONE;
-    if (tally_of_principal(ledger, own->principal_id, NULL, now_ms).failures < ATTEMPT_FAILURES_MAX - 1)
+    if (ledger_tally(ledger, own->principal_id, NULL, now_ms).failures < ATTEMPT_FAILURES_MAX - 1)
         return ledger_count(access, ledger, own, ATTEMPT_REQUESTED, now_ms);
     for (row = ledger->rows; row < ledger->rows + ledger->count; row++)
         if (row->principal_id == own->principal_id && row->state != ATTEMPT_RESERVED)
@@ -494,7 +292,7 @@ enum reason attempt_settle(struct access *access, struct token_row *token, const
         reason = ledger_commit(access, &ledger);
     if (reason != REASON_NONE)
         return reason;
-    failures = tally_of_principal(&ledger, attempt->row.principal_id, NULL, now_ms).failures;
+    failures = ledger_tally(&ledger, attempt->row.principal_id, NULL, now_ms).failures;
     *ret_tries_left =
         ledger.token.locked || failures > ATTEMPT_FAILURES_MAX ? 0 : ATTEMPT_FAILURES_MAX - failures;
     *token = ledger.token;
@@ -528,9 +326,9 @@ enum reason attempt_state(struct access *access, const struct token_row *token, 
     reason = ledger_peek(access, token, &ledger);
     if (reason != REASON_NONE)
         return reason;
-    all = tally_of_token(&ledger, now_ms);
-    asked = caller ? tally_of_principal(&ledger, caller->principal.id, NULL, now_ms)
-                   : tally_of_worst(&ledger, now_ms);
+    all = ledger_tally_of_token(&ledger, now_ms);
+    asked = caller ? ledger_tally(&ledger, caller->principal.id, NULL, now_ms)
+                   : ledger_tally_of_worst(&ledger, now_ms);
     all_wait_ms = throttle_wait_ms(token_throttles, &all, now_ms);
     wait_ms = throttle_wait_ms(principal_throttles, &asked, now_ms);
     if (wait_ms < all_wait_ms)

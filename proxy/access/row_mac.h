@@ -7,11 +7,6 @@
  * rows by theirs: one that took another's would have what is the other's. The backend assigns it, so such a row is
  * inserted first and gets its MAC with the first save, in the same transaction.) A row does not name its Krow epoch: it
  * is made under the newest and checked under the newest first, then under those before it.
- *
- * Rows that belong to another - attempts, grants, memberships and factors to a token, grants on it to a group,
- * certificates and requests to a principal - have no MAC: the other row holds a digest of all of them, under its
- * own. So none can be altered, added, removed or put back by itself, and
- * believing them costs no further call of the HSM.
  */
 #pragma once
 
@@ -19,7 +14,6 @@
 #include "proxy/store/store.h"
 
 struct access;
-struct recovery;
 
 /* Sets or checks @row->mac under Krow over every other field (and the realm). Errors: REASON_INTEGRITY, _HSM. */
 MUST_CHECK enum reason row_mac_token(struct access *access, struct token_row *row);
@@ -40,25 +34,3 @@ MUST_CHECK enum reason row_mac_authority(struct access *access, struct authority
 MUST_CHECK enum reason row_check_authority(struct access *access, const struct authority_row *row);
 MUST_CHECK enum reason row_mac_enrolment(struct access *access, struct enrolment_row *row);
 MUST_CHECK enum reason row_check_enrolment(struct access *access, const struct enrolment_row *row);
-
-/*
- * The digests that a token row holds of its attempts, grants, memberships and factors, a group's of the grants on it, and a
- * principal's of its certificate and request rows, all in
- * the order the store lists them: all zero for none, else SHA-256 of a context. Errors: REASON_INTERNAL.
- */
-MUST_CHECK enum reason row_digest_attempts(const struct attempt_row *rows, size_t count,
-                                           uint8_t ret[HASH_LEN]);
-MUST_CHECK enum reason row_digest_grants(const struct grant_row *rows, size_t count, uint8_t ret[HASH_LEN]);
-MUST_CHECK enum reason row_digest_memberships(const struct member_row *rows, size_t count,
-                                              uint8_t ret[HASH_LEN]);
-MUST_CHECK enum reason row_digest_group_grants(const struct group_grant_row *rows, size_t count,
-                                               uint8_t ret[HASH_LEN]);
-/* Of all that @recovery holds but the bits. */
-MUST_CHECK enum reason row_digest_recovery(const struct recovery *recovery, uint8_t ret[HASH_LEN]);
-MUST_CHECK enum reason row_digest_certificates(const struct principal_certificate_row *rows, size_t count,
-                                               uint8_t ret[HASH_LEN]);
-MUST_CHECK enum reason row_digest_requests(const struct request_row *rows, size_t count,
-                                           uint8_t ret[HASH_LEN]);
-/* The digest that an authority's row holds of what it revoked. */
-MUST_CHECK enum reason row_digest_revoked(const struct issued_row *rows, size_t count, uint8_t ret[HASH_LEN]);
-MUST_CHECK enum reason row_digest_factors(const struct factor_row *rows, size_t count, uint8_t ret[HASH_LEN]);
