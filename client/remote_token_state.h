@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * remote_token_state.h - what a struct remote_token holds, and the steps that its files share:
- * remote_token.c fetches, remote_token_login.c unlocks and confirms, remote_token_pin.c sets PINs,
- * remote_token_use.c makes the calls of a login.
+ * remote_token.c fetches, remote_token_login.c logs in and out, remote_token_unlock.c unlocks and confirms,
+ * remote_token_pin.c sets PINs, remote_token_use.c makes the calls of a login.
  *
  * Threads: token->lock guards everything that changes and is never held across the network. Fetches may run side by
  * side; one unlock runs at a time, and whoever needs a lease meanwhile waits for that one's outcome.
@@ -81,7 +81,7 @@ void remote_token_forget_terms(struct remote_token *token);
 /* Whether the snapshot at hand is the one a signer proved; marks it. */
 bool remote_token_is_confirmed(struct remote_token *token);
 
-/* remote_token_login.c: Unlock with @login. Sets lease and confirmed hash. */
+/* remote_token_unlock.c: Unlock with @login. Sets lease and confirmed hash. */
 MUST_CHECK CK_RV remote_token_unlock(struct remote_token *token, struct login *login, int64_t deadline_ms,
                                      struct remote_error *error);
 /*
@@ -91,11 +91,6 @@ MUST_CHECK CK_RV remote_token_unlock(struct remote_token *token, struct login *l
 MUST_CHECK CK_RV remote_token_sealed(struct remote_token *token, enum method_id id,
                                      const ProtobufCMessage *request, ProtobufCBinaryData *certificate_hash,
                                      int64_t deadline_ms, ProtobufCMessage **ret, struct remote_error *error);
-/* The login that is held, with a reference. Errors: CKR_USER_NOT_LOGGED_IN. */
-MUST_CHECK CK_RV remote_token_login_get(struct remote_token *token, struct login **ret,
-                                        struct remote_error *error);
-/* Ends @login, unless another took its place: the next use asks the application to log in. */
-void remote_token_end_login(struct remote_token *token, const struct login *login);
 /*
  * A lease of @login other than @stale, which was refused; unlocks where there is none, or too few for calls that use a
  * key (lease_set.h).
@@ -106,8 +101,10 @@ MUST_CHECK CK_RV remote_token_lease_get(struct remote_token *token, struct login
 /* Brings snapshot and proof together: fetches and unlocks until they agree. Errors: CKR_DEVICE_ERROR. */
 MUST_CHECK CK_RV remote_token_confirm(struct remote_token *token, struct login *login, int64_t deadline_ms,
                                       struct remote_error *error);
-/* Ends a parked login whose time is over. */
-void remote_token_reap(struct remote_token *token);
+/* The ticket that came with an answer; an empty one changes nothing. */
+void remote_token_keep_ticket(struct remote_token *token, const ProtobufCBinaryData *ticket);
+/* The ticket for a request, copied into @room; empty: there is none. */
+ProtobufCBinaryData remote_token_ticket(struct remote_token *token, uint8_t room[TICKET_LEN]);
 
 /* remote_token_use.c: one session call under @lease; no unlocking, no repeat elsewhere. */
 MUST_CHECK CK_RV remote_token_call(struct remote_token *token, struct lease *lease,
@@ -134,8 +131,15 @@ MUST_CHECK CK_RV remote_token_make_login(struct remote_token *token, const struc
                                          struct bytes typed, uint32_t pin_version,
                                          const struct secret *device_secret, struct login **ret,
                                          struct remote_error *error);
+/* The login that is held, with a reference. Errors: CKR_USER_NOT_LOGGED_IN. */
+MUST_CHECK CK_RV remote_token_login_get(struct remote_token *token, struct login **ret,
+                                        struct remote_error *error);
+/* Ends @login, unless another took its place: the next use asks the application to log in. */
+void remote_token_end_login(struct remote_token *token, const struct login *login);
 /* Under lock: S is wiped with the last call that still uses it. */
 void remote_token_drop_login(struct remote_token *token);
+/* Ends a parked login whose time is over. */
+void remote_token_reap(struct remote_token *token);
 
 /* remote_token_pin.c: what @terms ask of a new PIN. Errors: CKR_PIN_LEN_RANGE, CKR_PIN_INVALID, with a sentence. */
 MUST_CHECK CK_RV remote_token_check_new_pin(const struct remote_token *token,
@@ -148,7 +152,3 @@ MUST_CHECK CK_RV remote_token_stretch(struct remote_token *token, const struct r
 /* Moves a secret out of a reply: protobuf-c's own copy is wiped before it is freed. */
 MUST_CHECK CK_RV remote_take_secret(ProtobufCBinaryData *field, struct secret **ret,
                                     struct remote_error *error);
-/* remote_token_login.c: the ticket that came with an answer; an empty one changes nothing. */
-void remote_token_keep_ticket(struct remote_token *token, const ProtobufCBinaryData *ticket);
-/* The ticket for a request, copied into @room; empty: there is none. */
-ProtobufCBinaryData remote_token_ticket(struct remote_token *token, uint8_t room[TICKET_LEN]);
