@@ -17,6 +17,7 @@ struct public_key {
     struct buffer modulus, exponent;   /* RSA: unsigned big-endian, as CKA_MODULUS, CKA_PUBLIC_EXPONENT */
     struct buffer ec_params, ec_point; /* EC: CKA_EC_PARAMS (DER OID), CKA_EC_POINT (DER OCTET STRING) */
     EVP_PKEY *pkey;
+    EVP_PKEY_CTX *verifying; /* public_key_verify_often()'s; NULL: not asked yet */
 };
 
 void public_key_free(struct public_key *key);
@@ -38,3 +39,10 @@ struct bytes public_key_ec_params(CK_KEY_TYPE type, unsigned bits);
 MUST_CHECK CK_RV public_key_verify(OSSL_LIB_CTX *libctx, const struct public_key *key, CK_MECHANISM_TYPE raw,
                                    const Privyseal__V1__PssParameters *pss, struct bytes data,
                                    struct bytes signature);
+/*
+ * The same for one thread that has many signatures by one key: for RSA's older padding, which has no parameters, a context
+ * stays in @key. (Making one takes OpenSSL 3.0 twice as long as verifying: it walks the names of all algorithms.)
+ */
+MUST_CHECK CK_RV public_key_verify_often(struct public_key *key, CK_MECHANISM_TYPE raw,
+                                         const Privyseal__V1__PssParameters *pss, struct bytes data,
+                                         struct bytes signature);

@@ -317,6 +317,32 @@ START_TEST(pkcs1_signatures_verify)
 }
 END_TEST
 
+START_TEST(who_verifies_often_is_told_the_same)
+{
+    CLEANUP(EVP_PKEY_free) EVP_PKEY *pkey = make_rsa(2048);
+    CLEANUP(public_key_free) struct public_key *key = read_ok(pkey);
+    Privyseal__V1__PssParameters pss = PRIVYSEAL__V1__PSS_PARAMETERS__INIT;
+    uint8_t memory[512], spoilt[512];
+    struct bytes data = BYTES(digest, 20), other = BYTES(digest + 1, 20);
+    struct bytes signature = sign_rsa(pkey, NULL, data, memory);
+
+    memcpy(spoilt, memory, signature.len);
+    spoilt[signature.len / 2] ^= 1;
+    for (int i = 0; i < 3; i++) {
+        ck_assert_uint_eq(public_key_verify_often(key, CKM_RSA_PKCS, NULL, data, signature), CKR_OK);
+        ck_assert_uint_eq(public_key_verify_often(key, CKM_RSA_PKCS, NULL, other, signature),
+                          CKR_SIGNATURE_INVALID);
+        ck_assert_uint_eq(
+            public_key_verify_often(key, CKM_RSA_PKCS, NULL, data, BYTES(spoilt, signature.len)),
+            CKR_SIGNATURE_INVALID);
+        ck_assert_uint_eq(public_key_verify_often(key, CKM_RSA_PKCS, &pss, data, signature),
+                          CKR_MECHANISM_PARAM_INVALID);
+        ck_assert_uint_eq(public_key_verify_often(key, CKM_ECDSA, NULL, data, signature),
+                          CKR_KEY_TYPE_INCONSISTENT);
+    }
+}
+END_TEST
+
 /* OpenSSL's own "sign this document" with SHA-256 verifies as CKM_RSA_PKCS over our DigestInfo. */
 START_TEST(our_digest_info_is_the_one_that_openssl_signs)
 {
@@ -465,7 +491,7 @@ SUITE("public_key", an_rsa_key_is_the_same_from_its_attributes, an_ec_key_is_the
       rsa_keys_too_short_are_refused, numbers_that_are_no_rsa_key_are_refused,
       a_point_that_is_not_on_the_curve_is_refused, a_second_encoding_of_a_key_is_refused,
       bytes_that_are_no_key_are_refused, an_rsa_key_without_its_zero_or_null_is_refused,
-      pkcs1_signatures_verify, our_digest_info_is_the_one_that_openssl_signs,
-      pss_signatures_verify_with_their_own_parameters_only, ecdsa_signatures_verify,
-      of_a_long_digest_the_leftmost_bits_count, zeros_are_no_ecdsa_signature, the_ed25519_vector_verifies,
-      a_mechanism_for_another_key_verifies_nothing);
+      pkcs1_signatures_verify, who_verifies_often_is_told_the_same,
+      our_digest_info_is_the_one_that_openssl_signs, pss_signatures_verify_with_their_own_parameters_only,
+      ecdsa_signatures_verify, of_a_long_digest_the_leftmost_bits_count, zeros_are_no_ecdsa_signature,
+      the_ed25519_vector_verifies, a_mechanism_for_another_key_verifies_nothing);
