@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "cli/connect.h"
+#include "cli/fleet.h"
 #include "cli/names.h"
 #include "cli/output.h"
 #include "client/renewal.h"
@@ -196,6 +197,27 @@ static bool needs_no_token(const struct cli *cli, const struct remote_error *err
     return !cli->token_name && cli->config->token_count == 0 && error->failure.reason == REASON_NOT_PERMITTED;
 }
 
+/* Who watches the deployment is told what is wrong with any of its proxies and HSMs. */
+static void look_at_fleet(struct examination *examination)
+{
+    Privyseal__V1__GetStatusRequest request = PRIVYSEAL__V1__GET_STATUS_REQUEST__INIT;
+    CLEANUP(free_message) ProtobufCMessage *message = NULL;
+    CLEANUP(json_decref) json_t *rows = NULL;
+    const json_t *row;
+    size_t i;
+
+    if (!connect_may_operate(examination->cli, METHOD_GetStatus, &request.base, &message))
+        return;
+    rows = fleet_rows((const Privyseal__V1__GetStatusResponse *)message);
+    json_array_foreach (rows, i, row) {
+        const char *advice = fleet_advice(row), *note = json_read_text(row, "note");
+
+        found(examination, "proxy", advice ? CLI_REFUSED : CLI_DONE, advice, "%s, [%s]: %s%s%s",
+              json_read_text(row, "proxy"), json_read_text(row, "hsm"), json_read_text(row, "state"),
+              *note ? ": " : "", note);
+    }
+}
+
 static bool look_at_token(struct examination *examination)
 {
     struct remote_error error = { 0 };
@@ -205,6 +227,7 @@ static bool look_at_token(struct examination *examination)
     if (rv != CKR_OK && needs_no_token(examination->cli, &error)) {
         found(examination, "token", CLI_DONE, "Who signs adds a [token] section.",
               "none is configured, which is right for operators and auditors");
+        look_at_fleet(examination);
         return false;
     }
     if (rv != CKR_OK)

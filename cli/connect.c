@@ -200,14 +200,13 @@ static enum cli_exit load_key(const struct cli *cli, const char *path, EVP_PKEY 
     return CLI_DONE;
 }
 
-enum cli_exit connect_operate(struct cli *cli, const char *doing, enum method_id method,
-                              const ProtobufCMessage *request, ProtobufCMessage **ret)
+/* What is wrong on this side was said; what the server says is @ret_rv and @error. */
+static enum cli_exit operate(struct cli *cli, enum method_id method, const ProtobufCMessage *request,
+                             ProtobufCMessage **ret, CK_RV *ret_rv, struct remote_error *error)
 {
     CLEANUP(certificate_free_stack) STACK_OF(X509) *chain = NULL;
     CLEANUP(EVP_PKEY_free) EVP_PKEY *key = NULL;
-    struct remote_error error = { 0 };
     enum cli_exit status = connect_remote(cli);
-    CK_RV rv;
     int r;
 
     if (status != CLI_DONE)
@@ -219,8 +218,27 @@ enum cli_exit connect_operate(struct cli *cli, const char *doing, enum method_id
     if (r < 0)
         return cli_fail(cli, CLI_REFUSED, "Check `certificate` in the [identity] section.", "%s: %s",
                         cli->identity->certificate, strerror(-r));
-    rv = remote_operate(cli->remote, method, request, key, chain, ret, &error);
-    return rv == CKR_OK ? CLI_DONE : cli_fail_remote(cli, doing, rv, &error);
+    *ret_rv = remote_operate(cli->remote, method, request, key, chain, ret, error);
+    return CLI_DONE;
+}
+
+enum cli_exit connect_operate(struct cli *cli, const char *doing, enum method_id method,
+                              const ProtobufCMessage *request, ProtobufCMessage **ret)
+{
+    struct remote_error error = { 0 };
+    CK_RV rv = CKR_OK;
+    enum cli_exit status = operate(cli, method, request, ret, &rv, &error);
+
+    return status == CLI_DONE && rv != CKR_OK ? cli_fail_remote(cli, doing, rv, &error) : status;
+}
+
+bool connect_may_operate(struct cli *cli, enum method_id method, const ProtobufCMessage *request,
+                         ProtobufCMessage **ret)
+{
+    struct remote_error error = { 0 };
+    CK_RV rv = CKR_OK;
+
+    return operate(cli, method, request, ret, &rv, &error) == CLI_DONE && rv == CKR_OK;
 }
 
 /* A line from the file that @option names, else from the terminal. */

@@ -31,6 +31,9 @@ const char *connect_token_name(const struct cli *cli);
 /* Calls a method of the Operators service, signed with the identity's key. */
 MUST_CHECK enum cli_exit connect_operate(struct cli *cli, const char *doing, enum method_id method,
                                          const ProtobufCMessage *request, ProtobufCMessage **ret);
+/* So, for whoever may not be allowed to: false without a word when the server refuses. */
+bool connect_may_operate(struct cli *cli, enum method_id method, const ProtobufCMessage *request,
+                         ProtobufCMessage **ret);
 static inline void free_message(ProtobufCMessage *message)
 {
     protobuf_c_message_free_unpacked(message, NULL);

@@ -174,8 +174,8 @@ static CK_RV check_all_there(const struct hsm *hsm, const struct manifest *manif
         if (master_keys_kind(named->kind, &kind) && !master_keys_peek(&hsm->keys, kind, named->epoch))
             return because(
                 CKR_KEY_NEEDED, why,
-                "%s lacks epoch %u of %s, which the manifest names and another HSM has: remove its token "
-                "and its pin_file, and have the officers add it anew (privyseal hsm add --hsm)",
+                "%s lacks epoch %u of %s, which the manifest names and another HSM has: have the officers "
+                "bring it (privyseal hsm add --hsm NAME)",
                 hsm->description, named->epoch, named->kind);
     }
     return CKR_OK;

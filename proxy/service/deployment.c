@@ -43,66 +43,6 @@ enum reason handle_GetDeployment(struct service *service, struct call *call, con
                            &answer->seal_certificates);
 }
 
-/* ---------------------------------------------------------------------------------------------- GetStatus */
-
-static enum reason fill_hsm(const struct service *service, Privyseal__V1__GetStatusResponse *answer)
-{
-    if (message_set_text(&answer->hsm, hsm_description(service->access.hsm)) < 0 ||
-        message_set_text(&answer->grade, hsm_grade(service->findings, service->findings_count)) < 0)
-        return REASON_INTERNAL;
-    answer->lacking = message_alloc(service->findings_count * sizeof(*answer->lacking));
-    if (!answer->lacking)
-        return REASON_INTERNAL;
-    for (size_t i = 0; i < service->findings_count; i++) {
-        if (service->findings[i].is_enforced)
-            continue;
-        if (message_set_text(&answer->lacking[answer->n_lacking], service->findings[i].sentence) < 0)
-            return REASON_INTERNAL;
-        answer->n_lacking++;
-    }
-    return REASON_NONE;
-}
-
-static enum reason fill_epochs(const struct service *service, Privyseal__V1__GetStatusResponse *answer)
-{
-    answer->seal_epoch = message_alloc(service->seal_count * sizeof(*answer->seal_epoch));
-    if (!answer->seal_epoch)
-        return REASON_INTERNAL;
-    for (size_t i = 0; i < service->seal_count; i++) {
-        ProtobufCMessage *message = NULL;
-        Privyseal__V1__SealEpoch *epoch;
-
-        if (message_new(&privyseal__v1__seal_epoch__descriptor, &message) < 0)
-            return REASON_INTERNAL;
-        epoch = answer->seal_epoch[answer->n_seal_epoch++] = (Privyseal__V1__SealEpoch *)message;
-        epoch->epoch = service->seal[i].epoch;
-        if (message_set_bytes(&epoch->key_id, BYTES_OF_ARRAY(service->seal[i].key_id)) < 0)
-            return REASON_INTERNAL;
-    }
-    return REASON_NONE;
-}
-
-enum reason handle_GetStatus(struct service *service, struct call *call, const ProtobufCMessage *request,
-                             ProtobufCMessage *reply)
-{
-    Privyseal__V1__GetStatusResponse *answer = (Privyseal__V1__GetStatusResponse *)reply;
-    enum reason reason;
-    int r = store_count(service->access.store, &answer->users, &answer->keys);
-
-    (void)call;
-    (void)request;
-    if (r < 0)
-        return refusal_of_store(r);
-    answer->leases = leases_count(service->leases);
-    answer->started_unix = service->config->started_unix;
-    answer->signer = service->config->signer;
-    if (message_set_text(&answer->realm, service->config->realm) < 0 ||
-        message_set_text(&answer->version, PRIVYSEAL_VERSION) < 0)
-        return REASON_INTERNAL;
-    reason = fill_hsm(service, answer);
-    return reason == REASON_NONE ? fill_epochs(service, answer) : reason;
-}
-
 /* --------------------------------------------------------------------------------------------- GetMetrics */
 
 enum reason handle_GetMetrics(struct service *service, struct call *call, const ProtobufCMessage *request,

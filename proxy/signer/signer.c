@@ -21,6 +21,7 @@
 #include "proxy/signer/answer.h"
 #include "proxy/signer/record.h"
 #include "proxy/signer/rounds.h"
+#include "proxy/signer/sighting.h"
 
 #define SERVER_PEM_MAX 65536 /* bytes of a chain, as much as a pipe holds */
 #define TICK_MS        1000  /* leases that end, heads to the store */
@@ -124,6 +125,7 @@ static void tick(struct signer *signer)
     if (signer->forward)
         forward_tick(signer->forward, now_ms);
     tell(signer, now_ms);
+    sighting_tick(signer, now_ms);
 }
 
 /* SoftHSM leaks with every object destroyed. Best between two requests; under a load that never pauses, anyway. */
@@ -216,6 +218,7 @@ static int leave(struct signer *signer)
             return EX_IOERR;
         tick(signer);
     }
+    sighting_leave(signer, unix_ms());
     return EX_OK;
 }
 

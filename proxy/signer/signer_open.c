@@ -14,6 +14,7 @@
 
 #include "include/log.h"
 #include "proxy/hsm/epochs.h"
+#include "proxy/signer/sighting.h"
 #include "proxy/store/store_move.h"
 
 #define DAY_US             UINT64_C(86400000000)
@@ -133,6 +134,7 @@ static int open_hsm(struct signer *signer)
     }
     log_event(LOG_LEVEL_ERROR, "signer.failed", "what=\"cannot open the HSM\" hsm=%s rv=0x%lx why=\"%s\"",
               place.name, rv, why ? why : "");
+    sighting_fail(signer, why ? why : "its HSM cannot be opened", (int64_t)time(NULL) * 1000);
     return is_misconfigured(rv) ? EX_CONFIG : EX_UNAVAILABLE;
 }
 

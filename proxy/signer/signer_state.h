@@ -34,6 +34,8 @@ struct signer {
     struct busy_poll busy;
     enum hsm_health told; /* to the fronts */
     int64_t ticked_ms;
+    int64_t sighted_ms; /* when it last told the store that it is there, and how it said it was */
+    enum sighting_state sighted_as;
 };
 
 /* Opens everything, and proves the HSM. @signer: its configuration is set. An exit status; what is wrong was logged. */

@@ -148,7 +148,13 @@ static const char version_1[] =
     " created_ms {number} NOT NULL, UNIQUE (token_id, kind)){strict};"
 
     /* Of the store itself: store_move.h. At most one row. */
-    "CREATE TABLE moves (id {blob} NOT NULL PRIMARY KEY, is_away {number} NOT NULL){strict};";
+    "CREATE TABLE moves (id {blob} NOT NULL PRIMARY KEY, is_away {number} NOT NULL){strict};"
+
+    /* A row for each signer of each proxy, written by that one alone. News, and so without a MAC: nothing decides by them. */
+    "CREATE TABLE sightings (proxy {text} NOT NULL, signer {number} NOT NULL, state {number} NOT NULL,"
+    " hsm {text} NOT NULL, model {text} NOT NULL, note {text} NOT NULL, version {text} NOT NULL,"
+    " started_ms {number} NOT NULL, seen_ms {number} NOT NULL, leases {number} NOT NULL,"
+    " PRIMARY KEY (proxy, signer)){strict};";
 
 static const char *const texts[] = { version_1 };
 

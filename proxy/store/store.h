@@ -132,6 +132,8 @@ MUST_CHECK int store_token_search(struct store *store, const char *after, unsign
                                   size_t *ret_count);
 /* How many tokens belong to each of the @count partition signers. */
 MUST_CHECK int store_token_homes(struct store *store, uint64_t *ret, size_t count);
+/* Tokens and keys, each counted up to STORE_COUNT_MOST, so that it costs the same from there on. */
+#define STORE_COUNT_MOST 100000
 MUST_CHECK int store_count(struct store *store, uint64_t *ret_tokens, uint64_t *ret_keys);
 
 /* Deletes its keys, their certificates and its access rows. */
@@ -588,6 +590,40 @@ MUST_CHECK int store_key_count_put(struct store *store, const struct log_name *l
 MUST_CHECK int store_key_count_get(struct store *store, const struct log_name *log,
                                    const uint8_t name[KEY_NAME_LEN], uint64_t *ret_count,
                                    uint64_t *ret_sequence);
+
+/* ------------------------------------------------------------------------------------------------ sightings */
+
+#define SIGHTING_HSM_MAX     24
+#define SIGHTING_MODEL_MAX   160
+#define SIGHTING_NOTE_MAX    320
+#define SIGHTING_VERSION_MAX 32
+
+enum sighting_state {
+    SIGHTING_SERVES,
+    SIGHTING_ILL,    /* its HSM answers no probes */
+    SIGHTING_FAILED, /* it did not start; the note says why */
+    SIGHTING_LEFT,   /* in order: replaced, or shut down */
+    SIGHTING_STATES
+};
+
+/* What a signer said of itself last. Whoever can write the database can write anything here. */
+struct sighting {
+    struct log_name who;
+    enum sighting_state state;
+    char hsm[SIGHTING_HSM_MAX];     /* its section: "hsm", "hsm.b" */
+    char model[SIGHTING_MODEL_MAX]; /* manufacturer, model, serial */
+    char note[SIGHTING_NOTE_MAX];
+    char version[SIGHTING_VERSION_MAX];
+    int64_t started_ms, seen_ms;
+    uint64_t leases;
+};
+
+MUST_CHECK int store_sighting_put(struct store *store, const struct sighting *sighting);
+/* Those seen since @since_ms, by proxy and signer; no more than @limit. @ret_rows: malloc'd array. */
+MUST_CHECK int store_sighting_list(struct store *store, int64_t since_ms, unsigned limit,
+                                   struct sighting **ret_rows, size_t *ret_count);
+/* Forgets who was not seen since @since_ms. */
+MUST_CHECK int store_sighting_forget(struct store *store, int64_t since_ms);
 
 /* ------------------------------------------------------------------------------------- epochs of master keys */
 

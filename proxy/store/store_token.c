@@ -198,8 +198,10 @@ static const struct row_type counts_type = ROW_TYPE("counts", struct counts, cou
 int store_count(struct store *store, uint64_t *ret_tokens, uint64_t *ret_keys)
 {
     struct counts counts;
-    int r = row_get(store, &counts_type, "SELECT (SELECT count(*) FROM tokens), (SELECT count(*) FROM keys)",
-                    VALUES_NONE, &counts);
+    int r = row_get(store, &counts_type,
+                    "SELECT (SELECT count(*) FROM (SELECT id FROM tokens LIMIT $1) AS counted),"
+                    " (SELECT count(*) FROM (SELECT id FROM keys LIMIT $1) AS counted)",
+                    VALUES(value_integer(STORE_COUNT_MOST)), &counts);
 
     if (r < 0)
         return r;

@@ -34,4 +34,6 @@ check "and the user signs at the other" signatures ann 3 0
 
 both_for_operator
 check "the logs of both proxies hold together" as operator audit verify
+fleet() { as operator --json status | jq -r '[.fleet[] | "\(.proxy) \(.state)"] | join(", ")'; }
+check "either proxy tells of both" eval 'everywhere "$port" "$second_port" operator; [[ $(fleet) == *" serves, "*" serves" ]]'
 stop_second

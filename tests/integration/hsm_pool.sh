@@ -138,9 +138,14 @@ check "which the list shows" is "$(epochs '[.[] | select(.newest and .kind == "K
 check "the proxy starts" eval 'stop; start'
 check "without the HSM that lacks it" eventually eval 'is "$(up hsm)$(up hsm.b)" 10'
 check "which is said" grep -q "lacks epoch 2 of Kx.*hsm add" "$server/log"
+state_of() { as operator --json status | jq -r ".fleet[] | select(.hsm == \"$1\") | .state"; }
+check "status shows it" within 30 eval 'is "$(state_of hsm) $(state_of hsm.b)" "serves failed"'
+refuse 1 "and doctor" as operator doctor
+says "lacks epoch 2 of Kx" && report ok "with what is to be done" || report not-ok "with what is to be done" "$work/output"
 rm -f "$work"/*.share "$work"/add.request*
 check "it is brought what it lacks" eval 'add --master-backup "$server/master-backup" && answer olga && answer otto && add "$work/olga.share" "$work/otto.share"'
 check "both HSMs are up" eventually eval 'is "$(up hsm)$(up hsm.b)" 11'
+check "which status shows" within 30 eval 'is "$(state_of hsm) $(state_of hsm.b)" "serves serves"'
 check "both have all" is "$(epochs '[.[].lacking[]]')" '[]'
 rm -f "$work"/*.share "$work"/add.request*
 check "the officers are asked once more" eval 'add --master-backup "$server/master-backup" && answer olga && answer otto'

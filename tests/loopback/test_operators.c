@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What operators see and do, what auditors see, and what everybody else is refused. */
 #include <string.h>
+#include <time.h>
 
 #include "include/table.h"
 #include "proto/audit_record.h"
@@ -277,10 +278,42 @@ START_TEST(status_tells_what_this_deployment_is)
 }
 END_TEST
 
+START_TEST(status_tells_what_signers_of_all_proxies_said_of_themselves)
+{
+    Privyseal__V1__GetStatusRequest request = PRIVYSEAL__V1__GET_STATUS_REQUEST__INIT;
+    const Privyseal__V1__GetStatusResponse *answer;
+    int64_t now_ms = (int64_t)time(NULL) * 1000, day_ms = 86400000;
+    struct sighting here = { .who = { "one", 0 }, .hsm = "hsm", .version = "9", .seen_ms = now_ms },
+                    away = { .who = { "two", 5 },
+                             .state = SIGHTING_FAILED,
+                             .hsm = "hsm.b",
+                             .note = "no such token",
+                             .seen_ms = now_ms - 60000 },
+                    gone = { .who = { "three", 0 }, .hsm = "hsm", .seen_ms = now_ms - 2 * day_ms };
+    ProtobufCMessage *reply;
+
+    ck_assert_int_eq(store_sighting_put(deployment.store, &here), 0);
+    ck_assert_int_eq(store_sighting_put(deployment.store, &away), 0);
+    ck_assert_int_eq(store_sighting_put(deployment.store, &gone), 0);
+    ck_assert_uint_eq(operate(METHOD_GetStatus, &request.base, &reply), CKR_OK);
+    answer = (const Privyseal__V1__GetStatusResponse *)reply;
+    ck_assert_uint_eq(answer->n_seen, 2);
+    ck_assert_str_eq(answer->seen[0]->version, "9");
+    ck_assert_uint_lt(answer->seen[0]->silent_s, 30);
+    ck_assert_str_eq(answer->seen[1]->proxy, "two");
+    ck_assert_uint_eq(answer->seen[1]->signer, 5);
+    ck_assert_uint_eq(answer->seen[1]->state, PRIVYSEAL__V1__SIGNER_STATE__SIGNER_FAILED);
+    ck_assert_str_eq(answer->seen[1]->note, "no such token");
+    ck_assert_uint_ge(answer->seen[1]->silent_s, 60);
+    forget(reply);
+}
+END_TEST
+
 SUITE_WITH_FIXTURE("loopback operators", deployment_setup, deployment_teardown,
                    user_names_that_break_clients_are_refused, user_is_added_once,
                    users_are_listed_page_by_page, unknown_user_is_said_to_be_unknown_to_operators,
                    shown_user_has_its_devices_and_keys, disabled_user_cannot_log_in_and_loses_its_lease,
                    certificate_belongs_to_one_principal, device_of_nobody_is_refused,
                    users_may_do_nothing_an_operator_does, auditor_watches_and_touches_nothing,
-                   audit_log_read_over_the_wire_is_an_unbroken_chain, status_tells_what_this_deployment_is);
+                   audit_log_read_over_the_wire_is_an_unbroken_chain, status_tells_what_this_deployment_is,
+                   status_tells_what_signers_of_all_proxies_said_of_themselves);

@@ -57,8 +57,10 @@ static const struct {
     { "SCAN audit_heads", "" },                    /* a row for each signer */
     { "SCAN seen", "SELECT name FROM (" },         /* what the query itself has found */
     { "SCAN attempts", "INSERT INTO principals" }, /* only if a deferred foreign key waited for it */
-    { "SCAN tokens", "SELECT (SELECT count(*)" },  /* `status` counts */
+    { "SCAN sightings", "" },                      /* the same */
+    { "SCAN tokens", "SELECT (SELECT count(*)" },  /* `status` counts, up to a limit */
     { "SCAN keys", "SELECT (SELECT count(*)" },
+    { "SCAN counted", "SELECT (SELECT count(*)" },
 };
 
 static bool begins(const char *text, const char *start)

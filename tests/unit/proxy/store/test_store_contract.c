@@ -1288,6 +1288,56 @@ START_TEST(heads_of_all_logs_of_all_proxies_are_listed_in_order)
 }
 END_TEST
 
+START_TEST(signer_is_seen_as_it_was_last)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    CLEANUP(free) void *memory = NULL;
+    struct sighting *rows = NULL,
+                    seen = { .who = { "web1", 3 },
+                             .state = SIGHTING_SERVES,
+                             .hsm = "hsm.b",
+                             .seen_ms = 1000 },
+                    other = { .who = { "web1", 2 }, .state = SIGHTING_SERVES, .hsm = "hsm", .seen_ms = 5000 };
+    size_t count = 99;
+
+    ck_assert_int_eq(store_sighting_put(store, &seen), 0);
+    ck_assert_int_eq(store_sighting_put(store, &other), 0);
+    seen.state = SIGHTING_FAILED;
+    strcpy(seen.note, "no such token");
+    seen.seen_ms = 2000;
+    seen.leases = 7;
+    ck_assert_int_eq(store_sighting_put(store, &seen), 0);
+    ck_assert_int_eq(store_sighting_list(store, 2000, 9, &rows, &count), 0);
+    memory = rows;
+    ck_assert_uint_eq(count, 2);
+    ck_assert_uint_eq(rows[0].who.signer, 2);
+    ck_assert_uint_eq(rows[1].who.signer, 3);
+    ck_assert_uint_eq(rows[1].state, SIGHTING_FAILED);
+    ck_assert_str_eq(rows[1].hsm, "hsm.b");
+    ck_assert_str_eq(rows[1].note, "no such token");
+    ck_assert_int_eq(rows[1].seen_ms, 2000);
+    ck_assert_uint_eq(rows[1].leases, 7);
+}
+END_TEST
+
+START_TEST(signer_that_is_long_gone_is_forgotten)
+{
+    CLEANUP(store_close) struct store *store = open_new(_i);
+    CLEANUP(free) void *memory = NULL;
+    struct sighting *rows = NULL, seen = { .who = { "web1", 3 }, .seen_ms = 1000 };
+    size_t count = 99;
+
+    ck_assert_int_eq(store_sighting_put(store, &seen), 0);
+    ck_assert_int_eq(store_sighting_forget(store, 1000), 0);
+    ck_assert_int_eq(store_sighting_list(store, 0, 9, &rows, &count), 0);
+    memory = rows;
+    ck_assert_uint_eq(count, 1);
+    ck_assert_int_eq(store_sighting_forget(store, 1001), 0);
+    ck_assert_int_eq(store_sighting_list(store, 0, 9, &rows, &count), 0);
+    ck_assert_uint_eq(count, 0);
+}
+END_TEST
+
 START_TEST(key_is_counted_in_each_log_by_itself)
 {
     CLEANUP(store_close) struct store *store = open_new(_i);
@@ -1630,6 +1680,8 @@ int main(void)
         certificate_of_a_principal_is_revoked_and_keeps_the_rest,
         audit_head_never_goes_back,
         heads_of_all_logs_of_all_proxies_are_listed_in_order,
+        signer_is_seen_as_it_was_last,
+        signer_that_is_long_gone_is_forgotten,
         key_is_counted_in_each_log_by_itself,
         transaction_rolled_back_leaves_nothing,
         transaction_goes_on_after_a_refused_insert,
