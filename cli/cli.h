@@ -51,6 +51,8 @@ struct cli {
     /* options for every command */
     const char *config_path, *identity_name, *token_name;
     bool is_json;
+    json_t *
+        partial; /* where the JSON of a failure goes, into what is printed at the end; NULL: it is printed at once */
     /* of this command */
     const char *values[CLI_OPTIONS_MAX]; /* "" for a switch that was given */
     char **args;

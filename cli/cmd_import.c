@@ -187,7 +187,8 @@ static enum cli_exit import_all(struct import *import)
     return status;
 }
 
-static enum cli_exit print_sums(struct import *import)
+/* One value, whatever came of it: what was done, and, where it ended early with @status, @failure's "error". */
+static enum cli_exit print_sums(struct import *import, enum cli_exit status, json_t *failure)
 {
     const size_t *counts = import->counts;
     size_t bad = counts[PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_DIFFERS] +
@@ -201,10 +202,36 @@ static enum cli_exit print_sums(struct import *import)
                             json_integer((json_int_t)counts[i]));
     if (!import->report)
         json_object_set(object, "users", import->rows);
+    json_object_update(object, failure);
     (void)output_object(import->cli, object);
-    if (bad == 0)
+    if (bad == 0 && status == CLI_DONE)
         return CLI_DONE;
     return good ? CLI_PARTIAL : CLI_REFUSED;
+}
+
+/* Whether the server answered about anybody: then that has to be told, for codes are nowhere else. */
+static bool has_begun(const struct import *import)
+{
+    bool is_any = false;
+
+    for (unsigned i = 0; i < RESULTS; i++)
+        is_any |= import->counts[i] > 0;
+    return is_any;
+}
+
+static enum cli_exit run(struct import *import)
+{
+    CLEANUP(json_decref) json_t *failure = json_object();
+    enum cli_exit status;
+
+    import->cli->partial = failure;
+    status = import_all(import);
+    import->cli->partial = NULL;
+    if (status == CLI_DONE || has_begun(import))
+        return print_sums(import, status, failure);
+    if (import->cli->is_json)
+        (void)output_object(import->cli, failure);
+    return status;
 }
 
 enum cli_exit cmd_user_import(struct cli *cli)
@@ -218,11 +245,5 @@ enum cli_exit cmd_user_import(struct cli *cli)
                            "%s: %zu users, no faults. Nothing was done.", cli->args[0], import.file.count);
     if (status == CLI_DONE && report_path)
         status = open_report(&import, report_path);
-    if (status == CLI_DONE)
-        status = import_all(&import);
-    if (status == CLI_DONE)
-        return print_sums(&import);
-    if (import.counts[PRIVYSEAL__V1__NEW_USER_RESULT__NEW_USER_ADDED])
-        (void)print_sums(&import); /* what was done is done, and its codes are nowhere else */
-    return status;
+    return status == CLI_DONE ? run(&import) : status;
 }

@@ -77,12 +77,15 @@ enum cli_exit cli_fail(const struct cli *cli, enum cli_exit status, const char *
     fprintf(stderr, "privyseal: %s\n", what);
     if (next)
         fprintf(stderr, "           %s\n", next);
-    if (cli && cli->is_json) {
-        object =
-            json_pack("{s:{s:i, s:s, s:s?}}", "error", "status", (int)status, "what", what, "next", next);
-        json_dumpf(object, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-        putchar('\n');
+    if (!cli || !cli->is_json)
+        return status;
+    object = json_pack("{s:{s:i, s:s, s:s?}}", "error", "status", (int)status, "what", what, "next", next);
+    if (cli->partial) {
+        json_object_update(cli->partial, object);
+        return status;
     }
+    json_dumpf(object, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    putchar('\n');
     return status;
 }
 

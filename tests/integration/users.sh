@@ -6,6 +6,9 @@
 deploy server.log_level=debug
 loop=$PRIVYSEAL_BUILD_ASAN/tests/integration/sign_loop
 
+# is_json_of FILE FILTER: one value, and so
+is_json_of() { [[ $(jq -s length "$1") == 1 ]] && jq -e "$2" "$1"; }
+
 # ----------------------------------------------------------------------------------------------------------- import
 check "a group is made" as operator group add payroll
 {
@@ -40,6 +43,13 @@ as operator --json policy show json1 >"$work/policy"
 check "with its policy" grep -q '"decrypt": "no"' "$work/policy"
 chmod 644 "$work/codes.csv"
 refuse 1 "a report that others can read is not written to" as operator user import "$work/users.json" --report "$work/codes.csv"
+
+# Failed in the midst: the report has room for less than a batch.
+{ echo user; printf 'some%03d\n' {1..200}; } >"$work/some.csv"
+fails_midway() { (trap '' XFSZ && ulimit -f 1 && as operator --json user import "$work/some.csv" --report "$work/some-codes.csv" 2>/dev/null); }
+fails_midway >"$work/some.json"
+check "an import that fails midway says so by its status" test $? = 7
+check "and in one value what was done and what failed" is_json_of "$work/some.json" '[.added, .error.status, (.error.what | contains("report"))] == [64, 1, true]'
 
 # Killed in the midst, and run again: nobody is missing or there twice, and everybody has a code that somebody was told.
 { echo user; printf 'half%04d\n' {1..2000}; } >"$work/half.csv"
