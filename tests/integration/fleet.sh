@@ -32,8 +32,36 @@ check "an operator clears them at one proxy" second_operator pin unlock ann
 everywhere "$port" "$second_port" ann
 check "and the user signs at the other" signatures ann 3 0
 
+# Two processes of one application: what one does to its login is nothing to the other's.
+unlocks() { as operator --json audit show --user ann --event unlock --limit 10000 2>/dev/null | jq '[.[] | select(.result == "OK")] | length'; }
+before=$(unlocks)
+signatures ann 40 100 >"$work/long" 2>&1 &
+long=$!
+within 20 eval '(( $(unlocks) == before + 1 ))'
+check "while a process is logged in, another of the same user logs in, signs and logs out" signatures ann 3 0
+check "the first signs on" wait "$long"
+check "under the login that it had" eval '(( $(unlocks) == before + 2 ))'
+
 both_for_operator
 check "the logs of both proxies hold together" as operator audit verify
 fleet() { as operator --json status | jq -r '[.fleet[] | "\(.proxy) \(.state)"] | join(", ")'; }
 check "either proxy tells of both" eval 'everywhere "$port" "$second_port" operator; [[ $(fleet) == *" serves, "*" serves" ]]'
+stop_second
+
+# One machine's log, and what the database knows of it, are put back to an older moment, and it goes on from there.
+sql() { "$programs/psql" -q -h 127.0.0.1 -p "$postgres_port" -U postgres privyseal -c "$1"; }
+verify() { as operator audit verify --state "$work/verified"; }
+cp -a "$second/audit" "$work/older"
+sql "CREATE TABLE older AS SELECT * FROM audit_heads WHERE proxy = 'second'"
+start_second
+everywhere "$second_port" "$port" ann
+check "signatures are made over the second" signatures ann 5 0
+check "all logs are checked, and the check is remembered" verify
+stop_second
+rm -rf "$second/audit" && mv "$work/older" "$second/audit"
+sql "UPDATE audit_heads h SET sequence = o.sequence, hash = o.hash FROM older o WHERE h.proxy = o.proxy AND h.signer = o.signer"
+check "a proxy starts with a log that was put back" start_second
+check "and signs" signatures ann 8 0
+refuse 1 "its log is another branch now, which the next check finds" verify
+says "second" && report ok "and names" || report not-ok "and names" "$work/output"
 stop_second
