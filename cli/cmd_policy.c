@@ -3,11 +3,12 @@
 #include "cli/commands.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/connect.h"
-#include "cli/group_members.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "proto/token_policy.h"
 
 #define SETTINGS_MAX 16
@@ -58,7 +59,7 @@ struct settings {
     Privyseal__V1__TokenPolicy policy;
     char *set[SETTINGS_MAX];
     size_t count;
-    size_t done;
+    size_t done; /* members of a group that have it */
 };
 
 static enum cli_exit parse_setting(struct cli *cli, char *argument, struct token_policy *policy, char **ret)
@@ -106,24 +107,54 @@ static enum cli_exit set_user(struct settings *settings, const char *user, Proto
     return connect_operate(settings->cli, "setting the policy", METHOD_SetPolicy, &request.base, ret);
 }
 
-static enum cli_exit set_member(void *arg, const char *user)
+/* The members behind @after, as many as the server takes in one call. */
+static enum cli_exit set_slice(struct settings *settings, const char *group, char after[NAME_MAX_LEN + 1],
+                               struct progress *progress, bool *ret_more)
 {
-    struct settings *settings = arg;
-    CLEANUP(free_message) ProtobufCMessage *reply = NULL;
+    Privyseal__V1__SetPolicyRequest request = PRIVYSEAL__V1__SET_POLICY_REQUEST__INIT;
+    CLEANUP(free_message) ProtobufCMessage *message = NULL;
+    const Privyseal__V1__SetPolicyResponse *reply;
+    enum cli_exit status;
 
-    settings->done++;
-    return set_user(settings, user, &reply);
+    request.group = (char *)group;
+    request.after = after;
+    request.policy = &settings->policy;
+    request.set = settings->set;
+    request.n_set = settings->count;
+    status = connect_operate(settings->cli, "setting the policy", METHOD_SetPolicy, &request.base, &message);
+    if (status != CLI_DONE)
+        return status;
+    reply = (const Privyseal__V1__SetPolicyResponse *)message;
+    snprintf(after, NAME_MAX_LEN + 1, "%s", reply->last);
+    *ret_more = reply->more && *reply->last;
+    settings->done += reply->members;
+    for (uint32_t i = 0; i < reply->members; i++)
+        progress_step(progress);
+    return CLI_DONE;
 }
 
 static enum cli_exit set_group(struct settings *settings, const char *group)
 {
-    enum cli_exit status = group_members_each(settings->cli, group, set_member, settings);
+    struct progress progress = progress_start("users", 0);
+    CLEANUP(json_decref) json_t *failure = json_object();
+    CLEANUP(json_decref) json_t *object = NULL;
+    char after[NAME_MAX_LEN + 1] = "";
+    enum cli_exit status = CLI_DONE;
+    bool more = true;
 
-    if (status != CLI_DONE)
-        return status;
-    return output_done(settings->cli,
-                       json_pack("{s:s, s:I}", "group", group, "users", (json_int_t)settings->done),
-                       "Set for %zu users of the group \"%s\".", settings->done, group);
+    settings->cli->partial = failure;
+    while (status == CLI_DONE && more)
+        status = set_slice(settings, group, after, &progress, &more);
+    settings->cli->partial = NULL;
+    progress_end(&progress);
+    object = json_pack("{s:s, s:I}", "group", group, "users", (json_int_t)settings->done);
+    if (status == CLI_DONE)
+        return output_done(settings->cli, json_incref(object), "Set for %zu users of the group \"%s\".",
+                           settings->done, group);
+    json_object_update(failure, object);
+    (void)output_done(settings->cli, json_incref(failure),
+                      "Set for %zu users of the group \"%s\", then it failed.", settings->done, group);
+    return settings->done ? CLI_PARTIAL : status;
 }
 
 enum cli_exit cmd_policy_set(struct cli *cli)

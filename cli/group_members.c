@@ -6,7 +6,6 @@
 
 #include "cli/connect.h"
 #include "cli/grant_words.h"
-#include "cli/progress.h"
 #include "proto/limits.h"
 
 #define PAGE 1000 /* names asked for at a time */
@@ -53,18 +52,4 @@ enum cli_exit group_members_list(struct cli *cli, const char *group, json_t **re
     if (ret_grants)
         *ret_grants = TAKE(grants);
     return CLI_DONE;
-}
-
-enum cli_exit group_members_each(struct cli *cli, const char *group, member_fn *each, void *arg)
-{
-    CLEANUP(json_decref) json_t *members = NULL;
-    enum cli_exit status = group_members_list(cli, group, &members, NULL);
-    struct progress progress = progress_start("users", json_array_size(members));
-
-    for (size_t i = 0; status == CLI_DONE && i < json_array_size(members); i++) {
-        status = each(arg, json_string_value(json_array_get(members, i)));
-        progress_step(&progress);
-    }
-    progress_end(&progress);
-    return status;
 }

@@ -40,7 +40,7 @@
 #define CERTS_PER_TOKEN_MAX      64
 #define TOKENS_PER_PRINCIPAL_MAX 1024
 #define NEW_USERS_MAX            64  /* in one call: a signer serves nobody else meanwhile */
-#define MEMBERS_CHANGED_MAX      256 /* likewise */
+#define MEMBERS_CHANGED_MAX      256 /* likewise; of a group, into, out of it or by a policy */
 #define GROUPS_PER_TOKEN_MAX     8   /* each costs a lookup when the token is used by another than its user */
 #define TRANSPORT_PIN_MAX        255 /* of a partition, as its HSM's administrator set it */
 #define PIN_MIN_LEN              6   /* CK_TOKEN_INFO.ulMinPinLen */

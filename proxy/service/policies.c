@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* policies.c - a token's policy asked, and set by operators. */
+/* policies.c - a token's policy, asked. */
 #include "proxy/service/policies.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "include/rate.h"
-#include "proto/name.h"
 #include "proto/token_policy.h"
-#include "proxy/service/change.h"
-#include "proxy/service/handlers.h"
 #include "proxy/service/message.h"
 #include "proxy/service/stage.h"
 
@@ -96,70 +90,4 @@ enum reason policy_of_new_key(struct service *service, const struct call *call, 
     if (usage != KEY_SIGNS && token.policy.no_decrypt)
         return REASON_POLICY_USAGE;
     return policy_take_permit(&token); /* of a copy: whether there is one */
-}
-
-/* ----------------------------------------------------------------------------------------------- SetPolicy */
-
-/* Permits outlive no rule that asks for them: who switches it off and on again starts without any. */
-static enum reason apply(const Privyseal__V1__SetPolicyRequest *ask, struct token_policy *policy)
-{
-    struct token_policy wanted;
-
-    if (!ask->policy || token_policy_of_message(ask->policy, &wanted) < 0)
-        return REASON_MALFORMED;
-    for (size_t i = 0; i < ask->n_set; i++)
-        if (token_policy_copy(policy, &wanted, ask->set[i]) < 0)
-            return REASON_MALFORMED;
-    if (!policy->keys_need_permit)
-        policy->key_permits = 0;
-    return REASON_NONE;
-}
-
-/* "max_signatures=10 decrypt=no": the settings as they are afterwards. */
-static void record_policy(struct call *call, const Privyseal__V1__SetPolicyRequest *ask,
-                          const struct token_policy *policy)
-{
-    char value[POLICY_VALUE_MAX];
-    size_t len = 0;
-
-    for (size_t i = 0; i < ask->n_set && len < sizeof(call->text.note); i++) {
-        token_policy_print(policy, ask->set[i], value);
-        len += (size_t)snprintf(call->text.note + len, sizeof(call->text.note) - len, "%s%s=%s",
-                                len ? " " : "", ask->set[i], value);
-    }
-    call->record.note = call->text.note;
-}
-
-static enum reason set_policy(struct service *service, struct call *call,
-                              const Privyseal__V1__SetPolicyRequest *ask, struct token_policy *ret)
-{
-    CLEANUP(change_clear) struct change change = { 0 };
-    enum reason reason = change_begin(service, ask->user, &change);
-
-    if (reason == REASON_NONE)
-        reason = apply(ask, &change.token.policy);
-    if (reason != REASON_NONE)
-        return reason == REASON_NOT_PERMITTED ? REASON_NOT_FOUND : reason;
-    record_policy(call, ask, &change.token.policy);
-    reason = change_commit(service, &change);
-    *ret = change.token.policy;
-    return reason;
-}
-
-enum reason handle_SetPolicy(struct service *service, struct call *call, const ProtobufCMessage *request,
-                             ProtobufCMessage *reply)
-{
-    const Privyseal__V1__SetPolicyRequest *ask = (const Privyseal__V1__SetPolicyRequest *)request;
-    Privyseal__V1__SetPolicyResponse *answer = (Privyseal__V1__SetPolicyResponse *)reply;
-    struct token_policy policy;
-    enum reason reason;
-
-    if (!name_is_valid(bytes_of_text(ask->user)))
-        return REASON_MALFORMED;
-    call->record.token = ask->user;
-    reason = set_policy(service, call, ask, &policy);
-    if (reason != REASON_NONE)
-        return reason;
-    answer->policy = policy_message(&policy);
-    return answer->policy ? REASON_NONE : REASON_INTERNAL;
 }

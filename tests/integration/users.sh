@@ -73,6 +73,10 @@ check "and the last one is good" eval 'device half0001 && as half0001 pin set --
 
 # ------------------------------------------------------------------------------------------------------- listing
 count() { as operator --json user list "$@" | grep -c '"user"'; }
+as operator --json policy set --group payroll max_signatures=40 >"$work/set.json"
+check "a group gets a policy, slice by slice, and each member once" is_json_of "$work/set.json" '.users == 1000'
+as operator --json policy show user1000 >"$work/policy.json"
+check "as the last of them shows" is_json_of "$work/policy.json" '.max_signatures == "40"'
 check "those of a group are listed" bash -c "[[ $(count --group payroll) == 1000 ]]"
 check "those without a PIN" bash -c "[[ $(count --no-pin) -ge 1002 ]]"
 check "a page of them" bash -c "[[ $(count --after user0990 --limit 5) == 5 ]]"

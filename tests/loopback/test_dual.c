@@ -488,6 +488,8 @@ START_TEST(nothing_that_is_kept_is_secret)
         "SetPolicy.user",
         "SetPolicy.policy",
         "SetPolicy.set",
+        "SetPolicy.group",
+        "SetPolicy.after",
         "AllowKeys.user",
         "AllowKeys.count",
         "SetOperatorEnabled.name",

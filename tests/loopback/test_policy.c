@@ -291,6 +291,91 @@ static size_t count_listed(struct remote *who)
     return count;
 }
 
+/* max_signatures=2 for the members of a group. */
+static CK_RV set_group_policy(const char *group, Privyseal__V1__SetPolicyResponse **ret)
+{
+    Privyseal__V1__SetPolicyRequest request = PRIVYSEAL__V1__SET_POLICY_REQUEST__INIT;
+    Privyseal__V1__TokenPolicy message = PRIVYSEAL__V1__TOKEN_POLICY__INIT;
+    struct token_policy policy = { .max_signatures = 2 };
+    char *set[] = { (char *)"max_signatures" };
+    ProtobufCMessage *reply = NULL;
+    CK_RV rv;
+
+    token_policy_to_message(&policy, &message);
+    request.group = (char *)group;
+    request.policy = &message;
+    request.set = set;
+    request.n_set = 1;
+    rv = operate(METHOD_SetPolicy, &request.base, &reply);
+    *ret = (Privyseal__V1__SetPolicyResponse *)reply;
+    return rv;
+}
+
+static uint32_t max_signatures(const char *user)
+{
+    Privyseal__V1__ShowUserRequest request = PRIVYSEAL__V1__SHOW_USER_REQUEST__INIT;
+    ProtobufCMessage *reply;
+    uint32_t most;
+
+    request.user = (char *)user;
+    ck_assert_uint_eq(operate(METHOD_ShowUser, &request.base, &reply), CKR_OK);
+    most = ((Privyseal__V1__ShowUserResponse *)reply)->policy->max_signatures;
+    protobuf_c_message_free_unpacked(reply, NULL);
+    return most;
+}
+
+static void add_member(const char *name)
+{
+    Privyseal__V1__AddUserRequest request = PRIVYSEAL__V1__ADD_USER_REQUEST__INIT;
+
+    request.user = (char *)name;
+    request.custody = PRIVYSEAL__V1__CUSTODY__CUSTODY_WRAPPED;
+    operate_well(METHOD_AddUser, &request.base);
+    change_member("payroll", name, false);
+}
+
+START_TEST(policy_of_a_group_is_that_of_its_members_and_of_nobody_else)
+{
+    Privyseal__V1__SetPolicyResponse *answer;
+
+    add_group("payroll");
+    add_member("ben");
+    add_member("cora");
+    ck_assert_uint_eq(set_group_policy("payroll", &answer), CKR_OK);
+    ck_assert_uint_eq(answer->members, 2);
+    ck_assert_str_eq(answer->last, "cora");
+    ck_assert(!answer->more);
+    protobuf_c_message_free_unpacked(&answer->base, NULL);
+    ck_assert_uint_eq(max_signatures("ben"), 2);
+    ck_assert_uint_eq(max_signatures("cora"), 2);
+    ck_assert_uint_eq(max_signatures("alice"), 0);
+}
+END_TEST
+
+/* Into the list of members, and not into the token's row: else the operator's next lax policy would be alice's, too. */
+START_TEST(policy_of_a_group_is_not_that_of_whom_the_database_put_into_it)
+{
+    Privyseal__V1__SetPolicyResponse *answer;
+
+    add_group("payroll");
+    add_member("ben");
+    write_database(
+        "INSERT INTO group_members (group_id, token_id) SELECT g.id, t.id FROM token_groups g, tokens t"
+        " WHERE g.name = 'payroll' AND t.name = 'alice'");
+    ck_assert_uint_ne(set_group_policy("payroll", &answer), CKR_OK);
+    ck_assert_uint_eq(max_signatures("alice"), 0);
+    ck_assert_uint_eq(max_signatures("ben"), 0);
+}
+END_TEST
+
+START_TEST(policy_of_a_group_that_there_is_not_is_refused)
+{
+    Privyseal__V1__SetPolicyResponse *answer;
+
+    ck_assert_uint_ne(set_group_policy("payroll", &answer), CKR_OK);
+}
+END_TEST
+
 START_TEST(application_uses_the_tokens_of_its_group_and_no_longer_than_they_are_in_it)
 {
     struct remote *server;
@@ -491,15 +576,15 @@ START_TEST(of_many_users_each_is_added_or_said_why_not)
 }
 END_TEST
 
-SUITE_WITH_FIXTURE("loopback policy", setup, teardown,
-                   mechanism_that_is_not_allowed_is_neither_listed_nor_done,
-                   after_so_many_signatures_the_pin_is_asked_for_again,
-                   token_that_always_authenticates_signs_nothing_under_a_lease,
-                   lease_ends_after_the_idle_time_of_its_token,
-                   keys_that_may_only_sign_are_made_for_nothing_else,
-                   key_is_made_with_a_permit_and_uses_it_up,
-                   policy_that_was_loosened_in_the_database_is_not_believed,
-                   application_uses_the_tokens_of_its_group_and_no_longer_than_they_are_in_it,
-                   grant_on_a_group_can_be_taken_back, writer_of_the_database_grants_himself_nothing,
-                   deleted_user_is_gone_and_the_name_inherits_nothing, no_row_of_a_deleted_user_stays,
-                   of_many_users_each_is_added_or_said_why_not);
+SUITE_WITH_FIXTURE(
+    "loopback policy", setup, teardown, mechanism_that_is_not_allowed_is_neither_listed_nor_done,
+    after_so_many_signatures_the_pin_is_asked_for_again,
+    token_that_always_authenticates_signs_nothing_under_a_lease, lease_ends_after_the_idle_time_of_its_token,
+    keys_that_may_only_sign_are_made_for_nothing_else, key_is_made_with_a_permit_and_uses_it_up,
+    policy_that_was_loosened_in_the_database_is_not_believed,
+    application_uses_the_tokens_of_its_group_and_no_longer_than_they_are_in_it,
+    grant_on_a_group_can_be_taken_back, writer_of_the_database_grants_himself_nothing,
+    policy_of_a_group_is_that_of_its_members_and_of_nobody_else,
+    policy_of_a_group_is_not_that_of_whom_the_database_put_into_it,
+    policy_of_a_group_that_there_is_not_is_refused, deleted_user_is_gone_and_the_name_inherits_nothing,
+    no_row_of_a_deleted_user_stays, of_many_users_each_is_added_or_said_why_not);
