@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "include/table.h"
+#include "proto/aead.h"
 #include "proto/context.h"
 #include "proto/digest.h"
 #include "proxy/hsm/hsm_state.h"
