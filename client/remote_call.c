@@ -147,6 +147,28 @@ static bool is_believable(const struct method *method, const struct failure *fai
     return false;
 }
 
+/*
+ * What is not repeated by itself and was on its way when the server, or behind the front the signer, fell silent. To ask
+ * again might do it twice; to give up, leave it done.
+ */
+static bool is_outcome_unknown(const struct method *method, const struct channel_reply *reply,
+                               const struct failure *failure)
+{
+    if (method->repeat != REPEAT_NEVER)
+        return false;
+    if (failure)
+        return failure->reason == REASON_UNAVAILABLE && !failure->is_authentic;
+    return reply->was_sent && (reply->status == GRPC_UNAVAILABLE || reply->status == GRPC_DEADLINE_EXCEEDED);
+}
+
+static CK_RV unknown_outcome(const struct method *method, CK_RV rv, struct remote_error *error)
+{
+    return remote_error_set(error, rv,
+                            "%s: no answer came back, so this was done or was not: look which before you ask "
+                            "for it again",
+                            method->name);
+}
+
 static CK_RV refused_without_failure(const struct method *method, const struct channel_reply *reply,
                                      struct remote_error *error)
 {
@@ -159,6 +181,8 @@ static CK_RV refused_without_failure(const struct method *method, const struct c
                                 "%s: the proxy does not know this call: it is of an older version than this "
                                 "program, or serves it at another address",
                                 method->name);
+    if (is_outcome_unknown(method, reply, NULL))
+        return unknown_outcome(method, rv, error);
     return remote_error_set(error, rv, "%s", reply->detail);
 }
 
@@ -174,7 +198,9 @@ CK_RV remote_refused(struct remote *remote, const struct method *method, struct 
         return remote_error_set(error, CKR_DEVICE_ERROR, "%s: the server's answer cannot be read",
                                 method->name);
     row = reason_row(failure.reason);
-    if (is_believable(method, &failure))
+    if (is_outcome_unknown(method, reply, &failure))
+        (void)unknown_outcome(method, row->rv, error);
+    else if (is_believable(method, &failure))
         (void)remote_error_set(error, row->rv, "%s: %s%s%s", method->name, row->sentence,
                                *failure.detail ? " " : "", failure.detail);
     else

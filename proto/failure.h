@@ -98,7 +98,7 @@ enum reason {
     REASON_INTEGRITY, /* CKR_DEVICE_ERROR: a row's MAC, a swapped key, a signature that does not verify */
     REASON_APPROVAL_NEEDED, /* CKR_FUNCTION_FAILED: asked for, and kept until another person approves it */
     REASON_REQUEST_VOID,    /* CKR_FUNCTION_FAILED: decided, expired, or its requester may no longer ask */
-    REASON_UNAVAILABLE,     /* CKR_DEVICE_ERROR: made by front or client, nothing was done */
+    REASON_UNAVAILABLE,     /* CKR_DEVICE_ERROR: the front lost the signer, or it is the wrong one */
     REASON_DEADLINE,        /* CKR_DEVICE_ERROR */
     REASON_INTERNAL,        /* CKR_GENERAL_ERROR */
     REASONS

@@ -515,6 +515,7 @@ START_TEST(lost_answer_to_generate_is_not_repeated)
             token, &(struct remote_new_key){ .type = CKK_RSA, .bits = 2048, .label = "new" }, name, &what),
         CKR_DEVICE_ERROR);
     ck_assert_uint_eq(fake->calls[METHOD_GenerateKey], 1);
+    ck_assert_ptr_nonnull(strstr(what.detail, "was done or was not"));
 }
 END_TEST
 
