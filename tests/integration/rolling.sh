@@ -16,12 +16,14 @@ application() { # USER PIN
 end_application() { kill "$1" 2>/dev/null; wait "$1"; }
 end_applications() { for pid in "${applications[@]}"; do end_application "$pid"; done; }
 
-# Processes that come and go, with a call that must not be repeated: one that fails was sent to somebody who left.
+# Processes that come and go, with calls that must not be repeated: one that fails was sent to somebody who left. A token has
+# room for so many keys, so each goes again.
 make_keys() {
     local i
     for ((i = 0; ; i++)); do
         [[ -e $work/enough ]] && { echo "$i keys"; return; }
-        as cat key generate --type p-256 --label "key" --pin-file "$work/cat/pin" || return 1
+        as cat key generate --type p-256 --label "key$i" --pin-file "$work/cat/pin" || return 1
+        as cat key delete "key$i" --yes --pin-file "$work/cat/pin" || return 1
     done
 }
 
