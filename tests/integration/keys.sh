@@ -7,8 +7,8 @@
 
 tool() { pkcs11-tool --module "$module" "$@"; }
 in_login() { tool --login --pin "$pin" "$@"; }
-# public LABEL FILE: the public key of that label, PEM
-public() { tool --read-object --type pubkey --label "$1" --output-file "$2.der" && openssl pkey -pubin -inform DER -in "$2.der" -out "$2"; }
+# public LABEL FILE: the public key of that label, PEM. (pkcs11-tool 0.23 reads EC keys from memory that it has freed.)
+public() { p11tool --provider "$module" --batch --export "pkcs11:object=$1;type=public" --outfile "$2"; }
 objects() { in_login --list-objects --type "$1"; }
 count() { grep -c "^$1" "$work/output"; }
 same() { cmp "$work/$1" "$work/$2"; }
